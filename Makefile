@@ -1,0 +1,74 @@
+# Works on a machine with Python 3.11 or later and make, nothing else.
+#
+#   make demo      compile and verify the library, then train beside the naive formula
+#   make test      linters, types, contracts and tests
+#   make generate  rebuild generated/ from specs/
+#   make check     is generated/ fresh, and does every loss hold?
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint unit generate check clean
+.DELETE_ON_ERROR:
+
+# The first interpreter that is new enough and able to make environments; PYTHON=... overrides.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python; do \
+	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+		2>/dev/null && { command -v "$$python"; break; }; \
+	done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+env: $(STAMP)
+
+# PyTorch comes first and pinned: left to the resolver, its newest build would be fetched.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { \
+		echo "no Python 3.11 or later with venv found; set PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "==> environment in $(VENV), from $(PYTHON)"
+	@rm -f $(STAMP)
+	@"$(PYTHON)" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet -c constraints.txt "$(TORCH)"
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	@touch $(STAMP)
+
+demo: env
+	@echo "==> generate: compile every spec of the library"
+	@$(BIN)/losscodegen generate
+	@echo "==> check: verify every generated loss"
+	@$(BIN)/losscodegen check
+	@echo "==> train: the generated weighted log loss beside the formula typed into PyTorch"
+	@$(BIN)/python demo/train_breast_cancer.py
+
+test: lint unit
+
+lint: env
+	@echo "==> ruff"
+	@$(BIN)/ruff check .
+	@echo "==> black"
+	@$(BIN)/black --check --quiet . || { $(BIN)/black --check .; exit 1; }
+	@echo "==> mypy"
+	@$(BIN)/mypy
+	@echo "==> import contracts"
+	@$(BIN)/lint-imports --no-cache
+	@echo "==> generated files"
+	@$(BIN)/losscodegen generate --check
+
+unit: env
+	@echo "==> tests"
+	@$(BIN)/python -m pytest
+
+generate: env
+	@$(BIN)/losscodegen generate
+
+check: env
+	@$(BIN)/losscodegen generate --check
+	@$(BIN)/losscodegen check
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,440 @@
+"""Tensor expressions as PyTorch source text.
+
+The palette is chosen for its gradients and for what survives torch.compile, export and vmap; the
+spelling is the one a torch user would write: methods, dims by keyword, Python scalars.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from fractions import Fraction
+from typing import assert_never
+
+from losscodegen.compiler.program import (
+    Anywhere,
+    Apply,
+    Arange,
+    Conditional,
+    Count,
+    Diagonal,
+    Extent,
+    Fill,
+    Float,
+    Gather,
+    Item,
+    Kept,
+    Literal,
+    Lookup,
+    Lowest,
+    Missing,
+    Name,
+    Permute,
+    Reduced,
+    Scatter,
+    Special,
+    Spread,
+    Squeeze,
+    Tensor,
+    Trail,
+    Unsqueeze,
+    Where,
+)
+from losscodegen.ir.nodes import Keeper, Named, Reduction
+from losscodegen.ir.ops import OPS
+
+
+class Binds(IntEnum):
+    """How tightly a piece of Python holds together."""
+
+    CONDITIONAL = 1
+    OR = 2
+    AND = 3
+    NOT = 4
+    COMPARE = 5
+    BITOR = 6
+    BITAND = 7
+    SUM = 8
+    PRODUCT = 9
+    UNARY = 10
+    POWER = 11
+    ATOM = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+    binds: Binds = Binds.ATOM
+
+    def at(self, least: Binds) -> str:
+        """The text, in parentheses if it holds together less than ``least``."""
+        return self.text if self.binds >= least else f"({self.text})"
+
+
+_INFIX = {
+    "eq": Binds.COMPARE,
+    "ne": Binds.COMPARE,
+    "lt": Binds.COMPARE,
+    "le": Binds.COMPARE,
+    "gt": Binds.COMPARE,
+    "ge": Binds.COMPARE,
+}
+
+
+def render(tensor: Tensor) -> str:
+    """``tensor`` as one Python expression."""
+    return _text(tensor).text
+
+
+def _text(tensor: Tensor) -> Text:
+    match tensor:
+        case Literal(value, _, True):
+            return Text(str(value), Binds.ATOM if value >= 0 else Binds.UNARY)
+        case Literal(value, text):
+            return _literal(value, text)
+        case Special(name):
+            return Text(
+                {Named.PI: "math.pi", Named.E: "math.e", Named.OO: "math.inf"}[name]
+            )
+        case Name(name):
+            return Text(name)
+        case Extent(argument, dim):
+            return Text(f"{argument}.shape[{dim}]")
+        case Missing(argument):
+            return Text(f"{argument} is None", Binds.COMPARE)
+        case Apply(op, args, static):
+            return _apply(op, args, static)
+        case Where(condition, then, otherwise):
+            return _call("torch.where", condition, then, otherwise)
+        case Conditional(condition, then, otherwise):
+            first = _text(then).at(Binds.OR)
+            rest = _text(otherwise).at(Binds.CONDITIONAL)
+            return Text(
+                f"{first} if {_text(condition).at(Binds.OR)} else {rest}",
+                Binds.CONDITIONAL,
+            )
+        case Reduced():
+            return _reduced(tensor)
+        case Kept(kind, value, dim):
+            return _kept(kind, value, dim)
+        case Unsqueeze(value, dim):
+            return _method(value, f"unsqueeze({dim})")
+        case Squeeze(value, dim):
+            return _method(value, f"squeeze({dim})")
+        case Permute(value, order):
+            return _permute(value, order)
+        case Trail(value, argument, count):
+            owner = _text(value).at(Binds.ATOM)
+            number = f"({argument}.ndim - {count})" if count else f"{argument}.ndim"
+            if isinstance(value, Name):
+                return Text(f"{owner}.reshape({owner}.shape + (1,) * {number})")
+            return Text(f"{owner}[(..., *(None,) * {number})]")
+        case Gather(value, dim, index, broadcast):
+            inner = render(index)
+            if broadcast:
+                return Text(
+                    f"torch.take_along_dim({render(value)}, {inner}, dim={dim})"
+                )
+            return _method(value, f"gather({dim}, {inner})")
+        case Lookup(value, index):
+            return Text(f"{_text(value).at(Binds.ATOM)}[{render(index)}]")
+        case Item(value, dim, entry):
+            return _item(value, dim, entry)
+        case Diagonal(value, first, second):
+            return _method(value, f"diagonal(dim1={first}, dim2={second})")
+        case Arange(extent, argument):
+            return Text(f"torch.arange({render(extent)}, device={argument}.device)")
+        case Scatter(value, dim, index, fill):
+            return _method(value, f"scatter({dim}, {render(index)}, {render(fill)})")
+        case Lowest(value):
+            return Text(f"torch.finfo({_text(value).at(Binds.ATOM)}.dtype).min")
+        case Anywhere(value, dims):
+            return _method(value, f"any({_dims(dims)})")
+        case Count(value, dims):
+            return _method(value, f"sum({_dims(dims)})")
+        case Fill(value, like):
+            return Text(f"{like}.new_full((), {render(value)})")
+        case Float(value):
+            return _method(value, "to(wide)")
+        case Spread(value, like):
+            return _method(value, f"expand_as({render(like)})")
+        case _:
+            assert_never(tensor)
+
+
+def method(value: Tensor, call: str) -> str:
+    """``value.call``."""
+    return _method(value, call).text
+
+
+def _method(value: Tensor, call: str) -> Text:
+    return Text(f"{_text(value).at(Binds.ATOM)}.{call}")
+
+
+def _call(function: str, *args: Tensor) -> Text:
+    return Text(f"{function}({', '.join(render(a) for a in args)})")
+
+
+def _dims(dims: tuple[int, ...]) -> str:
+    return f"dim={dims[0]}" if len(dims) == 1 else f"dim={dims}"
+
+
+def _item(value: Tensor, dim: int, entry: int) -> Text:
+    owner = _text(value).at(Binds.ATOM)
+    if dim == -1:
+        return Text(f"{owner}[..., {entry}]")
+    if dim >= 0:
+        return Text(f"{owner}[{':, ' * dim}{entry}]")
+    return Text(f"{owner}.select({dim}, {entry})")
+
+
+def _permute(value: Tensor, order: tuple[int, ...]) -> Text:
+    moved = [k for k, dim in enumerate(order) if dim != k and dim >= 0]
+    if all(d >= 0 for d in order) and len(moved) == 2:
+        return _method(value, f"transpose({moved[0]}, {moved[1]})")
+    return _method(value, f"permute({', '.join(map(str, order))})")
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def _literal(value: Fraction, text: str | None) -> Text:
+    if value < 0:
+        return Text("-" + _literal(-value, None).text, Binds.UNARY)
+    if text is not None and not text.isdigit():
+        return Text(text.replace("E", "e"))
+    decimal = float(value)
+    if Fraction(decimal) == value or _is_decimal(value):
+        return Text(repr(decimal))
+    return Text(f"{value.numerator}.0 / {value.denominator}.0", Binds.PRODUCT)
+
+
+def _is_decimal(value: Fraction) -> bool:
+    """Whether a short decimal text denotes exactly this number."""
+    return Fraction(repr(float(value))) == value
+
+
+def _entry(tensor: Tensor) -> Text:
+    """A comparison's other side: 0 and 1 without a point, as people write them."""
+    match tensor:
+        case Literal(value) if value.denominator == 1 and abs(value) < 10**6:
+            return Text(str(value), Binds.ATOM if value >= 0 else Binds.UNARY)
+        case _:
+            return _text(tensor)
+
+
+# ---------------------------------------------------------------- ops
+
+
+def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
+    match op:
+        case "add":
+            return _sum(args)
+        case "mul":
+            return _product(args)
+        case "neg":
+            return Text(f"-{_text(args[0]).at(Binds.UNARY)}", Binds.UNARY)
+        case "div":
+            return _quotient(args[0], args[1])
+        case "pow":
+            return _power(args[0], args[1], static)
+        case "and" | "or" if static:
+            level = Binds.AND if op == "and" else Binds.OR
+            return Text(f" {op} ".join(_text(a).at(level) for a in args), level)
+        case "and" | "or":
+            level, sign = (Binds.BITAND, "&") if op == "and" else (Binds.BITOR, "|")
+            return Text(f" {sign} ".join(_text(a).at(level) for a in args), level)
+        case "not":
+            sign = "not " if static else "~"
+            level = Binds.NOT if static else Binds.UNARY
+            return Text(sign + _text(args[0]).at(level), level)
+        case _ if op in _INFIX:
+            left, right = (_entry(a).at(Binds.BITOR) for a in args)
+            return Text(f"{left} {OPS[op].torch} {right}", Binds.COMPARE)
+        case "eq" | "ne":
+            raise AssertionError(op)
+        case _:
+            return _named(op, args, static)
+
+
+def _named(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
+    """An op by the spelling in its row."""
+    row = OPS[op]
+    if static:
+        return _static(op, args)
+    if op in ("max", "min"):
+        return _nested(row.torch, args)
+    if op == "clip":
+        return _clip(args)
+    if op == "square":
+        return _method(args[0], "square()")
+    if op == "mod":
+        return _method(args[0], f"remainder({render(args[1])})")
+    template = row.torch
+    if template.startswith("."):
+        return Text(_text(args[0]).at(Binds.ATOM) + template.format(*map(render, args)))
+    if template.startswith("{0}"):
+        return Text(
+            template.format(*(_text(a).at(Binds.ATOM) for a in args)), Binds.PRODUCT
+        )
+    return Text(template.format(*map(render, args)))
+
+
+def _nested(template: str, args: tuple[Tensor, ...]) -> Text:
+    text = render(args[0])
+    for arg in args[1:]:
+        text = template.format(text, render(arg))
+    return Text(text)
+
+
+def _clip(args: tuple[Tensor, ...]) -> Text:
+    """Written out: torch.clamp's own derivative at the ends differs between versions."""
+    value, low, high = args
+    inner = value
+    if not _infinite(high):
+        inner = Where(Apply("gt", (value, high)), high, inner)
+    if not _infinite(low):
+        inner = Where(Apply("lt", (value, low)), low, inner)
+    return _text(inner)
+
+
+def _infinite(tensor: Tensor) -> bool:
+    match tensor:
+        case Special(Named.OO) | Apply("neg", (Special(Named.OO),)):
+            return True
+        case _:
+            return False
+
+
+def _static(op: str, args: tuple[Tensor, ...]) -> Text:
+    """Python arithmetic on scalars."""
+    row = OPS[op]
+    if op == "square":
+        return _power(args[0], Literal(Fraction(2)), True)
+    texts = [render(a) for a in args]
+    if row.python is None:
+        meaning = f"losscodegen has no Python spelling for {op}"
+        raise NotImplementedError(meaning)
+    filled = row.python.format(*texts, args=", ".join(texts))
+    return Text(filled)
+
+
+def _sum(args: tuple[Tensor, ...]) -> Text:
+    parts = [_text(args[0]).at(Binds.SUM)]
+    for arg in args[1:]:
+        positive = _opposite(arg)
+        if positive is None:
+            parts.append(f"+ {_text(arg).at(Binds.PRODUCT)}")
+        else:
+            parts.append(f"- {_text(positive).at(Binds.PRODUCT)}")
+    return Text(" ".join(parts), Binds.SUM)
+
+
+def _opposite(tensor: Tensor) -> Tensor | None:
+    """Minus ``tensor`` where that takes a minus sign away; None where it does not."""
+    match tensor:
+        case Apply("neg", (inner,)):
+            return inner
+        case Literal(value) if value < 0:
+            return Literal(-value)
+        case Apply("mul", args, static):
+            negative, factors = _signed(args)
+            return Apply("mul", factors, static) if negative else None
+        case Apply("div", (left, right), static):
+            positive = _opposite(left)
+            return None if positive is None else Apply("div", (positive, right), static)
+        case _:
+            return None
+
+
+def _signed(args: tuple[Tensor, ...]) -> tuple[bool, tuple[Tensor, ...]]:
+    """Whether a product has an odd number of minus signs, and its factors without them."""
+    negative, factors = False, []
+    for arg in args:
+        inner = _opposite(arg) if not isinstance(arg, Apply) or arg.op == "neg" else None
+        negative ^= inner is not None
+        factors.append(arg if inner is None else inner)
+    return negative, tuple(factors)
+
+
+def _product(args: tuple[Tensor, ...]) -> Text:
+    # A number stands in front, with the sign of all factors: `-0.5 * x`.
+    negative, factors = _signed(args)
+    front = [a for a in factors if isinstance(a, Literal)]
+    rest = [a for a in factors if not isinstance(a, Literal)]
+    parts = [_text(a).at(Binds.UNARY) for a in (*front, *rest)]
+    if not front:
+        parts[0] = _text(rest[0]).at(Binds.UNARY if negative else Binds.PRODUCT)
+    return Text(("-" if negative else "") + " * ".join(parts), Binds.PRODUCT)
+
+
+def _quotient(left: Tensor, right: Tensor) -> Text:
+    if isinstance(right, Literal) and not isinstance(left, Literal):
+        inverse = 1 / right.value if right.value else None
+        if inverse is not None and Fraction(float(inverse)) == inverse:
+            return _product((Literal(inverse), left))  # exact: a power of two
+    text = f"{_text(left).at(Binds.PRODUCT)} / {_text(right).at(Binds.UNARY)}"
+    return Text(text, Binds.PRODUCT)
+
+
+def _power(base: Tensor, exponent: Tensor, static: bool) -> Text:
+    if static:
+        return Text(
+            f"{_text(base).at(Binds.ATOM)}**{_entry(exponent).at(Binds.UNARY)}",
+            Binds.POWER,
+        )
+    match exponent:
+        case Literal(value) if value == 2:
+            return _method(base, "square()")
+        case Literal(value) if value == Fraction(1, 2):
+            return _method(base, "sqrt()")
+        case Literal(value) if value == -1:
+            return Text(f"1.0 / {_text(base).at(Binds.UNARY)}", Binds.PRODUCT)
+        case Literal(value) if value == Fraction(-1, 2):
+            return _method(base, "rsqrt()")
+    if isinstance(base, Literal | Special) or (isinstance(base, Name) and base.static):
+        return Text(f"torch.pow({render(base)}, {render(exponent)})")
+    return _method(base, f"pow({_entry(exponent).text})")
+
+
+# ---------------------------------------------------------------- axes
+
+_REDUCTIONS = {
+    Reduction.SUM: "sum",
+    Reduction.MEAN: "mean",
+    Reduction.LOGSUMEXP: "logsumexp",
+    Reduction.AMAX: "amax",
+    Reduction.AMIN: "amin",
+    Reduction.VAR: "var",
+}
+
+
+def _reduced(tensor: Reduced) -> Text:
+    keep = ", keepdim=True" if tensor.keepdim else ""
+    dims = _dims(tensor.dims)
+    match tensor.kind:
+        case Reduction.NORM:
+            order = "2.0" if tensor.order is None else render(tensor.order)
+            value = render(tensor.value)
+            return Text(f"torch.linalg.vector_norm({value}, {order}, {dims}{keep})")
+        case Reduction.PROD:
+            text = _text(tensor.value).at(Binds.ATOM)
+            for dim in sorted(tensor.dims, key=lambda d: -d if d >= 0 else d):
+                text = f"{text}.prod(dim={dim}{keep})"
+            return Text(text)
+        case kind:
+            return _method(tensor.value, f"{_REDUCTIONS[kind]}({dims}{keep})")
+
+
+def _kept(kind: Keeper, value: Tensor, dim: int) -> Text:
+    match kind:
+        case Keeper.SOFTMAX:
+            return _method(value, f"softmax(dim={dim})")
+        case Keeper.LOG_SOFTMAX:
+            return _method(value, f"log_softmax(dim={dim})")
+        case Keeper.SOFTMIN:
+            return Text(f"F.softmin({render(value)}, dim={dim})")
+        case Keeper.NORMALIZE:
+            owner = _text(value)
+            length = f"torch.linalg.vector_norm({owner.text}, dim={dim}, keepdim=True)"
+            return Text(f"{owner.at(Binds.PRODUCT)} / {length}", Binds.PRODUCT)

@@ -1,0 +1,295 @@
+"""Branches that are not taken must not poison the gradient.
+
+``where(c, f(u), g)`` passes the gradient 0 into ``f(u)`` where ``c`` does not hold, and 0 times an
+infinite derivative is NaN. The cure is to put a harmless number in place of ``u`` there. It is
+applied only where the derivative can blow up, and as far out as possible: to the largest
+subexpressions that are finite themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from itertools import product
+
+from losscodegen.compiler.canonical import factors, from_factors
+from losscodegen.compiler.intervals import point
+from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.steps import Step
+from losscodegen.compiler.tame import Extent, Tame
+from losscodegen.ir.build import ZERO, number
+from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.nodes import (
+    Call,
+    Expr,
+    Guard,
+    Origin,
+    Read,
+    Reduce,
+    Reduction,
+    Select,
+    Switch,
+)
+from losscodegen.ir.walk import children, rebuild, transform
+
+DEAD_BRANCH = Guard(
+    rule="dead-branch",
+    why="A branch that is not taken still gets the gradient 0, and 0 times an infinite derivative "
+    "is nan. There it is computed at a harmless point instead.",
+)
+MASK = Guard(
+    rule="mask-as-select",
+    why="An entry that is masked out may be anything: as a factor of 0 it would turn an infinity "
+    "into nan, selected away it cannot.",
+)
+CHOICE = Guard(
+    rule="choice-as-select",
+    why="The argument that loses gets the gradient 0, and 0 times an infinite derivative is nan. "
+    "As a select the losing side can be kept harmless.",
+)
+
+_SAFE = (number(0, "0"), number(1, "1"), number(2, "2"), number(Fraction(1, 2), "0.5"))
+_INTEGRAL = (DomainKind.INDEX, DomainKind.INTEGER, DomainKind.BOOL, DomainKind.CHOICE)
+
+
+@dataclass(slots=True)
+class Protector:
+    """Guards the branches of one loss; ``steps`` are appended to."""
+
+    tame: Tame
+    scalars: frozenset[str]
+    masks: frozenset[str]
+    steps: list[Step] = field(default_factory=list)
+
+    @classmethod
+    def of_loss(cls, loss: Loss, steps: list[Step]) -> Protector:
+        scalars = frozenset(v.name for v in loss.parameters if v.scalar)
+        masks = frozenset(
+            v.name for v in loss.variables if v.domain.kind is DomainKind.MASK
+        )
+        differentiable = frozenset(
+            v.name
+            for v in loss.variables
+            if not v.scalar and v.domain.kind not in _INTEGRAL and v.name not in masks
+        )
+        return cls(Tame(differentiable), scalars, masks, steps)
+
+    def protect(self, expr: Expr, ranges: Ranges) -> Expr:
+        """``expr`` with every select, mask and choice inside it made safe for the gradient."""
+        match expr:
+            case Select(condition, then, otherwise):
+                yes, no = ranges.under(condition), ranges.under(opposite(condition))
+                new = replace(
+                    expr, then=self.protect(then, yes), otherwise=self.protect(otherwise, no)
+                )
+                return self._select(new, ranges)
+            case Switch(condition, then, otherwise):
+                return replace(
+                    expr,
+                    then=self.protect(then, ranges.under(condition)),
+                    otherwise=self.protect(otherwise, ranges.under(opposite(condition))),
+                )
+            case Reduce(_, body, _, where):
+                new = replace(expr, body=self.protect(body, ranges.under(where)))
+                return self._reduce(new, ranges)
+            case Call(op) if op in ("detach", "eq", "ne", "lt", "le", "gt", "ge"):
+                return expr
+            case Call("max" | "min") if len(expr.args) == 2:
+                return self._choice(expr, ranges)
+            case Call("clip"):
+                return self._clip(expr, ranges)
+            case Call("mul"):
+                new = rebuild(expr, tuple(self.protect(c, ranges) for c in expr.args))
+                return self._masked(new, ranges)
+            case Read():
+                return expr
+            case _:
+                new = tuple(self.protect(c, ranges) for c in children(expr))
+                return rebuild(expr, new)
+
+    # ------------------------------------------------------------ selects
+
+    def _select(self, expr: Select, ranges: Ranges) -> Expr:
+        if self._known(expr.condition):
+            return expr
+        then = self._guarded(expr.then, expr.condition, ranges)
+        otherwise = self._guarded(expr.otherwise, opposite(expr.condition), ranges)
+        if then is expr.then and otherwise is expr.otherwise:
+            return expr
+        return self._step(expr, replace(expr, then=then, otherwise=otherwise), DEAD_BRANCH)
+
+    def _known(self, condition: Expr) -> bool:
+        """Whether a condition is decided in Python: then only one side is ever computed."""
+        match condition:
+            case Read(name):
+                return name in self.scalars
+            case _ if not children(condition):
+                return not isinstance(condition, Reduce) and condition.__class__.__name__ != (
+                    "Index"
+                )
+            case _:
+                return all(map(self._known, children(condition)))
+
+    def _reduce(self, expr: Reduce, ranges: Ranges) -> Expr:
+        if expr.where is None:
+            return expr
+        body = self._guarded(expr.body, expr.where, ranges)
+        if body is expr.body:
+            return expr
+        return self._step(expr, replace(expr, body=body), DEAD_BRANCH)
+
+    def _guarded(self, branch: Expr, condition: Expr, ranges: Ranges) -> Expr:
+        """``branch`` kept harmless where ``condition`` does not hold."""
+        dead = ranges.under(opposite(condition))
+        if self.tame.is_tame(branch, dead):
+            return branch
+        frontier = tuple(dict.fromkeys(self._frontier(dead)))
+        for chosen in _subsets(frontier):
+            for safe in _assignments(len(chosen)):
+                table = dict(zip(chosen, safe, strict=True))
+                if self._harmless(branch, table, dead):
+                    return _substituted(branch, table, condition)
+        return branch
+
+    def _frontier(self, ranges: Ranges) -> Iterator[Expr]:
+        """The largest finite subexpressions below the ops that were found bad."""
+        for bad in tuple(self.tame.bad):
+            for child in children(bad):
+                yield from self._finite(child, ranges)
+
+    def _finite(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
+        if not self.tame.depends(expr):
+            return
+        probe = Tame(self.tame.differentiable)
+        size = probe.size(expr, ranges)
+        if size <= Extent.LINEAR and not probe.bad:
+            yield expr
+            return
+        match expr:
+            case Select(_, then, otherwise):
+                yield from self._finite(then, ranges)
+                yield from self._finite(otherwise, ranges)
+            case _:
+                for child in children(expr):
+                    yield from self._finite(child, ranges)
+
+    def _harmless(self, branch: Expr, table: dict[Expr, Expr], dead: Ranges) -> bool:
+        """Whether the branch is tame once the frontier has these values."""
+        names = {node: f"#{k}" for k, node in enumerate(table)}
+        probe = Tame(self.tame.differentiable | set(names.values()))
+        domains = dict(dead.domains)
+        for node, value in table.items():
+            domains[names[node]] = point(float(factors(value).coefficient))
+        new = _replaced(branch, {n: Read(name) for n, name in names.items()})
+        return probe.is_tame(new, replace(dead, domains=domains))
+
+    # ------------------------------------------------------------ choices
+
+    def _choice(self, expr: Call, ranges: Ranges) -> Expr:
+        """``Max`` and ``Min``: the argument that loses must be harmless."""
+        left, right = (self.protect(a, ranges) for a in expr.args)
+        wins = Call("ge" if expr.op == "max" else "le", (left, right))
+        loses = opposite(wins)
+        if self.tame.is_tame(left, ranges.under(loses)) and self.tame.is_tame(
+            right, ranges.under(wins)
+        ):
+            return rebuild(expr, (left, right))
+        mark = replace(expr.origin, guard=CHOICE)
+        new = self._select(Select(wins, left, right, origin=mark), ranges)
+        if not isinstance(new, Select) or new == Select(wins, left, right):
+            return rebuild(expr, (left, right))
+        return self._step(expr, new, CHOICE)
+
+    def _clip(self, expr: Call, ranges: Ranges) -> Expr:
+        value, low, high = (self.protect(a, ranges) for a in expr.args)
+        if self.tame.is_tame(value, ranges):
+            return rebuild(expr, (value, low, high))
+        mark = replace(expr.origin, guard=CHOICE)
+        inner = Select(Call("gt", (value, high)), high, value, origin=mark)
+        outer = Select(Call("lt", (value, low)), low, inner, origin=mark)
+        inside = Call("and", (Call("le", (low, value)), Call("le", (value, high))))
+        guarded = self._guarded(value, inside, ranges)
+        if guarded is value:
+            return rebuild(expr, (value, low, high))
+        new = replace(outer, otherwise=replace(inner, otherwise=guarded))
+        return self._step(expr, new, CHOICE)
+
+    # ------------------------------------------------------------ masks
+
+    def _masked(self, expr: Expr, ranges: Ranges) -> Expr:
+        """A product with a mask whose other factors may be infinite becomes a select."""
+        found = factors(expr)
+        masks = [
+            f
+            for f in found.factors
+            if isinstance(f.base, Read) and f.base.name in self.masks and f.exponent == 1
+        ]
+        if not masks:
+            return expr
+        rest = from_factors(found.coefficient, [f for f in found.factors if f not in masks])
+        if self.tame.is_tame(rest, ranges) and self.tame.size(rest, ranges) < Extent.HUGE:
+            return expr
+        kept = tuple(Call("ne", (m.base, ZERO)) for m in masks)
+        condition = kept[0] if len(kept) == 1 else Call("and", kept)
+        mark = replace(expr.origin, guard=MASK)
+        select = Select(condition, rest, ZERO, origin=mark)
+        return self._step(expr, self._select(select, ranges), MASK)
+
+    def _step(self, before: Expr, after: Expr, guard: Guard) -> Expr:
+        self.steps.append(
+            Step(rule=guard.rule, before=before, after=after, why=guard.why)
+        )
+        return after
+
+
+def _subsets(frontier: tuple[Expr, ...]) -> Iterator[tuple[Expr, ...]]:
+    """One node alone if that is enough, else all of them."""
+    if len(frontier) > 1:
+        for node in frontier:
+            yield (node,)
+    if frontier:
+        yield frontier
+
+
+def _assignments(count: int) -> Iterator[tuple[Expr, ...]]:
+    """Harmless values to try: the same for all first."""
+    for value in _SAFE:
+        yield (value,) * count
+    if 1 < count <= 3:
+        yield from product(_SAFE, repeat=count)
+
+
+def _substituted(branch: Expr, table: dict[Expr, Expr], condition: Expr) -> Expr:
+    new: dict[Expr, Expr] = {}
+    for node, value in table.items():
+        name = node.origin.name or (node.name if isinstance(node, Read) else None)
+        origin = Origin(
+            location=node.origin.location,
+            name=None if name is None else f"safe_{name}",
+            guard=DEAD_BRANCH,
+        )
+        new[node] = Select(condition, node, value, origin=origin)
+    return _replaced(branch, new)
+
+
+def _replaced(expr: Expr, table: dict[Expr, Expr]) -> Expr:
+    """``expr`` with whole subexpressions exchanged; conditions and subscripts are left alone."""
+    if expr in table:
+        return table[expr]
+    match expr:
+        case Read():
+            return expr
+        case Select(condition, then, otherwise):
+            return replace(
+                expr, then=_replaced(then, table), otherwise=_replaced(otherwise, table)
+            )
+        case Reduce(_, body):
+            return replace(expr, body=_replaced(body, table))
+        case Call("detach" | "eq" | "ne" | "lt" | "le" | "gt" | "ge"):
+            return expr
+        case _:
+            return rebuild(expr, tuple(_replaced(c, table) for c in children(expr)))
+
+
+_ = (transform, Reduction)

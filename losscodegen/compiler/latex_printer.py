@@ -1,0 +1,350 @@
+"""Expressions in the mathematics of a docstring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from fractions import Fraction
+from typing import assert_never
+
+from losscodegen.compiler import latex_names
+from losscodegen.compiler.latex_math import (
+    LONG_EXPONENT,
+    Level,
+    Math,
+    as_vector,
+    enclosed,
+    fits,
+    is_tall,
+    level_of,
+    stretched,
+)
+from losscodegen.compiler.tidy import number_of
+from losscodegen.ir.build import ONE, ZERO
+from losscodegen.ir.nodes import (
+    Call,
+    Constant,
+    Expr,
+    Index,
+    Keep,
+    Keeper,
+    Named,
+    Number,
+    Read,
+    Reduce,
+    Reduction,
+    Select,
+    Size,
+    Switch,
+    Use,
+)
+from losscodegen.ir.ops import OPS, Group
+from losscodegen.ir.walk import substitute, walk
+
+
+class Printer:
+    """Prints expressions; ``names`` overrides the symbols of variables and definitions."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self.names = names
+
+    def whole(self, expr: Expr) -> str:
+        """``expr`` as the right side of an equation."""
+        if isinstance(expr, Select | Switch):
+            return self.cases(expr)
+        return self.math(expr).text
+
+    def at(self, expr: Expr, least: Level) -> str:
+        return self.math(expr).at(least)
+
+    def math(self, expr: Expr) -> Math:
+        match expr:
+            case Number(value):
+                text = latex_names.number(expr)
+                if value < 0:
+                    return Math(text, Level.SIGN)
+                return Math(text, Level.PRODUCT if r"\cdot" in text else Level.ATOM)
+            case Constant(name):
+                return Math({Named.PI: r"\pi", Named.E: "e", Named.OO: r"\infty"}[name])
+            case Index(name):
+                return Math(latex_names.index(name))
+            case Size(axis):
+                return Math(latex_names.axis(axis))
+            case Read(name, subscripts) | Use(name, subscripts):
+                inside = tuple(self.math(s).text for s in subscripts)
+                return Math(latex_names.symbol(name, inside, self.names))
+            case Call():
+                return self.call(expr)
+            case Select():
+                return self.select(expr)
+            case Switch():
+                return Math(self.cases(expr))
+            case Reduce():
+                return self.reduce(expr)
+            case Keep():
+                return self.keep(expr)
+            case _:
+                assert_never(expr)
+
+    # ---------------------------------------------------------------- choices
+
+    def select(self, expr: Select) -> Math:
+        """Inside a formula: an Iverson bracket if one side is 0, else cases."""
+        condition, kept = expr.condition, expr.then
+        if expr.otherwise != ZERO:
+            opposite = _opposite(condition)
+            if expr.then != ZERO or opposite is None:
+                return Math(self.cases(expr))
+            condition, kept = opposite, expr.otherwise
+        bracket = f"[{self.condition(condition)}]"
+        if kept == ONE:
+            return Math(bracket)
+        return Math(f"{bracket} {self.at(kept, Level.PRODUCT)}", Level.PRODUCT)
+
+    def cases(self, expr: Select | Switch) -> str:
+        rows: list[str] = []
+        rest: Expr = expr
+        while isinstance(rest, Select | Switch):
+            rows.append(
+                f"{self.math(rest.then).text} & {self.condition(rest.condition)}"
+            )
+            rest = rest.otherwise
+        rows.append(rf"{self.math(rest).text} & \text{{otherwise}}")
+        return r"\begin{cases} " + r" \\ ".join(rows) + r" \end{cases}"
+
+    def condition(self, expr: Expr) -> str:
+        return self.math(expr).text
+
+    # ---------------------------------------------------------------- ops
+
+    def call(self, expr: Call) -> Math:
+        match expr:
+            case Call("add", args):
+                return Math(self.sum(args), Level.SUM)
+            case Call("neg", (inner,)):
+                return Math(f"-{self.at(inner, Level.PRODUCT)}", Level.SIGN)
+            case Call("mul", args):
+                return self.product(args)
+            case Call("div", (top, bottom)):
+                return self.fraction(top, bottom)
+            case Call("pow", (base, exponent)):
+                return self.power(base, exponent)
+            case Call("square", (base,)):
+                return self.power(base, Number(Fraction(2)))
+            case Call("exp", (arg,)):
+                text = self.math(arg).text
+                if is_tall(text) or len(text) > LONG_EXPONENT:
+                    return Math(rf"\exp{enclosed(text)}", Level.FRACTION)
+                return Math(f"e^{{{text}}}", Level.POWER)
+            case Call("and" | "or" as op, args):
+                least = Level.RELATION if op == "and" else Level.LOGIC
+                parts = [self.at(a, Level(least)) for a in args]
+                return Math(rf" \text{{ {op} }} ".join(parts), Level.LOGIC)
+            case Call("not", (arg,)):
+                opposite = _opposite(arg)
+                if opposite is not None:
+                    return self.math(opposite)
+        return self.row(expr)
+
+    def sum(self, args: tuple[Expr, ...]) -> str:
+        text = self.at(args[0], Level.SUM)
+        for arg in args[1:]:
+            match arg:
+                case Call("neg", (inner,)):
+                    text += f" - {self.at(inner, Level.PRODUCT)}"
+                case Number(value) if value < 0:
+                    text += f" - {self.math(Number(-value)).text}"
+                case _:
+                    text += f" + {self.at(arg, Level.PRODUCT)}"
+        return text
+
+    def product(self, args: Iterable[Expr]) -> Math:
+        factors = [self.math(a) for a in _factors(args)]
+        # What takes in the rest of the line stands last, or in parentheses.
+        factors.sort(key=lambda f: f.level == Level.PREFIX)
+        negative = factors[0].level == Level.SIGN
+        texts = [factors[0].text if negative else factors[0].at(Level.PRODUCT)]
+        for k, factor in enumerate(factors[1:], start=2):
+            last = k == len(factors)
+            texts.append(factor.at(Level.PRODUCT if last else Level.FRACTION))
+        if factors[0].level == Level.PREFIX and len(factors) > 1:
+            texts[0] = enclosed(texts[0])
+        text = texts[0]
+        for following in texts[1:]:
+            text += _between(text, following) + following
+        return Math(text, Level.SIGN if negative else Level.PRODUCT)
+
+    def fraction(self, top: Expr, bottom: Expr) -> Math:
+        if isinstance(top, Call) and top.op == "neg":
+            positive = self.fraction(top.args[0], bottom)
+            return Math(f"-{positive.at(Level.PRODUCT)}", Level.SIGN)
+        above, below = number_of(top), number_of(bottom)
+        if above is not None and below is not None and below != 0:
+            if isinstance(top, Number) and top.text is not None and "." in top.text:
+                return Math(
+                    rf"\frac{{{self.math(top).text}}}{{{below}}}", Level.FRACTION
+                )
+            text = latex_names.fraction(above / below)
+            return Math(text, Level.SIGN if text.startswith("-") else Level.FRACTION)
+        if below is not None and below.denominator == 1 and _is_short(top):
+            # Half a square is one half times the square.
+            factors = list(_factors((top,)))
+            lead = number_of(factors[0])
+            if lead is not None and lead.denominator == 1:
+                factors = factors[1:]
+            else:
+                lead = Fraction(1)
+            coefficient = Number(lead / below)
+            if coefficient.value.denominator != 1:
+                return self.product((coefficient, *factors))
+        text = rf"\frac{{{self.math(top).text}}}{{{self.math(bottom).text}}}"
+        return Math(text, Level.FRACTION)
+
+    def power(self, base: Expr, exponent: Expr) -> Math:
+        if number_of(exponent) == Fraction(1, 2):
+            return Math(rf"\sqrt{{{self.math(base).text}}}")
+        text = self.math(exponent).text.replace(r"\tfrac", r"\frac")
+        if isinstance(exponent, Call) and exponent.op == "div":
+            above, below = (self.at(a, Level.PREFIX) for a in exponent.args)
+            text = f"{above}/{below}"
+        elif number_of(exponent) is not None and r"\frac" in text:
+            value = number_of(exponent)
+            assert value is not None
+            text = f"{value.numerator}/{value.denominator}"
+        text = text if len(text) == 1 else f"{{{text}}}"
+        return Math(f"{self.at(base, Level.ATOM)}^{text}", Level.POWER)
+
+    def row(self, expr: Call) -> Math:
+        """An op as its row of the table spells it."""
+        row = OPS[expr.op]
+        template = row.latex or rf"\operatorname{{{{{row.name}}}}}({{args}})"
+        if row.group is Group.COMPARISON:
+            sides = [self.at(a, Level.SUM) for a in expr.args]
+            return Math(template.format(*sides), Level.RELATION)
+        texts = []
+        for k, arg in enumerate(expr.args):
+            math = self.math(arg)
+            bare = fits(template, k, math.level)
+            texts.append(math.text if bare else enclosed(math.text))
+        text = template.format(*texts, args=", ".join(texts))
+        if is_tall(text):
+            text = stretched(text)
+        return Math(text, level_of(row, template))
+
+    # ---------------------------------------------------------------- binders
+
+    def reduce(self, expr: Reduce) -> Math:
+        under = self.range(expr.indices, expr.where)
+        body = self.math(expr.body)
+        operand = body.at(Level.PRODUCT)
+        match expr.kind:
+            case Reduction.SUM if expr.body == ONE:
+                return Math(rf"\#\{{{under}\}}")
+            case Reduction.SUM:
+                return Math(rf"\sum_{{{under}}} {operand}", Level.PREFIX)
+            case Reduction.MEAN if expr.where is None:
+                sizes = " ".join(latex_names.axis(i.axis) for i in expr.indices)
+                text = rf"\frac{{1}}{{{sizes}}} \sum_{{{under}}} {operand}"
+                return Math(text, Level.PREFIX)
+            case Reduction.MEAN:
+                return Math(
+                    rf"\operatorname{{mean}}_{{{under}}} {operand}", Level.PREFIX
+                )
+            case Reduction.PROD:
+                return Math(rf"\prod_{{{under}}} {operand}", Level.PREFIX)
+            case Reduction.LOGSUMEXP:
+                inner = self.at(Call("exp", (expr.body,)), Level.PRODUCT)
+                return Math(rf"\log \sum_{{{under}}} {inner}", Level.PREFIX)
+            case Reduction.AMAX | Reduction.AMIN:
+                name = r"\max" if expr.kind is Reduction.AMAX else r"\min"
+                return Math(rf"{name}_{{{under}}} {operand}", Level.PREFIX)
+            case Reduction.VAR:
+                text = rf"\operatorname{{Var}}_{{{under}}} {operand}"
+                return Math(text, Level.PREFIX)
+            case Reduction.NORM:
+                return self.norm(expr, under)
+            case _:
+                assert_never(expr.kind)
+
+    def norm(self, expr: Reduce, under: str) -> Math:
+        order = "2" if expr.order is None else self.math(expr.order).text
+        vector = as_vector(expr.body, expr.indices)
+        if vector is not None and expr.where is None:
+            return Math(rf"\lVert {self.math(vector).text} \rVert_{{{order}}}")
+        if order == r"\infty":
+            return Math(
+                rf"\max_{{{under}}} \lvert {self.math(expr.body).text} \rvert",
+                Level.PREFIX,
+            )
+        if order == "2":
+            square = self.power(expr.body, Number(Fraction(2))).text
+            return Math(rf"\sqrt{{\sum_{{{under}}} {square}}}")
+        terms = (
+            rf"\sum_{{{under}}} \lvert {self.math(expr.body).text} \rvert^{{{order}}}"
+        )
+        return Math(rf"\left( {terms} \right)^{{1/{order}}}", Level.POWER)
+
+    def keep(self, expr: Keep) -> Math:
+        at = self.math(expr.at).text
+        if expr.kind is Keeper.NORMALIZE:
+            two = Number(Fraction(2))
+            length = Reduce(Reduction.NORM, expr.body, (expr.index,), order=two)
+            here = substitute(expr.body, {expr.index: expr.at})
+            return self.fraction(here, length)
+        name = "softmin" if expr.kind is Keeper.SOFTMIN else "softmax"
+        vector = as_vector(expr.body, (expr.index,))
+        if vector is not None:
+            text = rf"\operatorname{{{name}}}({self.math(vector).text})"
+        else:
+            under = latex_names.index(expr.index.name)
+            inner = enclosed(self.math(expr.body).text)
+            text = rf"\operatorname{{{name}}}_{{{under}}}{inner}"
+        text += f"_{at}" if len(at) == 1 else f"_{{{at}}}"
+        if expr.kind is Keeper.LOG_SOFTMAX:
+            return Math(rf"\log {text}", Level.PREFIX)
+        return Math(text)
+
+    def range(self, indices: tuple[Index, ...], where: Expr | None) -> str:
+        under = ", ".join(latex_names.index(i.name) for i in indices)
+        if where is None:
+            return under
+        text = self.condition(where)
+        if isinstance(where, Call) and where.args[0] in indices and len(indices) == 1:
+            return text
+        if isinstance(where, Call) and set(where.args) == set(indices):
+            return text
+        return rf"{under} :\, {text}"
+
+
+_OPPOSITES = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
+
+
+def _opposite(condition: Expr) -> Expr | None:
+    if isinstance(condition, Call) and condition.op in _OPPOSITES:
+        return replace(condition, op=_OPPOSITES[condition.op])
+    return None
+
+
+def _factors(args: Iterable[Expr]) -> Iterable[Expr]:
+    for arg in args:
+        if isinstance(arg, Call) and arg.op == "mul":
+            yield from _factors(arg.args)
+        else:
+            yield arg
+
+
+def _is_short(expr: Expr) -> bool:
+    """Whether a numerator reads well with its denominator pulled in front."""
+    if isinstance(expr, Call) and expr.op in ("add", "div"):
+        return False
+    return sum(1 for _ in walk(expr)) <= 12
+
+
+def _between(left: str, right: str) -> str:
+    if right[0].isdigit() or right.startswith(("10^", r"\tfrac")):
+        return r" \cdot "
+    words = (r"\mathrm", r"\operatorname")
+    last = left.rsplit(" ", 1)[-1]
+    if last.startswith(words) or (right.startswith(words) and last[-1:].isalnum()):
+        return r" \, "
+    return " "

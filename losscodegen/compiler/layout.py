@@ -1,0 +1,154 @@
+"""Which dim of a tensor stands for which index.
+
+A `Layout` lists the indices of a tensor in the order of its dims, with `BATCH` for ``...``. All
+tensors of a loss keep their indices in one total order, so that broadcasting needs no permutation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from losscodegen.compiler.program import (
+    Apply,
+    Extent,
+    Permute,
+    Reduced,
+    Squeeze,
+    Tensor,
+    Trail,
+    Unsqueeze,
+)
+from losscodegen.ir.loss import ELLIPSIS, Loss
+from losscodegen.ir.nodes import Index
+
+
+class Batch(Enum):
+    BATCH = "..."
+
+
+BATCH = Batch.BATCH
+Layout = tuple[Index | Batch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The axes of a loss: their order, and an argument dim that tells the size of each."""
+
+    order: tuple[str, ...]
+    index_order: tuple[str, ...]
+    extents: tuple[tuple[str, Extent], ...]
+    batch_argument: str | None
+    batch_count: int
+    """How many dims the batch argument has beside its batch."""
+
+    def sort(self, entries: Iterable[Index | Batch]) -> Layout:
+        """The layout of a tensor with these indices."""
+        return tuple(sorted(set(entries), key=self._key))
+
+    def _key(self, entry: Index | Batch) -> tuple[int, int, str]:
+        if isinstance(entry, Batch):
+            return (self.order.index(ELLIPSIS), 0, "")
+        names = self.index_order
+        rank = names.index(entry.name) if entry.name in names else len(names)
+        return (self.order.index(entry.axis), rank, entry.name)
+
+    def extent(self, axis: str) -> Extent:
+        return dict(self.extents)[axis]
+
+
+def axes_of(loss: Loss) -> Axes:
+    order: dict[str, None] = {}
+    extents: dict[str, Extent] = {}
+    batch: tuple[str, int] | None = None
+    for variable in (*loss.inputs, *loss.parameters):
+        if not variable.axes:
+            continue
+        for position, axis in enumerate(variable.axes):
+            order.setdefault(axis)
+            if axis != ELLIPSIS and not variable.optional:
+                dim = dim_at(variable.axes, position)
+                extents.setdefault(axis, Extent(variable.arg, dim))
+            elif axis == ELLIPSIS and batch is None:
+                batch = (variable.arg, len(variable.axes) - 1)
+    for variable in loss.parameters:  # an axis that only an optional tensor has
+        for position, axis in enumerate(variable.axes):
+            if axis != ELLIPSIS:
+                extents.setdefault(
+                    axis, Extent(variable.arg, dim_at(variable.axes, position))
+                )
+    names = [axis.name.lower() for axis in loss.axes]
+    names += [index.name for index in loss.indices]
+    return Axes(
+        tuple(order),
+        tuple(names),
+        tuple(extents.items()),
+        batch[0] if batch else None,
+        batch[1] if batch else 0,
+    )
+
+
+def dim_at(axes: tuple[object, ...], position: int) -> int:
+    """The dim of an entry: from the front before ``...``, from the back after it."""
+    marks = [k for k, a in enumerate(axes) if a == ELLIPSIS or a is BATCH]
+    if marks and position > marks[0]:
+        return position - len(axes)
+    return position
+
+
+def dim_of(layout: Layout, entry: Index) -> int:
+    return dim_at(layout, layout.index(entry))
+
+
+def insertion_dim(layout: Layout, entry: Index, axes: Axes) -> int:
+    """The dim at which ``unsqueeze`` puts a missing entry."""
+    return dim_of(axes.sort((*layout, entry)), entry)
+
+
+def align(value: Tensor, layout: Layout, target: Layout, axes: Axes) -> Tensor:
+    """``value`` made to broadcast against tensors of layout ``target``, which contains its own.
+
+    Missing dims in front come for free; others are inserted with size 1.
+    """
+    if not layout:
+        return value
+    current = layout
+    if BATCH in target and BATCH not in current and axes.batch_argument is not None:
+        before = target[: target.index(BATCH)]
+        if any(entry in before for entry in current):
+            # Entries on both sides of the batch cannot be padded by appending alone.
+            value = Trail(value, axes.batch_argument, axes.batch_count)
+            current = axes.sort((*current, BATCH))
+    missing = [e for e in target if e not in current and isinstance(e, Index)]
+    for entry in missing:
+        position = target.index(entry)
+        if not any(e in current for e in target[:position]):
+            continue  # a leading dim: broadcasting supplies it
+        grown = axes.sort((*current, entry))
+        value = unsqueeze(value, dim_of(grown, entry))
+        current = grown
+    return value
+
+
+def unsqueeze(tensor: Tensor, dim: int) -> Tensor:
+    """``tensor`` with a dim of size 1, put in where that reads best.
+
+    A reduction over that dim simply keeps it, a dim just squeezed away is left alone.
+    """
+    match tensor:
+        case Reduced(_, _, (reduced,), False) if reduced == dim:
+            return replace(tensor, keepdim=True)
+        case Squeeze(inner, squeezed) if squeezed == dim:
+            return inner
+        case Apply("neg", (inner,), False):
+            return replace(tensor, args=(unsqueeze(inner, dim),))
+        case _:
+            return Unsqueeze(tensor, dim)
+
+
+def permute(value: Tensor, have: Layout, want: Layout) -> Tensor:
+    """``value`` with its dims reordered; layouts with a batch must keep it at the same end."""
+    if have == want:
+        return value
+    return Permute(value, tuple(dim_at(have, have.index(e)) for e in want))

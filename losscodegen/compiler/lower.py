@@ -1,0 +1,540 @@
+"""From stabilised expressions to tensor statements.
+
+Axes become dims, shared subexpressions become names, binders become reductions, gathers and masks.
+Every value is computed once; its name comes from the spec or from the rule that introduced it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from losscodegen.compiler import lower_axes, tensors
+from losscodegen.compiler.layout import (
+    BATCH,
+    Axes,
+    Layout,
+    align,
+    axes_of,
+    dim_at,
+    permute,
+)
+from losscodegen.compiler.naming import Names
+from losscodegen.compiler.options import (
+    ABSENT,
+    is_static,
+    resolve_options,
+    safe_gathers,
+    static_selects,
+)
+from losscodegen.compiler.program import (
+    Apply,
+    Arange,
+    Assign,
+    Branch,
+    Conditional,
+    Fill,
+    Float,
+    Literal,
+    Mean,
+    Missing,
+    Name,
+    Program,
+    ShapeCheck,
+    Special,
+    Spread,
+    Statement,
+    Tensor,
+    Where,
+)
+from losscodegen.compiler.share import drop_unused, share_indices
+from losscodegen.errors import fail
+from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Role
+from losscodegen.ir.nodes import (
+    Call,
+    Constant,
+    Expr,
+    Guard,
+    Index,
+    Keep,
+    Number,
+    Read,
+    Reduce,
+    Select,
+    Size,
+    Switch,
+    Use,
+)
+from losscodegen.ir.ops import OPS, Sort
+from losscodegen.ir.walk import canonical, children, walk
+from losscodegen.language.printer import format_expression
+
+if TYPE_CHECKING:
+    from losscodegen.compiler.steps import Stabilized
+
+NOTHING: frozenset[str] = frozenset()
+_INLINE_LIMIT = 9
+"""How many ops one statement may hold before its heaviest part gets a line of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor expression, the indices of its dims, and what it carries along."""
+
+    tensor: Tensor
+    layout: Layout = ()
+    static: bool = False
+    integer: bool = False
+    weight: int = 0
+    guards: tuple[Guard, ...] = ()
+
+
+def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Program:
+    """The tensor program of a stabilised loss.
+
+    ``without`` names guards of this stage to leave out, for the tests that show what each is for.
+
+    Raises:
+        LossCodegenError: for a construct that has no lowering yet, at its place in the spec.
+    """
+    loss = stabilized.loss
+    if loss.interface is not None:
+        raise fail(
+            "not-lowered",
+            "an interface is part of the language but cannot be compiled yet",
+            loss.location,
+            "leave the interface table out",
+        )
+    expression = _prepared(loss.expression, loss, without)
+    builder = Builder(loss, axes_of(loss), Names(loss), without)
+    builder.count(expression)
+    value = builder.value(expression)
+    target = result_layout(loss)
+    statements = builder.finish(value, target)
+    mean = None if loss.mean_weight is None else _mean(loss, builder, target)
+    needed = {"loss"} if mean is None else {"loss", *tensors.names_in(mean.weight)}
+    if mean is not None:
+        needed |= tensors.names_in(mean.statements)
+    statements = drop_unused(statements, needed)
+    statements = share_indices(statements, loss, builder.names)
+    return Program(
+        loss=loss,
+        checks=shape_checks(loss),
+        statements=statements,
+        result="loss",
+        mean=mean,
+        require=_requirements(loss, builder),
+        guards=tuple(builder.printed),
+    )
+
+
+def _prepared(expr: Expr, loss: Loss, without: frozenset[str]) -> Expr:
+    if "ignored-target" not in without:
+        expr = safe_gathers(expr, loss)
+    return static_selects(resolve_options(expr, loss), loss)
+
+
+def result_layout(loss: Loss) -> Layout:
+    layout: Layout = loss.free
+    if loss.batch is not None:
+        layout = (*loss.free[: loss.batch], BATCH, *loss.free[loss.batch :])
+    return layout
+
+
+def _mean(loss: Loss, builder: Builder, target: Layout) -> Mean | None:
+    assert loss.mean_weight is not None
+    expr = _prepared(loss.mean_weight, loss, builder.without)
+    present = None
+    match expr:
+        case Switch(Call("absent", (Read(name),)), Number(), weight):
+            present, expr = loss.variable(name).arg, weight
+        case _:
+            pass
+    builder.statements = []
+    builder.count(expr)
+    value = builder.value(expr)
+    tensor = align(value.tensor, value.layout, target, builder.axes)
+    if value.layout != target:
+        like = Name("loss")
+        tensor = Spread(Fill(tensor, builder.like) if value.static else tensor, like)
+    return Mean(statements=tuple(builder.statements), weight=tensor, present=present)
+
+
+def _requirements(loss: Loss, builder: Builder) -> tuple[tuple[Tensor, str], ...]:
+    return tuple(
+        (builder.value(condition).tensor, format_expression(condition))
+        for condition in loss.require
+        if builder.static(condition)
+    )
+
+
+@dataclass(slots=True)
+class Builder:
+    """Lowers one function; the only mutable thing of this stage."""
+
+    loss: Loss
+    axes: Axes
+    names: Names
+    without: frozenset[str]
+    counts: Counter[Expr] = field(default_factory=Counter)
+    known: dict[Expr, Value] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    printed: dict[Guard, None] = field(default_factory=dict)
+
+    @property
+    def like(self) -> str:
+        """The argument whose dtype and device scalars take on."""
+        return next(
+            v.arg for v in self.loss.inputs if v.domain.kind is not DomainKind.INDEX
+        )
+
+    @property
+    def scalars(self) -> set[str]:
+        return {v.name for v in self.loss.parameters if v.scalar}
+
+    # ------------------------------------------------------------ sharing and naming
+
+    def count(self, expr: Expr) -> None:
+        """Count how often each subexpression is used, each distinct one entered once."""
+        self.counts = Counter()
+        self._count(expr)
+
+    def _count(self, expr: Expr) -> None:
+        key = canonical(expr)
+        self.counts[key] += 1
+        if self.counts[key] > 1:
+            return
+        if isinstance(expr, Keep) and not isinstance(expr.at, Index):
+            self._count(lower_axes.whole(expr))
+            self._count(expr.at)
+            return
+        for child in children(expr):
+            # A plain subscript is no value: it only says which dim is which.
+            if not (isinstance(expr, Read | Keep) and isinstance(child, Index)):
+                self._count(child)
+
+    def value(self, expr: Expr) -> Value:
+        key = canonical(expr)
+        if key in self.known:
+            return self.known[key]
+        value = self.compute(expr)
+        if self._deserves_name(expr, key, value):
+            value = self.assign(expr, value)
+        if not isinstance(expr, Switch):
+            self.known[key] = value
+        return value
+
+    def _deserves_name(self, expr: Expr, key: Expr, value: Value) -> bool:
+        if value.weight == 0 or isinstance(value.tensor, Name):
+            return False
+        if expr.origin.name is not None and (value.weight > 1 or self.counts[key] > 1):
+            return True
+        trivial = isinstance(expr, Call) and expr.op == "neg" and value.weight == 1
+        return self.counts[key] > 1 and not trivial
+
+    def assign(self, expr: Expr, value: Value, name: str | None = None) -> Value:
+        """A statement for ``value``, preceded by the guards it carries for the first time."""
+        name = name or self.names.for_expression(expr)
+        fresh = tuple(g for g in value.guards if g not in self.printed)
+        self.printed.update(dict.fromkeys(fresh))
+        self.statements.append(Assign(name, value.tensor, fresh))
+        return replace(value, tensor=Name(name, value.static), weight=0, guards=())
+
+    def part(self, expr: Expr) -> Value:
+        """`value`, named when another expression needs it as a plain name."""
+        value = self.value(expr)
+        if value.weight and not value.static:
+            value = self.assign(expr, value)
+            self.known[canonical(expr)] = value
+        return value
+
+    def finish(self, value: Value, target: Layout) -> tuple[Statement, ...]:
+        """The statements, the last of which assigns ``loss`` with the dims of ``target``."""
+        tensor = value.tensor
+        if value.static:
+            tensor = Fill(tensor, self.like)
+        if value.layout != target:
+            tensor = permute(tensor, value.layout, target)
+        last = self.statements[-1] if self.statements else None
+        if isinstance(tensor, Name) and last is not None:
+            renamed = rename_last(last, tensor.name, "loss")
+            used = any(tensor.name in tensors.names_in(s) for s in self.statements[:-1])
+            if renamed is not None and not used:
+                self.statements[-1] = renamed
+                self.known = {
+                    k: replace(v, tensor=Name("loss")) if v.tensor == tensor else v
+                    for k, v in self.known.items()
+                }
+                return tuple(self.statements)
+        self.assign(self.loss.expression, replace(value, tensor=tensor), "loss")
+        return tuple(self.statements)
+
+    # ------------------------------------------------------------ nodes
+
+    def compute(self, expr: Expr) -> Value:
+        match expr:
+            case Number(number, text):
+                return Value(Literal(number, text), static=True)
+            case Constant(name):
+                return Value(Special(name), static=True)
+            case Size(axis):
+                return Value(self.extent(axis), static=True)
+            case Index(_, axis):
+                return Value(
+                    Arange(self.extent(axis), self.like),
+                    (expr,),
+                    integer=True,
+                    weight=1,
+                )
+            case Call():
+                value = self._call(expr)
+            case Select(condition, then, otherwise):
+                value = self._select(condition, then, otherwise)
+            case Switch():
+                value = self._switch(expr)
+            case Read():
+                value = lower_axes.read(self, expr)
+            case Reduce():
+                value = lower_axes.reduce(self, expr)
+            case Keep():
+                value = lower_axes.keep(self, expr)
+            case Use():
+                raise AssertionError("definitions are inlined before lowering")
+        guard = expr.origin.guard
+        if guard is not None and guard not in value.guards:
+            value = replace(value, guards=(*value.guards, guard))
+        return value
+
+    def extent(self, axis: str) -> Tensor:
+        if axis.isdigit():
+            return Literal(tensors.fraction(int(axis)))
+        return self.axes.extent(axis)
+
+    def combine(self, values: list[Value]) -> tuple[list[Tensor], Layout]:
+        """The tensors of ``values`` aligned with each other, and their common layout."""
+        target = self.axes.sort(e for v in values for e in v.layout)
+        return [align(v.tensor, v.layout, target, self.axes) for v in values], target
+
+    def _call(self, expr: Call) -> Value:
+        if expr.op == ABSENT:
+            (argument,) = expr.args
+            assert isinstance(argument, Read)
+            arg = self.loss.variable(argument.name).arg
+            return Value(Missing(arg), static=True)
+        row = OPS[expr.op]
+        values = [self.value(arg) for arg in expr.args]
+        values = self._lighten(expr.args, values)
+        guards = _guards(values)
+        weight = 1 + sum(v.weight for v in values)
+        if all(v.static for v in values):
+            args = tuple(v.tensor for v in values)
+            return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
+        floating = row.sort is Sort.REAL and row.args is Sort.REAL
+        if floating:
+            values = [
+                replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
+                for v in values
+            ]
+        if row.name in ("max", "min"):
+            values = [self._filled(v) for v in values]
+        aligned, layout = self.combine(values)
+        tensor: Tensor = Apply(expr.op, tuple(aligned))
+        if expr.op == "delta":
+            tensor = Float(Apply("eq", tuple(aligned)))
+        return Value(tensor, layout, weight=weight, guards=guards)
+
+    def _lighten(self, exprs: tuple[Expr, ...], values: list[Value]) -> list[Value]:
+        """Heavy arguments get statements of their own until the rest fits one line."""
+        values = list(values)
+        while sum(v.weight for v in values) > _INLINE_LIMIT:
+            heaviest = max(range(len(values)), key=lambda k: values[k].weight)
+            if values[heaviest].weight < 4 or values[heaviest].static:
+                break
+            values[heaviest] = self._named_part(exprs[heaviest], values[heaviest])
+        return values
+
+    def _named_part(self, expr: Expr, value: Value) -> Value:
+        """``value`` as a name, or minus a name where it is minus something."""
+        match expr, value.tensor:
+            case Call("neg", (inner,)), Apply("neg", (tensor,)):
+                named = self.assign(inner, replace(value, tensor=tensor))
+                self.known[canonical(inner)] = named
+                negated = Apply("neg", (named.tensor,))
+                return replace(named, tensor=negated, weight=1)
+            case _:
+                named = self.assign(expr, value)
+                self.known[canonical(expr)] = named
+                return named
+
+    def _filled(self, value: Value) -> Value:
+        """Python scalars as 0-dim tensors, for functions that take tensors alone."""
+        return (
+            replace(value, tensor=Fill(value.tensor, self.like))
+            if value.static
+            else value
+        )
+
+    def _select(self, condition: Expr, then: Expr, otherwise: Expr) -> Value:
+        exprs = (condition, then, otherwise)
+        values = self._lighten(exprs, [self.value(e) for e in exprs])
+        if values[1].static and values[2].static:
+            values[1] = self._filled(values[1])
+        if values[1].integer != values[2].integer and not (
+            values[1].static or values[2].static
+        ):
+            values = [
+                replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
+                for v in values
+            ]
+        if any(v.integer for v in values[1:]):
+            values = [
+                (
+                    replace(v, tensor=replace(v.tensor, whole=True))
+                    if isinstance(v.tensor, Literal)
+                    else v
+                )
+                for v in values
+            ]
+        aligned, layout = self.combine(values)
+        return Value(
+            Where(*aligned),
+            layout,
+            integer=values[1].integer or values[2].integer,
+            weight=1 + sum(v.weight for v in values),
+            guards=_guards(values),
+        )
+
+    # ------------------------------------------------------------ switches
+
+    def _switch(self, expr: Switch) -> Value:
+        condition = self.value(expr.condition)
+        self._hoist(expr)
+        then, then_block = self._block(expr.then)
+        otherwise, otherwise_block = self._block(expr.otherwise)
+        layout = self.axes.sort((*then.layout, *otherwise.layout))
+        static = then.static and otherwise.static
+        integer = then.integer or otherwise.integer
+        guards = (*then.guards, *otherwise.guards)
+        if not then_block and not otherwise_block:
+            tensor = Conditional(condition.tensor, then.tensor, otherwise.tensor)
+            weight = 2 + then.weight + otherwise.weight
+            return Value(tensor, layout, static, integer, weight, guards)
+        if not static:
+            then, otherwise = (self._spread(v, layout, expr) for v in (then, otherwise))
+        name = self.names.for_expression(expr)
+        first = self._end(then_block, then, name)
+        second = self._end(otherwise_block, otherwise, name)
+        self.statements.append(Branch(condition.tensor, first, second))
+        return Value(Name(name, static), layout, static, integer)
+
+    def _end(
+        self, block: tuple[Statement, ...], value: Value, name: str
+    ) -> tuple[Statement, ...]:
+        """``block`` made to assign ``name``: its last statement is renamed if that is possible."""
+        if block and isinstance(value.tensor, Name):
+            renamed = rename_last(block[-1], value.tensor.name, name)
+            used = any(value.tensor.name in tensors.names_in(s) for s in block[:-1])
+            if renamed is not None and not used:
+                return (*block[:-1], renamed)
+        fresh = tuple(g for g in value.guards if g not in self.printed)
+        self.printed.update(dict.fromkeys(fresh))
+        return (*block, Assign(name, value.tensor, fresh))
+
+    def _spread(self, value: Value, layout: Layout, expr: Switch) -> Value:
+        """One side of a switch with the dims of both."""
+        if value.static:
+            value = self._filled(value)
+        if value.layout == layout:
+            return value
+        tensor = align(value.tensor, value.layout, layout, self.axes)
+        for variable in self.loss.inputs:
+            if lower_axes.declared_layout(variable, self.loss) == layout:
+                return replace(
+                    value, tensor=Spread(tensor, Name(variable.arg)), layout=layout
+                )
+        raise fail(
+            "not-lowered",
+            "a switch whose sides have different shapes is not supported here",
+            expr.origin.location,
+        )
+
+    def _hoist(self, expr: Switch) -> None:
+        """What both sides need is computed before the choice."""
+        self._hoist_shared(expr.otherwise, {canonical(e) for e in walk(expr.then)})
+
+    def _hoist_shared(self, node: Expr, ours: set[Expr]) -> None:
+        key = canonical(node)
+        if key in self.known or not children(node):
+            return
+        if key in ours and not isinstance(node, Switch | Read):
+            value = self.value(node)
+            if value.weight > 1 and not value.static:
+                self.known[key] = self.assign(node, value)
+            return
+        for child in children(node):
+            self._hoist_shared(child, ours)
+
+    def _block(self, expr: Expr) -> tuple[Value, tuple[Statement, ...]]:
+        """``expr`` lowered in a scope of its own."""
+        statements, known, counts = self.statements, dict(self.known), self.counts
+        self.statements = []
+        self.count(expr)
+        value = self.value(expr)
+        block = tuple(self.statements)
+        self.statements, self.known, self.counts = statements, known, counts
+        return value, block
+
+    def refuse(self, expr: Expr, what: str) -> Exception:
+        return fail(
+            "not-lowered",
+            f"{what} is part of the language but cannot be compiled yet",
+            expr.origin.location,
+        )
+
+    def static(self, expr: Expr) -> bool:
+        return is_static(expr, self.scalars)
+
+
+def _guards(values: list[Value]) -> tuple[Guard, ...]:
+    return tuple(dict.fromkeys(g for v in values for g in v.guards))
+
+
+def rename_last(statement: Statement, old: str, new: str) -> Statement | None:
+    """``statement`` assigning ``new`` where it assigned ``old``; None if it does not."""
+    match statement:
+        case Assign(name) if name == old:
+            return replace(statement, name=new)
+        case Branch(_, then, otherwise) if then and otherwise:
+            ends = [rename_last(block[-1], old, new) for block in (then, otherwise)]
+            if ends[0] is None or ends[1] is None:
+                return None
+            return replace(
+                statement,
+                then=(*then[:-1], ends[0]),
+                otherwise=(*otherwise[:-1], ends[1]),
+            )
+        case _:
+            return None
+
+
+def shape_checks(loss: Loss) -> tuple[ShapeCheck, ...]:
+    """For each tensor argument, what its shape must be, given those before it."""
+    seen: dict[str, tuple[str, int]] = {}
+    checks = []
+    tensors_ = [v for v in loss.variables if v.axes]
+    for variable in tensors_:
+        if variable.role is Role.LEARNABLE:
+            continue
+        dims: list[tuple[str, int] | int | str | None] = []
+        for position, axis in enumerate(variable.axes):
+            if axis.isdigit():
+                dims.append(int(axis))
+            elif axis == ELLIPSIS and axis in seen:
+                dims.append(axis)
+            else:
+                dims.append(seen.get(axis))
+            if not variable.optional and not axis.isdigit():
+                seen.setdefault(axis, (variable.arg, dim_at(variable.axes, position)))
+        checks.append(ShapeCheck(argument=variable, dims=tuple(dims)))
+    return tuple(checks)

@@ -1,0 +1,98 @@
+"""What a rule is: one row of the rule table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+INDICES = {"i": "I", "j": "J"}
+"""The bound indices of patterns and the axes they run over."""
+
+
+class Phase(Enum):
+    """When a rule is tried. Every phase runs until none of its rules fires any more."""
+
+    RECOGNISE = "recognise"
+    """Formulas become the functions they are: ``log(1 + exp(x))`` becomes ``softplus(x)``."""
+    EXPAND = "expand"
+    """Functions whose own gradient is poor become expressions whose gradient is good."""
+
+
+class Fault(Enum):
+    """What goes wrong at a witness."""
+
+    VALUE = "value"
+    GRADIENT = "gradient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witness:
+    """A point where the pattern fails in floating point and the replacement does not.
+
+    ``point`` gives every name of the pattern a number, or a tuple of numbers for a name that
+    depends on a bound index; a subscript such as ``t`` is a position. ``wrt`` is the name whose
+    derivative fails.
+    """
+
+    point: Mapping[str, float | tuple[float, ...]] = field(hash=False)
+    fault: Fault = Fault.VALUE
+    dtype: str = "float32"
+    wrt: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rewrite, as data.
+
+    Attributes:
+        name: kebab-case; stands in the generated code, ``Guard [name]``.
+        pattern: a formula; see `match` for what its names stand for.
+        let: lines ``name = formula`` or ``name[i] = formula`` that name intermediates.
+        replacement: a formula over the names of the pattern and of ``let``.
+        condition: what must be proved for the rule to fire, over the names of the pattern.
+        unless: the rule stays out where this is proved, because nothing can go wrong.
+        optional: names that may be missing: 1 in a product, 0 in a sum.
+        why: one sentence, the comment in the generated code.
+        source: where this is known from.
+        witness: a point where the pattern fails and the replacement does not.
+        domain: where the names may lie when the two sides are compared; a range such as
+            ``"(0, oo)"`` by name, ``"(-oo, oo)"`` for the others.
+        gradient_only: the value of the pattern is right, only its gradient is not; such a rule
+            stays out where no gradient flows.
+    """
+
+    name: str
+    pattern: str
+    replacement: str
+    why: str
+    source: str
+    witness: Witness
+    let: tuple[str, ...] = ()
+    condition: str | None = None
+    unless: str | None = None
+    optional: tuple[str, ...] = ()
+    domain: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
+    phase: Phase = Phase.RECOGNISE
+    gradient_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refuted:
+    """A tempting rewrite that is wrong, and the point that shows it.
+
+    ``fault`` tells whether the two sides differ as functions or only the replacement's gradient
+    is wrong in floating point.
+    """
+
+    name: str
+    pattern: str
+    replacement: str
+    why: str
+    source: str
+    witness: Witness
+    exact: bool = False
+    """Whether both sides are equal as real functions, so that only rounding refutes it."""

@@ -1,0 +1,19 @@
+"""THE rule table: every rewrite, in the order in which rules are tried at a node.
+
+A rule that recognises more stands before one that recognises a part of it. Tempting rewrites that
+are wrong stand in `REFUTED` with the point that shows it.
+"""
+
+from __future__ import annotations
+
+from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
+from losscodegen.compiler.rules_axes import RULES as AXES
+from losscodegen.compiler.rules_logs import RULES as LOGS
+from losscodegen.compiler.rules_refuted import REFUTED
+from losscodegen.compiler.rules_roots import RULES as ROOTS
+from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
+
+RULES: tuple[Rule, ...] = SOFTPLUS + AXES + LOGS + ROOTS
+"""Every rule, in order of priority."""
+
+__all__ = ["REFUTED", "RULES", "Fault", "Phase", "Refuted", "Rule", "Witness"]

@@ -1,0 +1,156 @@
+"""Softmax, cross entropy and norms: what runs over a whole axis."""
+
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+
+_MARGIN = (
+    "margin[i] = x[i] - x[t]",
+    "rivals = logsumexp(margin[i], i, where=i != t and m[i])",
+)
+_UNMASKED = (
+    "margin[i] = x[i] - x[t]",
+    "rivals = logsumexp(margin[i], i, where=i != t)",
+)
+
+RULES = (
+    Rule(
+        name="softmax",
+        pattern="exp(x[t])/Sum(exp(x[i]), i)",
+        replacement="softmax(x[i], i, at=t)",
+        why="The exponentials overflow; softmax takes out the largest first.",
+        source="pytorch#195684",
+        witness=Witness(point={"x": (100.0, 3.0), "t": 0}),
+    ),
+    Rule(
+        name="log-softmax",
+        pattern="log(softmax(x[i], i, at=t))",
+        replacement="log_softmax(x[i], i, at=t)",
+        why="The probability underflows to 0 before its logarithm is taken.",
+        source="keras#17634",
+        witness=Witness(point={"x": (0.0, 200.0), "t": 0}),
+    ),
+    Rule(
+        name="cross-entropy-as-margin",
+        pattern="logsumexp(x[i], i, where=m[i]) - x[t]",
+        condition="m[t]",
+        let=_MARGIN,
+        replacement="softplus(rivals)",
+        why="Once the model is confident, `log sum exp(x)` and `x[t]` cancel, and the loss and "
+        "its derivative by `x[t]` round to 0. Measured from `x[t]` itself, the loss is the "
+        "softplus of what the rivals add up to, where nothing is left to cancel.",
+        source="pytorch#195678",
+        witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
+    ),
+    Rule(
+        name="log-sum-exp-shifted",
+        pattern="logsumexp(x[i], i, where=m[i]) - x[t]",
+        let=("margin[i] = x[i] - x[t]",),
+        replacement="logsumexp(margin[i], i, where=m[i])",
+        why="A common offset of all x cancels exactly, without the rounding of a large sum.",
+        source="measured",
+        witness=Witness(point={"x": (1e6, 1000000.25, 0.0), "t": 0}),
+    ),
+    Rule(
+        name="cross-entropy-as-margin",
+        pattern="log_softmax(x[i], i, at=t)",
+        let=_UNMASKED,
+        replacement="-softplus(rivals)",
+        why="Once the model is confident, `log sum exp(x)` and `x[t]` cancel, and the loss and "
+        "its derivative by `x[t]` round to 0. Measured from `x[t]` itself, the loss is the "
+        "softplus of what the rivals add up to, where nothing is left to cancel.",
+        source="pytorch#195678",
+        witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
+    ),
+    Rule(
+        name="log-softmax",
+        pattern="x[t] - logsumexp(x[i], i)",
+        replacement="log_softmax(x[i], i, at=t)",
+        why="One function for the whole axis, whose derivative is the softmax itself.",
+        source="PyTensor, local_logsoftmax",
+        witness=Witness(
+            point={"x": (1e4, 10002.5, 0.0), "t": 0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+    ),
+    Rule(
+        name="softmax-as-margin",
+        pattern="1 - softmax(x[i], i, at=t)",
+        let=_UNMASKED,
+        replacement="sigmoid(rivals)",
+        why="A confident probability rounds to 1; what is missing to 1 is the sigmoid of what "
+        "the rivals add up to.",
+        source="pytorch#195684",
+        witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
+    ),
+    Rule(
+        name="norm",
+        pattern="sqrt(Sum(x[i]**2, i, where=m[i]))",
+        replacement="norm(x[i], i, where=m[i])",
+        why="The squares leave the floating-point range long before the root does, and at 0 the "
+        "derivative of the root is infinite.",
+        source="pytorch#193006",
+        witness=Witness(point={"x": (1e20, 1e20)}),
+    ),
+    Rule(
+        name="norm-scaling",
+        pattern="norm(x[i], i, p=1, where=m[i])",
+        replacement="Sum(abs(x[i]), i, where=m[i])",
+        why="The 1-norm is a plain sum.",
+        source="definition",
+        witness=Witness(point={"x": (0.0, 0.0)}, fault=Fault.GRADIENT, wrt="x"),
+        phase=Phase.EXPAND,
+    ),
+    Rule(
+        name="norm-scaling",
+        pattern="norm(x[i], i, p=2, where=m[i])",
+        let=(
+            "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
+            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
+            "square_sum = Sum((x[i]/scale)**2, i, where=m[i])",
+            "root = sqrt(where(largest > 0, square_sum, 1))",
+        ),
+        replacement="largest*root",
+        why="The squares leave the floating-point range long before the norm does, and at 0 the "
+        "root has infinite slope. The scale cancels from the result, hence no gradient flows "
+        "through it; on rows of zeros the root of 1 gives the subgradient 0.",
+        source="pytorch#193006",
+        witness=Witness(point={"x": (1e20, 1e20)}),
+        phase=Phase.EXPAND,
+    ),
+    Rule(
+        name="norm-scaling",
+        pattern="norm(x[i], i, p=p, where=m[i])",
+        condition="p >= 1",
+        let=(
+            "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
+            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
+            "power_sum = Sum((abs(x[i])/scale)**p, i, where=m[i])",
+            "root = where(largest > 0, power_sum, 1)**(1/p)",
+        ),
+        replacement="largest*root",
+        why="The powers leave the floating-point range long before the norm does, and at 0 the "
+        "root has infinite slope. The scale cancels from the result, hence no gradient flows "
+        "through it; on rows of zeros the root of 1 gives the subgradient 0.",
+        source="pytorch#43211",
+        witness=Witness(point={"x": (1e20, 1e20), "p": 3.0}),
+        domain={"p": "[1, 5]"},
+        phase=Phase.EXPAND,
+    ),
+    Rule(
+        name="norm-scaling",
+        pattern="norm(x[i], i, p=p, where=m[i])",
+        let=(
+            "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
+            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
+            "entry[i] = where(x[i] == 0, 0, (abs(x[i])/scale)**p)",
+            "power_sum = Sum(entry[i], i, where=m[i])",
+            "root = where(largest > 0, power_sum, 1)**(1/p)",
+        ),
+        replacement="largest*root",
+        why="The powers leave the floating-point range long before the norm does; at 0 the root, "
+        "and for p < 1 each power, has infinite slope. The scale cancels from the result, hence "
+        "no gradient flows through it; entries and rows of zeros get the subgradient 0.",
+        source="pytorch#44452",
+        witness=Witness(point={"x": (1e20, 1e20), "p": 2.5}),
+        domain={"p": "(0, 5]"},
+        phase=Phase.EXPAND,
+    ),
+)

@@ -1,0 +1,165 @@
+"""From the formula as it was written to one that keeps its digits, step by step.
+
+Rules run in phases, bottom up, until none fires; then the branches that are not taken are kept
+from poisoning the gradient. Every rewrite is noted as a `Step`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+
+from losscodegen.compiler.branches import Protector
+from losscodegen.compiler.canonical import factors, from_factors
+from losscodegen.compiler.instantiate import features, grows, ready
+from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.rules import RULES, Phase, Rule
+from losscodegen.compiler.steps import Stabilized, Step
+from losscodegen.ir.loss import Loss
+from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
+from losscodegen.ir.ops import OPS, Group
+from losscodegen.ir.walk import children, inline_loss, rebuild, walk
+
+_LIMIT = 1000
+"""More rewrites than any loss needs: a table that gets here does not terminate."""
+
+
+def stabilize(loss: Loss, rules: tuple[Rule, ...] = RULES) -> Stabilized:
+    """``loss`` with its definitions expanded and every rule of ``rules`` applied where it helps.
+
+    The result has the same inputs, axes, domain and value as a function over the reals.
+    """
+    loss = inline_loss(loss)
+    scalars = frozenset(v.name for v in loss.parameters if v.scalar)
+    rewriter = Rewriter(rules, scalars)
+    protector = Protector.of_loss(loss, rewriter.steps)
+    ranges = Ranges.of_loss(loss)
+
+    def run(expr: Expr) -> Expr:
+        for phase in Phase:
+            expr = rewriter.run(expr, phase, ranges)
+        return protector.protect(expr, ranges)
+
+    weight = None if loss.mean_weight is None else run(loss.mean_weight)
+    loss = replace(loss, expression=run(loss.expression), mean_weight=weight)
+    return Stabilized(loss=loss, steps=tuple(dict.fromkeys(rewriter.steps)))
+
+
+@dataclass(slots=True)
+class Rewriter:
+    """Applies rules until none fires, and keeps the steps."""
+
+    rules: tuple[Rule, ...]
+    scalars: frozenset[str] = frozenset()
+    steps: list[Step] = field(default_factory=list)
+    done: dict[Hashable, tuple[Expr, Ranges]] = field(default_factory=dict)
+    """What has been rewritten; the ranges are held so that their identity stays unique."""
+
+    def run(self, expr: Expr, phase: Phase, ranges: Ranges) -> Expr:
+        """``expr`` with the rules of one phase applied wherever they can be."""
+        self.done.clear()
+        rules = tuple(r for r in self.rules if r.phase is phase)
+        return self._visit(expr, rules, ranges, gradient=True)
+
+    def _visit(
+        self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
+    ) -> Expr:
+        if not children(expr) or isinstance(expr, Read) or self._static(expr):
+            return expr
+        name = (expr, expr.origin.guard, expr.origin.name, id(ranges), gradient)
+        if name not in self.done:
+            new = self._children(expr, rules, ranges, gradient=gradient)
+            if new is not expr:
+                new = settled(new, expr)
+            new = self._root(new, rules, ranges, gradient=gradient)
+            self.done[name] = (new, ranges)
+        return self.done[name][0]
+
+    def _root(
+        self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
+    ) -> Expr:
+        present = features(expr)
+        for rule in rules:
+            found = ready(rule)
+            if not found.ops <= present or (rule.gradient_only and not gradient):
+                continue
+            if self._final(expr, rule):
+                continue
+            for match in found.matches(expr, ranges):
+                new = found.apply(expr, match)
+                if new == expr or grows(expr, new):
+                    continue
+                self.steps.append(
+                    Step(rule=rule.name, before=expr, after=new, why=rule.why)
+                )
+                if len(self.steps) > _LIMIT:
+                    raise RecursionError(f"rule {rule.name} fires without end")
+                return self._visit(new, rules, ranges, gradient=gradient)
+        return expr
+
+    def _children(
+        self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
+    ) -> Expr:
+        match expr:
+            case Select(condition, then, otherwise) | Switch(condition, then, otherwise):
+                places = (
+                    (condition, ranges, False),
+                    (then, ranges.under(condition), gradient),
+                    (otherwise, ranges.under(opposite(condition)), gradient),
+                )
+            case Reduce(_, body, _, where):
+                inner = ranges.under(where)
+                places = (
+                    (body, inner, gradient),
+                    *((c, ranges, False) for c in children(expr)[1:]),
+                )
+            case Call(op):
+                flows = gradient and op != "detach"
+                flows = flows and OPS[op].group not in (Group.COMPARISON, Group.LOGIC)
+                places = tuple((c, ranges, flows) for c in children(expr))
+            case _:
+                places = tuple((c, ranges, gradient) for c in children(expr))
+        return rebuild(
+            expr,
+            tuple(self._visit(c, rules, known, gradient=g) for c, known, g in places),
+        )
+
+    def _final(self, expr: Expr, rule: Rule) -> bool:
+        """A rule does not fire on what it has made, and an expansion is not expanded again."""
+        guard = expr.origin.guard
+        if guard is None:
+            return False
+        if guard == Guard(rule=rule.name, why=rule.why):
+            return True
+        return rule.phase is Phase.EXPAND and guard.rule in self.expansions
+
+    @property
+    def expansions(self) -> frozenset[str]:
+        return frozenset(r.name for r in self.rules if r.phase is Phase.EXPAND)
+
+    def _static(self, expr: Expr) -> bool:
+        """Whether ``expr`` is a Python number: there rounding is double, gradients are none."""
+        return all(
+            n.name in self.scalars if isinstance(n, Read) else not isinstance(n, Index)
+            for n in walk(expr)
+        )
+
+
+def settled(new: Expr, old: Expr) -> Expr:
+    """``new`` without the double signs that come about when a part turned negative."""
+    if not isinstance(new, Call) or new.op not in ("neg", "mul", "div", "add"):
+        return new
+    turned = any(
+        isinstance(a, Call) and a.op == "neg" and b is not a
+        for a, b in zip(new.args, children(old), strict=True)
+    )
+    if not turned:
+        return new
+    if new.op == "add":
+        args = tuple(a if a is b else settled(a, a) for a, b in zip(new.args, children(old)))
+        return replace(new, args=args)
+    product = factors(new)
+    found = from_factors(product.coefficient, product.factors)
+    return replace(found, origin=new.origin)
+
+

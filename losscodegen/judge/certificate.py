@@ -1,0 +1,241 @@
+"""What a verification found, as plain data that is the same byte for byte when it is repeated."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+SCHEMA = 1
+
+
+class Status(Enum):
+    PASSED = "passed"
+    FAILED = "failed"
+    VACUOUS = "vacuous"
+    """Nothing was checked that could have failed; not a pass."""
+    SKIPPED = "skipped"
+    """There is nothing of the kind to check: no laws, no example, no SymPy form."""
+
+
+class Severity(Enum):
+    FAILURE = "failure"
+    LOOSE = "loose"
+    """Within the limits, but further off than good code is."""
+    NOTE = "note"
+
+
+class Culprit(Enum):
+    """Who is wrong where the module, or the naive formula beside it, is."""
+
+    GUARD = "guard"
+    """The naive formula is right here: a rewrite made it worse."""
+    FORMULA = "formula"
+    """The formula as written loses the value in floating point."""
+    AUTOGRAD = "autograd"
+    """The formula's value is right, differentiating its floating-point steps is not."""
+    NOBODY = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A point and an entry of its result, as text that can be typed in again."""
+
+    point: str
+    label: str
+    got: str
+    want: str
+    ulp: float
+    scaled: float
+    """The same error in units of what one ulp in every input and constant would change."""
+    variable: str | None = None
+    naive: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something a reader has to know; a failure if the module must not be trusted."""
+
+    code: str
+    severity: Severity
+    message: str
+    dtype: str | None = None
+    order: str | None = None
+    place: Place | None = None
+    culprit: Culprit = Culprit.NOBODY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """How a module (or the naive formula) did at all points of a check."""
+
+    ulp: float = 0.0
+    scaled: float = 0.0
+    nan: int = 0
+    infinite: int = 0
+    zero: int = 0
+
+    @property
+    def faults(self) -> int:
+        return self.nan + self.infinite + self.zero
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The value or the gradient in one dtype.
+
+    ``classes`` counts judged entries by the class of their point, ``beside`` those that were not
+    judged, by the reason. ``ours`` and ``naive`` are over the same entries.
+    """
+
+    dtype: str
+    order: str
+    status: Status
+    classes: tuple[tuple[str, int], ...]
+    beside: tuple[tuple[str, int], ...]
+    ours: Score
+    naive: Score
+    worst: Place | None
+    culprit: Culprit
+
+    @property
+    def judged(self) -> int:
+        return sum(count for _, count in self.classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A law, a require, the example, the contract or a second witness."""
+
+    kind: str
+    text: str
+    status: Status
+    checked: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """How right a module is, and by what it was judged. No time, no machine."""
+
+    schema: int = SCHEMA
+    loss: str
+    spec: str
+    """sha256 of the spec as it is printed."""
+    source: str
+    """sha256 of the module's text."""
+    judge: str
+    """sha256 of the code that judged."""
+    torch: str
+    python: str
+    seed: int
+    points: int
+    rejected: int
+    checks: tuple[Check, ...]
+    claims: tuple[Claim, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.checks) and not (
+            any(f.severity is Severity.FAILURE for f in self.findings)
+            or any(c.status is not Status.PASSED for c in self.checks)
+            or any(c.status is Status.FAILED for c in self.claims)
+        )
+
+    @property
+    def vacuous(self) -> bool:
+        """Whether it is for want of evidence alone that this is no pass."""
+        return not self.passed and not any(
+            f.severity is Severity.FAILURE for f in self.findings
+        )
+
+    @property
+    def verdict(self) -> str:
+        if self.passed:
+            return "passed"
+        return "vacuous" if self.vacuous else "failed"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data; ``json.dumps`` takes it as it is."""
+        plain = _plain(self)
+        assert isinstance(plain, dict)
+        return {"verdict": self.verdict, **plain}
+
+    def as_json(self) -> str:
+        return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Certificate:
+        """The inverse of `as_dict`."""
+        return cls(
+            **{
+                **{k: v for k, v in data.items() if k != "verdict"},
+                "checks": tuple(_check(c) for c in data["checks"]),
+                "claims": tuple(
+                    Claim(**{**c, "status": Status(c["status"])})
+                    for c in data["claims"]
+                ),
+                "findings": tuple(_finding(f) for f in data["findings"]),
+            }
+        )
+
+
+def tidy(value: float) -> float:
+    """Four digits: more is not worth printing, and would differ from machine to machine."""
+    return float(f"{value:.4g}")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        # JSON knows no infinities.
+        return value if math.isfinite(value) else str(value)
+    return value
+
+
+def _place(data: dict[str, Any] | None) -> Place | None:
+    if data is None:
+        return None
+    return Place(
+        **{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])}
+    )
+
+
+def _score(data: dict[str, Any]) -> Score:
+    return Score(
+        **{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])}
+    )
+
+
+def _check(data: dict[str, Any]) -> Check:
+    return Check(
+        **{
+            **data,
+            "status": Status(data["status"]),
+            "classes": tuple((name, count) for name, count in data["classes"]),
+            "beside": tuple((name, count) for name, count in data["beside"]),
+            "ours": _score(data["ours"]),
+            "naive": _score(data["naive"]),
+            "worst": _place(data["worst"]),
+            "culprit": Culprit(data["culprit"]),
+        }
+    )
+
+
+def _finding(data: dict[str, Any]) -> Finding:
+    return Finding(
+        **{
+            **data,
+            "severity": Severity(data["severity"]),
+            "place": _place(data["place"]),
+            "culprit": Culprit(data["culprit"]),
+        }
+    )

@@ -1,0 +1,150 @@
+"""Verification: a module's text against the spec, by the truth alone."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from losscodegen.ir.loss import Loss
+from losscodegen.judge.accused import Accused, CannotLoadError
+from losscodegen.judge.certificate import (
+    Certificate,
+    Check,
+    Claim,
+    Finding,
+    Severity,
+)
+from losscodegen.judge.contract import check_contract
+from losscodegen.judge.criterion import Limits
+from losscodegen.judge.larger import check_shapes
+from losscodegen.judge.laws import check_example, check_laws
+from losscodegen.judge.point import Point
+from losscodegen.judge.points import tidy_points
+from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.tensors import execute
+from losscodegen.judge.trial import Oracles, Trial
+from losscodegen.judge.witness import check_witness
+from losscodegen.language.write import format_loss
+
+DTYPES = ("float32", "float64")
+POINTS = 300
+
+
+def verify(
+    loss: Loss,
+    source: str,
+    *,
+    dtypes: Sequence[str] = DTYPES,
+    seed: int = 0,
+    points: int = POINTS,
+    limits: Limits | None = None,
+) -> Certificate:
+    """Judges ``source``, the text of a module, as an implementation of ``loss``.
+
+    ``points`` is the number of random points for the default parameters; edges, kinks, seams and
+    other parameters come on top. Everything is seeded: the same arguments give the same certificate.
+    Nothing is raised for a bad module: what is wrong with it is a finding.
+    """
+    limits = Limits() if limits is None else limits
+    checks: list[Check] = []
+    claims: list[Claim] = []
+    findings: list[Finding] = []
+    judged = rejected = 0
+    try:
+        accused = Accused.load(loss, source)
+    except CannotLoadError as problem:
+        findings.append(
+            Finding(
+                code="cannot-load",
+                severity=Severity.FAILURE,
+                message=f"the module cannot be loaded: {problem}",
+            )
+        )
+    else:
+        oracles = Oracles()
+        for name in dtypes:
+            trial = Trial(
+                loss=loss,
+                accused=accused,
+                oracles=oracles,
+                dtype=Dtype(name),
+                seed=seed,
+                count=points,
+                limits=limits,
+            )
+            tallies = trial.run()
+            checks += [tally.check() for tally in tallies.values()]
+            findings += trial.findings
+            judged += len(trial.points)
+            rejected += trial.rejected
+        for found, problems in _claims(loss, accused, oracles, seed):
+            claims += found
+            findings += problems
+    return Certificate(
+        loss=loss.name,
+        spec=_sha256(format_loss(loss)),
+        source=_sha256(source),
+        judge=judge_version(),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        seed=seed,
+        points=judged,
+        rejected=rejected,
+        checks=tuple(checks),
+        claims=tuple(claims),
+        findings=tuple(sorted(findings, key=_importance)),
+    )
+
+
+def _claims(
+    loss: Loss, accused: Accused, oracles: Oracles, seed: int
+) -> list[tuple[list[Claim], list[Finding]]]:
+    """What does not depend on a dtype: laws, example, contract, the witnesses."""
+    tame = tidy_points(loss, Dtype.FLOAT64, seed=seed, count=24, purpose="claims")
+
+    def truth(at: Sequence[Point]) -> list[tuple[float, ...] | None]:
+        found = (oracles(loss, p, Dtype.FLOAT64) for p in at)
+        return [
+            None if t is None else tuple(v.rounded(Dtype.FLOAT64) for v in t.value)
+            for t in found
+        ]
+
+    def module(at: Sequence[Point]) -> list[tuple[float, ...] | None]:
+        results = execute(loss, at, accused.call, Dtype.FLOAT64)
+        return [None if r.error is not None else r.value for r in results]
+
+    judges = {"spec": truth, "module": module}
+    return [
+        check_laws(loss, tame, judges),
+        check_example(loss, judges),
+        check_contract(loss, accused, tame),
+        check_shapes(loss, accused, seed),
+        check_witness(loss, oracles, tame),
+    ]
+
+
+def _importance(finding: Finding) -> tuple[int, float]:
+    rank = list(Severity).index(finding.severity)
+    return rank, -(finding.place.ulp if finding.place else 0.0)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def judge_version() -> str:
+    """sha256 of everything that a verdict depends on: the judge, the language, the IR."""
+    root = Path(__file__).parent.parent
+    digest = hashlib.sha256()
+    for folder in ("ir", "judge", "language"):
+        for path in sorted((root / folder).glob("*.py")):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+

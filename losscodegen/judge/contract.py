@@ -1,0 +1,286 @@
+"""What every generated module promises besides its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.judge.accused import Accused, words_as_numbers
+from losscodegen.judge.certificate import Claim, Finding, Severity, Status
+from losscodegen.judge.naive import Evaluator
+from losscodegen.judge.point import Entry, Point
+from losscodegen.judge.points import admitted, generator, repaired
+from losscodegen.judge.settings import settings
+from losscodegen.judge.shaped import shaped_point
+from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.tensors import TORCH, Bound, bind, run, stacks
+
+HALVES = (Dtype.FLOAT16, Dtype.BFLOAT16)
+LABELS = frozenset(
+    {DomainKind.BINARY, DomainKind.SIGN, DomainKind.COUNT, DomainKind.MASK}
+)
+
+
+class Broken(Exception):
+    """A promise that was not kept, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One clause: its name, and what raises `Broken` (or anything) if it is not kept.
+
+    The check returns how many comparisons it made; none makes the clause vacuous.
+    """
+
+    name: str
+    check: Callable[[Loss, Accused, Sequence[Point]], int]
+
+
+def check_contract(
+    loss: Loss, accused: Accused, points: Sequence[Point]
+) -> tuple[list[Claim], list[Finding]]:
+    """Every clause at tame points, in float64 unless the clause says otherwise."""
+    claims, findings = [], []
+    for promise in PROMISES:
+        detail = ""
+        checked = 0
+        try:
+            checked = promise.check(loss, accused, points)
+        except Broken as broken:
+            detail = str(broken)
+        except Exception as problem:  # the accused may raise whatever it likes
+            detail = f"raises {type(problem).__name__}: {problem}"
+        if detail:
+            findings.append(
+                Finding(
+                    code="contract-broken",
+                    severity=Severity.FAILURE,
+                    message=f"{promise.name}: {detail}",
+                )
+            )
+        status = (
+            Status.FAILED
+            if detail
+            else Status.PASSED if checked else Status.SKIPPED
+        )
+        claims.append(
+            Claim(
+                kind="contract",
+                text=promise.name,
+                status=status,
+                checked=checked,
+                detail=detail,
+            )
+        )
+    return claims, findings
+
+
+# ---------------------------------------------------------------------- clauses
+
+
+def _reductions(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """mean and sum are those of the unreduced loss; the default is the one the spec names."""
+    if loss.scalar:
+        return 0
+    checked = 0
+    for bound in _stacked(loss, points, torch.float64):
+        none = accused.call(bound)
+        if not bool(none.isfinite().all()):
+            continue
+        total = none.sum()
+        if loss.mean_weight is None:
+            mean = none.mean()
+        else:
+            weights = _weights(loss, bound, none.shape)
+            mean = total / weights.sum()
+        expected = {"none": none, "sum": total, "mean": mean}
+        for reduction in ("sum", "mean"):
+            got = accused.call(bound, reduction=reduction)
+            _same(got, expected[reduction], f"reduction={reduction!r}", 1e-9)
+        default = accused.call(bound, reduction=None)
+        _same(default, expected[loss.reduction], "the default reduction", 1e-9)
+        checked += 3
+    return checked
+
+
+def _weights(
+    loss: Loss, bound: Mapping[str, Bound], shape: torch.Size
+) -> Tensor:
+    evaluator = Evaluator(loss, words_as_numbers(loss, bound), torch.float64)
+    weight = evaluator.loss.mean_weight
+    assert weight is not None
+    return evaluator.arranged(evaluator.evaluate(weight)).expand(shape)
+
+
+def _halves(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """Half inputs give half results: the float32 result, rounded once."""
+    checked = 0
+    for dtype in HALVES:
+        for values in _stacked_values(loss, points):
+            small = bind(loss, values, TORCH[dtype])
+            wide = {
+                name: b.float() if isinstance(b, Tensor) and b.is_floating_point() else b
+                for name, b in small.items()
+            }
+            got = accused.call(small)
+            if got.dtype != TORCH[dtype]:
+                raise Broken(f"{dtype.value} inputs give {_name(got)}")
+            want = accused.call(wide).detach()
+            # One rounding is half an ulp; parameters that half cannot hold may cost another.
+            slack = 1.01 * dtype.epsilon * want.abs() + dtype.tiny
+            if want.abs().max() < dtype.largest:
+                worst = ((got.detach().float() - want).abs() - slack).nan_to_num(0.0)
+                if bool((worst > 0).any()):
+                    raise Broken(
+                        f"{dtype.value} inputs give {_list(got)}, float32 gives {_list(want)}"
+                    )
+            checked += 1
+    return checked
+
+
+def _labels(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """Labels and masks may be integers or truth values."""
+    names = {v.name: v.domain.kind for v in loss.inputs if v.domain.kind in LABELS}
+    checked = 0
+    for bound in _stacked(loss, points, torch.float64):
+        for name, kind in names.items():
+            value = bound[name]
+            if not isinstance(value, Tensor):
+                continue
+            other = value.bool() if kind is DomainKind.MASK else value.long()
+            got = accused.call({**bound, name: other})
+            _same(got, accused.call(bound), f"{_name(other)} for {name}", 1e-12)
+            checked += 1
+    return checked
+
+
+def _untouched(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """Inputs are not written to, and the same inputs give the same bits."""
+    checked = 0
+    for values in _stacked_values(loss, points):
+        bound = bind(loss, values, torch.float64)
+        before = {
+            name: b.detach().clone() for name, b in bound.items() if isinstance(b, Tensor)
+        }
+        first = accused.call(bound).detach()
+        for name, copy in before.items():
+            now = bound[name]
+            assert isinstance(now, Tensor)
+            if not torch.equal(now.detach().nan_to_num(7.0), copy.nan_to_num(7.0)):
+                raise Broken(f"{name} is written to")
+        again = accused.call(bound).detach()
+        if not torch.equal(first.nan_to_num(7.0), again.nan_to_num(7.0)):
+            raise Broken("two calls with the same inputs differ")
+        checked += 1
+    return checked
+
+
+def _refusals(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """Parameters outside their domain are refused with a ValueError when the loss is built."""
+    checked = 0
+    if not points:
+        return 0
+    bound = bind(loss, points[0].values, torch.float64)
+    cases: list[tuple[str, Any]] = [
+        (v.name, wrong) for v in loss.parameters if v.scalar for wrong in _wrong(v)
+    ]
+    for name, wrong in cases:
+        arg = loss.variable(name).arg
+        try:
+            accused.build({**bound, name: wrong})
+        except ValueError:
+            checked += 1
+        else:
+            raise Broken(f"{arg}={wrong!r} is accepted")
+    if not loss.scalar:
+        try:
+            accused.build(bound, reduction="average")
+        except ValueError:
+            checked += 1
+        else:
+            raise Broken("reduction='average' is accepted")
+    return checked
+
+
+def _wrong(variable: Variable) -> Iterator[Any]:
+    kind, interval = variable.domain.kind, variable.domain.interval
+    if kind is DomainKind.CHOICE:
+        yield "no such word"
+    bounded = kind in (
+        DomainKind.POSITIVE,
+        DomainKind.NONNEGATIVE,
+        DomainKind.NEGATIVE,
+        DomainKind.UNIT,
+    )
+    if bounded or (interval is not None and kind is DomainKind.REAL):
+        yield math.nan
+    if kind in (DomainKind.POSITIVE, DomainKind.NEGATIVE):
+        yield 0.0
+    if kind in (DomainKind.POSITIVE, DomainKind.NONNEGATIVE, DomainKind.UNIT):
+        yield -1.0
+    if kind is DomainKind.NEGATIVE:
+        yield 1.0
+    if kind is DomainKind.UNIT:
+        yield 1.5
+    if interval is not None:
+        for end, open_, outward in (
+            (interval.low, interval.low_open, -1),
+            (interval.high, interval.high_open, 1),
+        ):
+            if end is not None:
+                yield float(end if open_ else end + outward * Fraction(1, 2))
+
+
+PROMISES = (
+    Promise("mean and sum agree with none", _reductions),
+    Promise("half inputs give half results", _halves),
+    Promise("labels and masks of any type", _labels),
+    Promise("inputs are left alone", _untouched),
+    Promise("parameters are checked", _refusals),
+)
+
+
+# ---------------------------------------------------------------------- helpers
+
+
+def _stacked_values(
+    loss: Loss, points: Sequence[Point]
+) -> Iterator[Mapping[str, Entry]]:
+    for stack in stacks(loss, points)[:6]:
+        yield stack.values
+
+
+def _stacked(
+    loss: Loss, points: Sequence[Point], dtype: torch.dtype
+) -> Iterator[dict[str, Bound]]:
+    for values in _stacked_values(loss, points):
+        yield {
+            name: b.detach() if isinstance(b, Tensor) else b
+            for name, b in bind(loss, values, dtype).items()
+        }
+
+
+def _same(got: Tensor, want: Tensor, what: str, tolerance: float) -> None:
+    got, want = got.detach(), want.detach()
+    if got.shape != want.shape:
+        raise Broken(f"{what} gives the shape {tuple(got.shape)}, not {tuple(want.shape)}")
+    slack = tolerance * want.abs().max().nan_to_num(0.0).item() if want.numel() else 0.0
+    if not torch.allclose(got, want, rtol=tolerance, atol=slack, equal_nan=True):
+        raise Broken(f"{what} gives {_list(got)}, not {_list(want)}")
+
+
+def _name(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _list(value: Tensor) -> str:
+    numbers = value.detach().double().reshape(-1).tolist()
+    shown = ", ".join(f"{v:.6g}" for v in numbers[:4])
+    return shown if value.ndim == 0 else f"[{shown}{', ...' * (len(numbers) > 4)}]"

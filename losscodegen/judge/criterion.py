@@ -1,0 +1,162 @@
+"""How far a floating-point result is off the truth, and whether that can be held against it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+
+from losscodegen.judge.point import Kind, Real, Slope
+from losscodegen.judge.rounding import Dtype, neighbour, ulp_exponent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When an error fails, and when it is worth telling.
+
+    An error fails if it exceeds both ``value`` (``gradient``) ulp and ``scaled`` times what a change
+    of one ulp in every input would make. Results below the smallest normal number may be off by
+    that number. Gradients get more room: torch.logsumexp's own backward is 8000 ulp off for logits
+    of 1e4, while whatever is really broken is off by millions.
+    """
+
+    value: float = 1024.0
+    gradient: float = 16384.0
+    scaled: float = 64.0
+    loose_value: float = 16.0
+    loose_gradient: float = 64.0
+    judged_at_least: int = 12
+
+    def fails(self, order: str) -> float:
+        return self.value if order == "value" else self.gradient
+
+    def tells(self, order: str) -> float:
+        return self.loose_value if order == "value" else self.loose_gradient
+
+
+class Fault(Enum):
+    """Errors that have a name."""
+
+    NAN = "NaN"
+    INFINITE = "infinity"
+    ZERO = "zero"
+    DIGITS = "digits"
+
+
+class Skip(Enum):
+    """Why an entry is not judged."""
+
+    UNDEFINED = "undefined"
+    UNDETERMINED = "undetermined"
+    OVERFLOW = "gradient of an overflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The error of one number in ulp of the truth, and what kind of error it would be.
+
+    ``outside`` is true where the truth has no normal number of the format to be rounded to.
+    """
+
+    ulp: float
+    fault: Fault
+    outside: bool = False
+
+
+def measure(truth: Real, got: float, dtype: Dtype) -> Measure | Skip:
+    """The error of a value; of a slope where the loss is differentiable."""
+    if truth.kind is Kind.UNDEFINED:
+        return Skip.UNDEFINED
+    if truth.kind is Kind.UNDETERMINED:
+        return Skip.UNDETERMINED
+    want = truth.rounded(dtype)
+    if math.isnan(got):
+        return Measure(math.inf, Fault.NAN)
+    if got == want and not math.isinf(want):
+        return Measure(0.0, Fault.DIGITS, abs(want) < dtype.tiny and want != 0)
+    if math.isinf(want):
+        ulp = 0.0 if got == want else truth.ulps(got, dtype)
+        return Measure(ulp, _fault(got), True)
+    if abs(want) < dtype.tiny:
+        # Here numbers have fewer digits, and vectorised code flushes them to zero.
+        if abs(got) <= 2 * dtype.tiny:
+            return Measure(0.0, Fault.DIGITS, True)
+        return Measure(truth.ulps(got, dtype), _fault(got), True)
+    return Measure(truth.ulps(got, dtype), _fault(got))
+
+
+def _fault(got: float) -> Fault:
+    if math.isinf(got):
+        return Fault.INFINITE
+    return Fault.ZERO if got == 0 else Fault.DIGITS
+
+
+def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:
+    """The error of a gradient's entry: at a kink the distance to the hull of subgradients."""
+    if truth.low is None or truth.high is None:
+        found = measure(truth.value, got, dtype)
+        if isinstance(found, Measure) and truth.value.infinite and got == 0:
+            # A vertical tangent: 0 is the convention of those who never divide by 0.
+            return Measure(0.0, Fault.DIGITS, True)
+        return found
+    if math.isnan(got):
+        return Measure(math.inf, Fault.NAN)
+    low, high = truth.low.rounded(dtype), truth.high.rounded(dtype)
+    if math.isnan(low) or math.isnan(high):
+        return Skip.UNDETERMINED
+    if low <= got <= high or (got == 0 and math.inf in (-low, high)):
+        return Measure(0.0, Fault.DIGITS)
+    ends = [measure(end, got, dtype) for end in (truth.low, truth.high, truth.value)]
+    errors = [m for m in ends if isinstance(m, Measure)]
+    if not errors:
+        return Skip.UNDEFINED
+    return min(errors, key=lambda m: m.ulp)
+
+
+# ---------------------------------------------------------------------- conditioning
+
+
+def difference(one: Real, other: Real, dtype: Dtype) -> float:
+    """``|one - other|``; 0 where either is not a number of the format's range."""
+    if not (one.finite and other.finite):
+        return 0.0
+    if max(_top(one), _top(other)) > dtype.top + 64:
+        return 0.0
+    if max(_top(one), _top(other)) < dtype.bottom - 64:
+        return 0.0
+    try:
+        return float(abs(_short(one) - _short(other)))
+    except OverflowError:
+        return math.inf
+
+
+def _top(number: Real) -> int:
+    return number.exponent + number.mantissa.bit_length()
+
+
+def _short(number: Real) -> Fraction:
+    """The middle; what is far below any format counts as 0, so that no fraction gets huge."""
+    return Fraction(0) if _top(number) < -5000 else number.fraction
+
+
+def scaled_error(
+    truth: Real, got: float, spread: float, ulp: float, dtype: Dtype
+) -> float:
+    """The error in units of ``spread``, what one ulp of the inputs changes; at most ``ulp``.
+
+    A result that is off by less than its inputs' last digits decide is as good as can be.
+    """
+    if math.isnan(got):
+        return math.inf
+    if spread == 0 or not truth.finite:
+        return ulp
+    unit = ulp_exponent(truth.rounded(dtype), dtype)
+    error = ulp * math.ldexp(1.0, max(-1074, unit)) if math.isfinite(ulp) else math.inf
+    return min(ulp, error / spread)
+
+
+def shifted(value: float, steps: int, dtype: Dtype) -> float:
+    """``value`` some ulps away, unless that is an infinity."""
+    found = neighbour(value, steps, dtype)
+    return found if math.isfinite(found) else value

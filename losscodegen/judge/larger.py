@@ -1,0 +1,116 @@
+"""The module on larger tensors and other batch shapes, against the plain formula."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from losscodegen.ir.loss import ELLIPSIS, Loss
+from losscodegen.judge.accused import Accused, words_as_numbers
+from losscodegen.judge.certificate import Claim, Finding, Severity, Status
+from losscodegen.judge.naive import Evaluator
+from losscodegen.judge.point import Point
+from losscodegen.judge.points import admitted, generator, repaired
+from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.settings import settings
+from losscodegen.judge.shaped import shaped_point
+from losscodegen.judge.tensors import Bound, run
+
+
+class Disagreement(Exception):
+    """What the module gives and the formula does not, in words."""
+
+
+def check_shapes(
+    loss: Loss, accused: Accused, seed: int
+) -> tuple[list[Claim], list[Finding]]:
+    """Value and gradient on larger tensors and other batch shapes, against the plain formula.
+
+    In float64 and at tame numbers the formula is good enough, and shares no line of code with the
+    truth that the points are judged by.
+    """
+    random = generator(loss, seed, "shapes")
+    options = settings(loss, Dtype.FLOAT64, random, limit=4)
+    batches: tuple[tuple[int, ...], ...] = ((),)
+    if any(ELLIPSIS in v.axes for v in loss.inputs):
+        batches = ((), (3,), (2, 3), (2, 1, 3))
+    checked, worst, detail = 0, 0.0, ""
+    for k, batch in enumerate(batches * 2):
+        setting = options[0] if k < len(batches) else options[k % len(options)]
+        point = _admitted(
+            loss,
+            [
+                shaped_point(
+                    loss, setting, Dtype.FLOAT64, random, size=3, batch=batch
+                )
+                for _ in range(8 if loss.require else 1)
+            ],
+        )
+        if point is None:
+            continue
+        try:
+            off, entries = _against_naive(loss, accused, point)
+        except Disagreement as found:
+            detail = f"{found} for a batch of {batch}"
+            break
+        except Exception as problem:  # the accused may raise whatever it likes
+            detail = f"raises {type(problem).__name__}: {problem} for a batch of {batch}"
+            break
+        worst = max(worst, off)
+        checked += entries
+    findings = []
+    if detail:
+        findings.append(
+            Finding(
+                code="disagrees-with-formula",
+                severity=Severity.FAILURE,
+                message=f"on larger tensors: {detail}",
+            )
+        )
+    status = Status.FAILED if detail else Status.PASSED if checked else Status.VACUOUS
+    claim = Claim(
+        kind="shapes",
+        text="larger tensors, against the formula in float64",
+        status=status,
+        checked=checked,
+        detail=detail,
+    )
+    return [claim], findings
+
+
+def _admitted(loss: Loss, points: Sequence[Point]) -> Point | None:
+    fit = admitted(loss, [repaired(loss, p) for p in points])
+    return fit[0] if fit else None
+
+
+def _against_naive(
+    loss: Loss, accused: Accused, point: Point
+) -> tuple[float, int]:
+    """The largest error relative to the largest entry, and how many entries were compared."""
+
+    def naive(bound: Mapping[str, Bound]) -> Tensor:
+        arguments = words_as_numbers(loss, bound)
+        return Evaluator(loss, arguments, torch.float64).unreduced()
+
+    value, gradient = run(loss, point.values, accused.call, torch.float64)
+    plain, slopes = run(loss, point.values, naive, torch.float64)
+    if value.shape != plain.shape:
+        raise Disagreement(f"shape {tuple(value.shape)} for {tuple(plain.shape)}")
+    worst, checked = 0.0, 0
+    for name, got, want in (
+        ("value", value, plain),
+        *((f"gradient by {n}", gradient[n], slopes[n]) for n in gradient),
+    ):
+        known = want.isfinite()
+        if not bool(known.any()):
+            continue
+        size = want[known].abs().max().clamp(min=1e-300)
+        error = ((got - want)[known].abs() / size).nan_to_num(math.inf).max().item()
+        if error > 1e-6:
+            raise Disagreement(f"{name} is off by {error:.3g} of its largest entry")
+        worst = max(worst, error)
+        checked += int(known.sum())
+    return worst, checked

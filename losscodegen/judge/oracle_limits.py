@@ -1,0 +1,85 @@
+"""One-sided limits of a derivative, where the chain rule itself says nothing.
+
+At x = y the chain rule makes ``sqrt((x - y)**2)`` a product of oo and 0. The partial derivative along
+one entry is the limit of the derivative beside the point, wherever that limit exists. It is read off
+at two tiny exact steps: a limit that both agree on, a zero, or a divergence. This is the one
+place of the oracle that is not a proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import flint
+from flint import arb, fmpq
+
+from losscodegen.judge.oracle_numbers import (
+    INFINITY,
+    MINUS_INFINITY,
+    UNDEFINED,
+    ZERO,
+    Value,
+    ball,
+    finite,
+    infinite,
+    zero,
+)
+from losscodegen.judge.oracle_run import Machine, Register
+
+BITS = 8192
+_STEPS = (1500, 3000)
+"""Steps of ``2**-s``: far below the smallest double, and of its square."""
+
+
+def one_sided_limit(
+    machine: Machine, entries: Mapping[int, Register], place: int, way: int
+) -> Value | None:
+    """The derivative by the leaf at ``place`` just above (1) or below (-1) its value.
+
+    At an infinity it is the limit from the finite side. None where the function is not defined
+    there or no limit is seen.
+    """
+    start = entries[place]
+    if infinite(start) == way or not (infinite(start) or type(start) is fmpq):
+        return None
+    before = flint.ctx.prec
+    flint.ctx.prec = BITS
+    try:
+        found = []
+        for step in _STEPS:
+            if infinite(start):
+                there = -way * fmpq(1 << step)
+            else:
+                there = start + way * fmpq(1, 1 << step)
+            registers = machine.run({**entries, place: there})
+            if any(registers[o] is UNDEFINED for o in machine.tape.outputs):
+                return None
+            adjoint = machine.sweep(registers, settle=True).adjoints[place]
+            found.append(ZERO if adjoint is None else adjoint)
+        return _limit(*found)
+    finally:
+        flint.ctx.prec = before
+
+
+def _limit(near: Value, nearer: Value) -> Value | None:
+    if infinite(near) and infinite(near) == infinite(nearer):
+        return near
+    if near is UNDEFINED or nearer is UNDEFINED:
+        return None
+    if not (finite(near) and finite(nearer)):
+        return None
+    if zero(near) and zero(nearer):
+        return ZERO
+    first, second = ball(near), ball(nearer)
+    gap = abs(first - second)
+    size, next_size = abs(first), abs(second)
+    if gap < next_size * arb(2) ** -60:
+        return second + arb(0, gap.upper())
+    if size < arb(2) ** -100 and (next_size < size * arb(2) ** -100):
+        return ZERO
+    # A power of the step grows by hundreds of bits, a logarithm doubles.
+    grows = size > arb(2) ** 100 and next_size > size * arb(2) ** 100
+    doubles = size > 500 and abs(next_size / size - 2) < arb("0.1")
+    if grows or doubles:
+        return INFINITY if second > 0 else MINUS_INFINITY
+    return None

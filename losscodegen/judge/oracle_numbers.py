@@ -1,0 +1,374 @@
+"""The numbers of the oracle: exact rationals, balls, and rationals with a tiny ball beside them.
+
+A value is one of
+
+- ``fmpq``: an exact rational. Inputs are floats, hence rationals, and ``+ - * /`` keep them so: a
+  tie, a zero variance or an empty union is seen exactly, not as a ball around zero;
+- ``arb``: a ball of the working precision, or an exact infinity, or (not finite in any other way)
+  a number nothing is known of at this precision;
+- `Pair`: ``exact + rest`` where the ball ``rest`` is too small to show beside the rational. With it
+  ``1 - sigmoid(1e6)`` is ``exp(-1e6)`` at 64 bits, where balls alone would need a million and a half;
+- `UNDEFINED`: there is no such real number, whatever the precision.
+
+All functions are total. They work at the precision of ``flint.ctx`` and never assume that a ball is
+a point, so every result encloses the exact one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flint import arb, fmpq, fmpz
+
+
+class Undefined:
+    """Outside the domain, ``0*oo``, ``oo - oo``; there is one instance."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNDEFINED"
+
+
+class Pair:
+    """The number ``exact + rest``, with ``exact != 0`` and ``|rest| < 2**-16 |exact|``."""
+
+    __slots__ = ("exact", "rest")
+
+    def __init__(self, exact: fmpq, rest: arb) -> None:
+        self.exact = exact
+        self.rest = rest
+
+    def __repr__(self) -> str:
+        return f"({self.exact} + {self.rest})"
+
+
+Value = fmpq | arb | Pair | Undefined
+
+UNDEFINED: Final = Undefined()
+ZERO: Final = fmpq(0)
+ONE: Final = fmpq(1)
+TWO: Final = fmpq(2)
+HALF: Final = fmpq(1, 2)
+MINUS_ONE: Final = fmpq(-1)
+INFINITY: Final = arb.pos_inf()
+MINUS_INFINITY: Final = arb.neg_inf()
+UNKNOWN: Final = arb.nan()
+
+_GROWN = 1 << 15
+"""Rationals of more bits than this become balls: sums of doubles have 2100, their squares 4200."""
+
+
+def rational(value: float | int | bool) -> Value:
+    """An entry of a point, exactly; NaN is `UNDEFINED`."""
+    if isinstance(value, int):
+        return fmpq(int(value))
+    if value != value:
+        return UNDEFINED
+    if value in (float("inf"), float("-inf")):
+        return INFINITY if value > 0 else MINUS_INFINITY
+    numerator, denominator = value.as_integer_ratio()
+    return fmpq(numerator, denominator)
+
+
+def ball(value: Value) -> arb:
+    """An enclosure at the working precision; unknown for `UNDEFINED`."""
+    if type(value) is arb:
+        return value
+    if type(value) is fmpq:
+        return arb(value)
+    if type(value) is Pair:
+        return value.rest + value.exact
+    return UNKNOWN
+
+
+def join(exact: fmpq, rest: arb) -> Value:
+    """``exact + rest``, kept apart where the sum would swallow ``rest``."""
+    if exact == 0:
+        return rest
+    total = rest + exact
+    if total.contains(exact):
+        if rest.is_zero():
+            return exact
+        if abs(rest) * 65536 < abs(exact):
+            return Pair(exact, rest)
+    return total
+
+
+def infinite(value: Value) -> int:
+    """1 for oo, -1 for -oo, 0 for everything else."""
+    if type(value) is not arb or value.is_finite() or not value.is_exact():
+        return 0
+    return 1 if value > 0 else -1
+
+
+def finite(value: Value) -> bool:
+    """Whether the number is known to be finite."""
+    if type(value) is arb:
+        return bool(value.is_finite())
+    return value is not UNDEFINED
+
+
+def zero(value: Value) -> bool:
+    """Whether the number is known to be 0."""
+    if type(value) is fmpq:
+        return value == 0
+    return type(value) is arb and bool(value.is_zero())
+
+
+def sign(value: Value) -> int | None:
+    """-1, 0 or 1, None where that is not known."""
+    if type(value) is Pair:
+        value = value.exact
+    if value is UNDEFINED:
+        return None
+    if value > 0:
+        return 1
+    if value < 0:
+        return -1
+    return 0 if value == 0 else None
+
+
+def order(left: Value, right: Value) -> int | None:
+    """The sign of ``left - right``, infinities in their places; None where it is not known."""
+    if type(left) is fmpq and type(right) is fmpq:
+        return (left > right) - (left < right)
+    if left is UNDEFINED or right is UNDEFINED:
+        return None
+    if left is right and finite(left):
+        return 0
+    one, other = infinite(left), infinite(right)
+    if one or other:
+        if (one or finite(left)) and (other or finite(right)):
+            return (one > other) - (one < other)
+        return None
+    return sign(subtract(left, right))
+
+
+# ------------------------------------------------------------------------------------ arithmetic
+
+
+def negate(value: Value) -> Value:
+    if type(value) is Pair:
+        return Pair(-value.exact, -value.rest)
+    if value is UNDEFINED:
+        return UNDEFINED
+    return -value
+
+
+def add(left: Value, right: Value) -> Value:
+    kind = type(left)
+    if kind is type(right):
+        if kind is arb:
+            total = left + right
+            return total if total.is_finite() else _add_infinite(left, right)
+        if kind is fmpq:
+            return left + right
+    return _add_mixed(left, right)
+
+
+def _add_infinite(left: Value, right: Value) -> Value:
+    one, other = infinite(left), infinite(right)
+    if one and other:
+        return left if one == other else UNDEFINED
+    if one:
+        return left if finite(right) else UNKNOWN
+    if other:
+        return right if finite(left) else UNKNOWN
+    return UNKNOWN
+
+
+def _add_mixed(left: Value, right: Value) -> Value:
+    if left is UNDEFINED or right is UNDEFINED:
+        return UNDEFINED
+    if not (finite(left) and finite(right)):
+        return _add_infinite(left, right)
+    exact, rest = _parts(left)
+    more_exact, more_rest = _parts(right)
+    return join(exact + more_exact, rest + more_rest)
+
+
+def _parts(value: Value) -> tuple[fmpq, arb]:
+    if type(value) is fmpq:
+        return value, _NOTHING
+    if type(value) is Pair:
+        return value.exact, value.rest
+    return ZERO, value
+
+
+_NOTHING: Final = arb(0)
+
+
+def subtract(left: Value, right: Value) -> Value:
+    if type(left) is fmpq and type(right) is fmpq:
+        return left - right
+    if left is right and finite(left):
+        return ZERO
+    return add(left, negate(right))
+
+
+def total(values: list[Value]) -> Value:
+    """The sum, with the exact parts added exactly whatever their order."""
+    exact, rest = ZERO, _NOTHING
+    for value in values:
+        kind = type(value)
+        if kind is fmpq:
+            exact += value
+        elif kind is arb and value.is_finite():
+            rest += value
+        elif kind is Pair:
+            exact += value.exact
+            rest += value.rest
+        else:
+            return _total_infinite(values)
+    return _tamed(exact) if rest.is_zero() else join(exact, rest)
+
+
+def _total_infinite(values: list[Value]) -> Value:
+    result: Value = ZERO
+    for value in values:
+        result = add(result, value)
+    return result
+
+
+def _tamed(value: fmpq) -> Value:
+    return value if value.height_bits() < _GROWN else arb(value)
+
+
+def multiply(left: Value, right: Value) -> Value:
+    kind = type(left)
+    if kind is type(right):
+        if kind is arb:
+            product = left * right
+            return product if product.is_finite() else _multiply_infinite(left, right)
+        if kind is fmpq:
+            return _tamed(left * right)
+    return _multiply_mixed(left, right)
+
+
+def _multiply_infinite(left: Value, right: Value) -> Value:
+    one, other = infinite(left), infinite(right)
+    for this, that, factor in ((one, right, left), (other, left, right)):
+        if this:
+            if zero(that):
+                return UNDEFINED
+            way = sign(that)
+            if way is None:
+                return UNKNOWN
+            return factor if way > 0 else negate(factor)
+    return UNKNOWN
+
+
+def _multiply_mixed(left: Value, right: Value) -> Value:
+    if left is UNDEFINED or right is UNDEFINED:
+        return UNDEFINED
+    if not (finite(left) and finite(right)):
+        return _multiply_infinite(left, right)
+    if zero(left) or zero(right):
+        return ZERO
+    if type(left) is arb or type(right) is arb:
+        return ball(left) * ball(right)
+    a, da = _parts(left)
+    b, db = _parts(right)
+    return join(a * b, db * a + da * b + da * db)
+
+
+def divide(left: Value, right: Value) -> Value:
+    """A quotient; a division by exactly 0 has no value, not even an infinite one."""
+    if type(right) is fmpq:
+        if right == 0:
+            return UNDEFINED
+        if type(left) is fmpq:
+            return _tamed(left / right)
+        if type(left) is Pair:
+            return join(left.exact / right, left.rest / right)
+    if left is UNDEFINED or right is UNDEFINED:
+        return UNDEFINED
+    one, other = infinite(left), infinite(right)
+    if one or other:
+        if one and other:
+            return UNDEFINED
+        if other:
+            return ZERO if finite(left) else UNKNOWN
+        way = sign(right) if finite(right) else None
+        if way is None:
+            return UNKNOWN
+        return multiply(left, fmpq(way)) if way else UNDEFINED
+    if zero(right):
+        return UNDEFINED
+    if not (finite(left) and finite(right)):
+        return UNKNOWN
+    if zero(left) and sign(right) is not None:
+        return ZERO
+    if type(right) is Pair and type(left) is not arb:
+        a, da = _parts(left)
+        b, db = right.exact, right.rest
+        # (a + da)/(b + db) = a/b + (da - (a/b) db)/(b + db)
+        ratio = a / b
+        return join(ratio, (da - db * ratio) / ball(right))
+    quotient = ball(left) / ball(right)
+    return quotient if quotient.is_finite() else UNKNOWN
+
+
+def square(value: Value) -> Value:
+    if type(value) is arb:
+        result = value * value
+        if result.is_finite():
+            return result if result > 0 else result.nonnegative_part()
+        return INFINITY if infinite(value) else UNKNOWN
+    return multiply(value, value)
+
+
+def integer_power(base: Value, exponent: int) -> Value:
+    """``base**exponent`` for a finite base; 0**-n has no value for odd n and is oo for even n."""
+    if exponent == 0:
+        return ONE
+    if exponent == 1:
+        return base
+    if exponent == 2:
+        return square(base)
+    if zero(base):
+        if exponent > 0:
+            return ZERO
+        return UNDEFINED if exponent % 2 else INFINITY
+    if type(base) is fmpq:
+        if base.height_bits() * abs(exponent) < _GROWN:
+            return base**exponent
+        base = arb(base)
+    if type(base) is Pair and 0 < exponent <= 64:
+        result: Value = base
+        for _ in range(exponent - 1):
+            result = multiply(result, base)
+        return result
+    power = ball(base) ** fmpz(exponent)
+    if not power.is_finite():
+        return UNKNOWN
+    return power.nonnegative_part() if exponent % 2 == 0 else power
+
+
+def absolute(value: Value) -> Value:
+    if type(value) is Pair:
+        return value if value.exact > 0 else negate(value)
+    if value is UNDEFINED:
+        return UNDEFINED
+    return abs(value)
+
+
+def hull(values: list[Value]) -> Value:
+    """A ball around all of them, unknown unless all are finite; the common value if there is one."""
+    first = values[0]
+    if all(v is first or (type(v) is type(first) is fmpq and v == first) for v in values):
+        return first
+    if any(v is UNDEFINED for v in values):
+        return UNKNOWN
+    result = ball(first)
+    for value in values[1:]:
+        result = result.union(ball(value))
+    return result if result.is_finite() else UNKNOWN
+
+
+def as_integer(value: Value) -> int | None:
+    """The integer that ``value`` is, None if it is not known to be one."""
+    if type(value) is fmpq and value.q == 1:
+        return int(value.p)
+    return None

@@ -1,0 +1,306 @@
+"""How much the truth itself moves when every input moves by one ulp.
+
+What lies below that no code can be asked for: near an isolated root, at the edge of a condition, in
+a sum of large numbers with a small result. The truth is simply asked again at neighbouring
+points, and with the constants of the formula moved, which no format represents exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from random import Random
+
+from losscodegen.ir.build import mul
+from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.ir.nodes import (
+    Call,
+    Constant,
+    Expr,
+    Index,
+    Keep,
+    Named,
+    Number,
+    Read,
+    Reduce,
+    Select,
+    Switch,
+    Use,
+)
+from losscodegen.ir.walk import children, inline_loss, rebuild, walk
+from losscodegen.judge.criterion import difference, shifted
+from losscodegen.judge.point import Array, Entry, Point, Scalar, Truth
+from losscodegen.judge.rounding import Dtype, round_float
+from losscodegen.judge.samplers import Range
+from losscodegen.judge.tensors import INTEGRAL
+
+Ask = Callable[[Loss, Point, Dtype], Truth | None]
+"""The oracle: the truth of a loss at a point, None where it has no answer."""
+
+_CONTINUA = frozenset(
+    {
+        DomainKind.REAL,
+        DomainKind.POSITIVE,
+        DomainKind.NONNEGATIVE,
+        DomainKind.NEGATIVE,
+        DomainKind.UNIT,
+        DomainKind.SIMPLEX,
+        DomainKind.LOGPROB,
+    }
+)
+_SEPARATELY_UP_TO = 4
+_TOGETHER = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """For every entry the largest change that a probe made."""
+
+    value: tuple[float, ...]
+    gradient: Mapping[str, tuple[float, ...]]
+
+
+def spread(ask: Ask, loss: Loss, point: Point, truth: Truth, dtype: Dtype) -> Spread:
+    """What one ulp of each entry changes."""
+    return _spread(ask, truth, dtype, _probes(loss, point, dtype))
+
+
+def spread_of_lines(
+    ask: Ask, loss: Loss, point: Point, truth: Truth, dtype: Dtype
+) -> Spread:
+    """What one ulp of the largest entry of its line changes, made to each entry.
+
+    Sums, norms and softmaxes mix the entries of a line. What is this close is right for inputs that
+    are right as a whole, though not for each entry by itself.
+    """
+    return _spread(ask, truth, dtype, _line_probes(loss, point, dtype))
+
+
+def _spread(
+    ask: Ask, truth: Truth, dtype: Dtype, probes: Iterable[tuple[Loss, Point]]
+) -> Spread:
+    value = [0.0] * len(truth.value)
+    gradient = {name: [0.0] * len(g) for name, g in truth.gradient.items()}
+    for other_loss, other in probes:
+        moved = ask(other_loss, other, dtype)
+        if moved is None or len(moved.value) != len(value):
+            continue
+        for k, (one, two) in enumerate(zip(truth.value, moved.value, strict=True)):
+            value[k] = max(value[k], difference(one, two, dtype))
+        for name, slopes in truth.gradient.items():
+            moved_slopes = moved.gradient[name]
+            for k, (old, new) in enumerate(zip(slopes, moved_slopes, strict=True)):
+                for end in (new.value, new.low, new.high):
+                    if end is not None:
+                        change = difference(old.value, end, dtype)
+                        gradient[name][k] = max(gradient[name][k], change)
+    return Spread(tuple(value), {n: tuple(g) for n, g in gradient.items()})
+
+
+def _probes(loss: Loss, point: Point, dtype: Dtype) -> Iterator[tuple[Loss, Point]]:
+    leaves = list(_leaves(loss, point))
+    # The probes depend on the shape of the point alone, so that a rerun sees the same.
+    random = Random(len(leaves))
+    if len(leaves) <= _SEPARATELY_UP_TO:
+        for leaf in leaves:
+            for step in (-1, 1):
+                yield loss, moved(loss, point, {leaf: step}, dtype)
+    for _ in range(_TOGETHER if leaves else 0):
+        steps = {leaf: random.choice((-1, 1)) for leaf in leaves}
+        yield loss, moved(loss, point, steps, dtype)
+    for sign in (-1, 1):
+        other = with_moved_constants(loss, dtype, sign)
+        if other is not loss:
+            yield other, point
+
+
+def _line_probes(
+    loss: Loss, point: Point, dtype: Dtype
+) -> Iterator[tuple[Loss, Point]]:
+    largest = {
+        leaf: size
+        for variable in loss.variables
+        if variable.domain.kind in _CONTINUA
+        and isinstance(array := point.values.get(variable.name), Array)
+        for leaf, size in _largest(loss, variable, array).items()
+    }
+    random = Random(len(largest))
+    for _ in range(_TOGETHER):
+        yield (
+            loss,
+            _displaced(
+                loss,
+                point,
+                {
+                    leaf: random.choice((-1.0, 1.0)) * dtype.epsilon * size
+                    for leaf, size in largest.items()
+                },
+                dtype,
+            ),
+        )
+
+
+def _largest(loss: Loss, variable: Variable, array: Array) -> dict[Leaf, float]:
+    """For each entry the largest magnitude along the axes that the loss sums over."""
+    free = {index.axis for index in loss.free}
+    named = list(variable.axes)
+    if ELLIPSIS in named:
+        at = named.index(ELLIPSIS)
+        named[at : at + 1] = [ELLIPSIS] * (len(array.shape) - len(named) + 1)
+    summed = [a != ELLIPSIS and a not in free for a in named]
+    if not any(summed):
+        summed = [a != ELLIPSIS for a in named]
+    groups: dict[tuple[int, ...], float] = {}
+    keys = []
+    for flat, entry in enumerate(array.entries):
+        key, rest = [], flat
+        for size, along in zip(reversed(array.shape), reversed(summed), strict=True):
+            rest, place = divmod(rest, size)
+            key.append(0 if along else place)
+        keys.append(tuple(key))
+        if entry == entry and abs(entry) <= 1e300:
+            groups[keys[-1]] = max(groups.get(keys[-1], 0.0), abs(float(entry)))
+    return {(variable.name, k): groups.get(key, 0.0) for k, key in enumerate(keys)}
+
+
+Leaf = tuple[str, int]
+
+
+def _leaves(loss: Loss, point: Point) -> Iterator[Leaf]:
+    for variable in loss.variables:
+        entry = point.values.get(variable.name)
+        if variable.domain.kind not in _CONTINUA or entry is None:
+            continue
+        if isinstance(entry, Array):
+            yield from ((variable.name, k) for k in range(len(entry.entries)))
+        elif isinstance(entry, float) and not entry.is_integer():
+            # 2.0 as an exponent is exact in every format, and no neighbour of it will do.
+            yield variable.name, 0
+
+
+def moved(
+    loss: Loss, point: Point, steps: Mapping[Leaf, int], dtype: Dtype
+) -> Point:
+    """``point`` with entries moved by a number of ulps, kept inside their domains."""
+    return _changed(
+        loss,
+        point,
+        {
+            leaf: shifted(_old(point, leaf), step, dtype)
+            for leaf, step in steps.items()
+            if _old(point, leaf) == _old(point, leaf)
+        },
+        dtype,
+    )
+
+
+def _displaced(
+    loss: Loss, point: Point, by: Mapping[Leaf, float], dtype: Dtype
+) -> Point:
+    """``point`` with entries moved by these amounts, kept inside their domains."""
+    changes = {
+        leaf: round_float(_old(point, leaf) + amount, dtype)
+        for leaf, amount in by.items()
+    }
+    finite = {leaf: new for leaf, new in changes.items() if math.isfinite(new)}
+    return _changed(loss, point, finite, dtype)
+
+
+def _old(point: Point, leaf: Leaf) -> float:
+    entry = point.values[leaf[0]]
+    old = entry.entries[leaf[1]] if isinstance(entry, Array) else entry
+    assert isinstance(old, int | float)
+    return float(old)
+
+
+def _changed(
+    loss: Loss, point: Point, changes: Mapping[Leaf, float], dtype: Dtype
+) -> Point:
+    values: dict[str, Entry] = dict(point.values)
+    lists: dict[str, list[Scalar]] = {}
+    spans = {v.name: Range.of(v.domain, dtype) for v in loss.variables}
+    for (name, place), new in changes.items():
+        if new not in spans[name]:
+            continue
+        entry = values[name]
+        if isinstance(entry, Array):
+            lists.setdefault(name, list(entry.entries))[place] = new
+        else:
+            values[name] = new
+    for name, entries in lists.items():
+        entry = values[name]
+        assert isinstance(entry, Array)
+        values[name] = Array(entry.shape, tuple(entries))
+    return replace(point, values=values)
+
+
+# ---------------------------------------------------------------------- constants
+
+
+def with_moved_constants(loss: Loss, dtype: Dtype, sign: int) -> Loss:
+    """``loss`` with every constant that is no integer off by one ulp; itself if there is none."""
+    loss = inline_loss(loss)
+    factor = Number(1 + sign * Fraction(dtype.epsilon))
+    expression = _moved(loss, loss.expression, factor)
+    if expression == loss.expression:
+        return loss
+    return replace(loss, expression=expression)
+
+
+def _moved(loss: Loss, expr: Expr, factor: Number) -> Expr:
+    if _constant(loss, expr):
+        return mul(expr, factor)
+    match expr:
+        case Number() | Constant() | Index() | Read() | Use():
+            return expr
+        case Keep(at=at):
+            new = [_moved(loss, expr.body, factor), at]
+        case Reduce(where=where, order=order):
+            kept = [e for e in (where, order) if e is not None]
+            new = [_moved(loss, expr.body, factor), *kept]
+        case Switch() | Select():
+            # Conditions too: 1 - 1e-7 as a threshold is rounded like any other number.
+            new = [
+                expr.condition if isinstance(expr, Switch) else _moved(loss, expr.condition, factor),
+                _moved(loss, expr.then, factor),
+                _moved(loss, expr.otherwise, factor),
+            ]
+        case Call(op="pow", args=(base, exponent)):
+            new = [_moved(loss, base, factor), exponent]
+        case _:
+            new = [_moved(loss, c, factor) for c in children(expr)]
+    return rebuild(expr, tuple(new))
+
+
+def _constant(loss: Loss, expr: Expr) -> bool:
+    """Whether ``expr`` is a number known when the loss is built, and not obviously an integer."""
+    if isinstance(expr, Number):
+        return expr.value.denominator & (expr.value.denominator - 1) != 0
+    if isinstance(expr, Constant):
+        return expr.name is not Named.OO
+    if isinstance(expr, Index | Read | Use):
+        return False
+    if isinstance(expr, Call) and expr.op == "neg":
+        return False
+    known = True
+    interesting = False
+    for node in walk(expr):
+        match node:
+            case Read(name, ()) if loss.variable(name).scalar:
+                interesting = interesting or loss.variable(name).domain.kind not in (
+                    INTEGRAL | {DomainKind.COUNT, DomainKind.BOOL, DomainKind.CHOICE}
+                )
+            case Number(value):
+                interesting = interesting or value.denominator != 1
+            case Constant():
+                interesting = True
+            case Call(op):
+                known = known and op not in _LOGICAL
+            case _:
+                known = False
+    return known and interesting
+
+
+_LOGICAL = ("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite")

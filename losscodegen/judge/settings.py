@@ -1,0 +1,163 @@
+"""What a loss can be built with: scalar parameters varied, options both ways, tensors left out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from random import Random
+
+from losscodegen.ir.loss import DomainKind, Loss, Role, Variable
+from losscodegen.ir.nodes import Call, Number, Read
+from losscodegen.ir.walk import inline_loss, walk
+from losscodegen.judge.point import Entry
+from losscodegen.judge.rounding import Dtype, round_fraction
+from losscodegen.judge.samplers import Range
+
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """A value for every scalar parameter, and the optional tensors that are left out."""
+
+    scalars: Mapping[str, Entry]
+    absent: frozenset[str]
+    label: str = "default"
+
+
+def settings(loss: Loss, dtype: Dtype, random: Random, limit: int) -> list[Setting]:
+    """The default first, then each parameter varied alone, then some of them together."""
+    scalars = [v for v in loss.parameters if v.scalar]
+    optional = frozenset(v.name for v in loss.variables if may_be_absent(loss, v))
+    choices = {v.name: list(candidates(loss, v, dtype)) for v in scalars}
+    default = Setting(
+        scalars={name: values[0] for name, values in choices.items()},
+        absent=optional,
+    )
+    alone = [
+        replace(
+            default,
+            scalars={**default.scalars, name: value},
+            label=f"{name}={value}",
+        )
+        for name, values in choices.items()
+        for value in values[1:]
+    ]
+    if optional:
+        alone.append(replace(default, absent=frozenset(), label="with every option"))
+    if len(optional) > 1:
+        alone += [
+            replace(default, absent=optional - {name}, label=f"with {name}")
+            for name in sorted(optional)
+        ]
+    random.shuffle(alone)
+    together = [
+        Setting(
+            scalars={n: random.choice(values) for n, values in choices.items()},
+            absent=frozenset(n for n in sorted(optional) if random.random() < 0.5),
+            label="mixed parameters",
+        )
+        for _ in range(4 if len(choices) + len(optional) > 1 else 0)
+    ]
+    return [default, *alone[: max(0, limit - 1 - len(together))], *together]
+
+
+def may_be_absent(loss: Loss, variable: Variable) -> bool:
+    """Whether the loss still makes sense without it: nothing else depends on its axes."""
+    if not variable.optional or variable.role is Role.LEARNABLE:
+        return False
+    bound = {
+        axis for v in loss.variables if not v.optional for axis in v.subscripted_axes
+    }
+    return all(a in bound or a.isdecimal() for a in variable.subscripted_axes)
+
+
+def candidates(loss: Loss, variable: Variable, dtype: Dtype) -> Iterator[Entry]:
+    """Values of a scalar parameter, its default first."""
+    seen: set[str] = set()
+    for value in _candidates(loss, variable, dtype):
+        key = repr(value)  # True is not 1 here
+        if key not in seen:
+            seen.add(key)
+            yield value
+
+
+def _candidates(loss: Loss, variable: Variable, dtype: Dtype) -> Iterator[Entry]:
+    kind, default = variable.domain.kind, variable.default
+    if kind is DomainKind.BOOL:
+        yield bool(default) if isinstance(default, bool) else False
+        yield from (False, True)
+        return
+    if kind is DomainKind.CHOICE:
+        if isinstance(default, str):
+            yield default
+        yield from variable.domain.choices
+        return
+    number = default if isinstance(default, Fraction) else None
+    if kind in (DomainKind.INTEGER, DomainKind.COUNT, DomainKind.INDEX):
+        start = 1 if number is None else int(number)
+        yield start
+        yield from (c for c in (start + 1, 0) if kind is DomainKind.INTEGER)
+        yield from (c for c in (1, 2) if kind is DomainKind.COUNT)
+        return
+    span = Range.of(variable.domain, dtype)
+    middle = Fraction(-1 if kind is DomainKind.NEGATIVE else 1)
+    start_ = middle if number is None else number
+    wanted = [start_, start_ / 2, start_ * 2, *compared(loss, variable.name)]
+    if variable.domain.interval is not None or kind is DomainKind.UNIT:
+        wanted += [Fraction(span.low), Fraction(span.high), Fraction(1, 4)]
+    if kind is DomainKind.NONNEGATIVE:
+        wanted.append(Fraction(0))
+    if kind is DomainKind.REAL:
+        wanted += [Fraction(0), -start_]
+    for fraction in wanted:
+        value = round_fraction(fraction, dtype)
+        if value in span:
+            yield value
+
+
+def compared(loss: Loss, name: str) -> list[Fraction]:
+    """The numbers that the formula compares a variable with: its special cases."""
+    roots = [loss.expression, *(d.body for d in loss.definitions)]
+    found: list[Fraction] = []
+    for root in roots:
+        for node in walk(root):
+            if isinstance(node, Call) and node.op in COMPARISONS:
+                for one, other in (node.args, node.args[::-1]):
+                    if isinstance(one, Read) and isinstance(other, Number):
+                        found += [other.value] * (one.name == name)
+    return found
+
+
+# ---------------------------------------------------------------------- what a formula asks of inputs
+
+
+def ignored_values(loss: Loss) -> dict[str, str]:
+    """Index inputs that the formula compares with a scalar parameter, as ``t != ignore_index``."""
+    found: dict[str, str] = {}
+    scalars = {v.name for v in loss.parameters if v.scalar}
+    for node in walk(inline_loss(loss).expression):
+        if isinstance(node, Call) and node.op in COMPARISONS:
+            for one, other in (node.args, node.args[::-1]):
+                if (
+                    isinstance(one, Read)
+                    and isinstance(other, Read)
+                    and other.name in scalars
+                    and one.name not in scalars
+                ):
+                    found[one.name] = other.name
+    return found
+
+
+def may_be_missing(loss: Loss) -> dict[str, tuple[float, ...]]:
+    """Inputs that the formula tests with isnan or isfinite, and what to put there."""
+    found: dict[str, tuple[float, ...]] = {}
+    for node in walk(inline_loss(loss).expression):
+        if isinstance(node, Call) and node.op in ("isnan", "isfinite"):
+            for inner in walk(node.args[0]):
+                if isinstance(inner, Read):
+                    odd = (math.nan, math.inf) if node.op == "isfinite" else (math.nan,)
+                    found[inner.name] = odd
+    return found

@@ -1,0 +1,418 @@
+"""Points for losses over axes: small tensors with the structure that breaks reductions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.judge.point import Array, Entry, Point, Scalar
+from losscodegen.judge.pointwise import ENUMERATED
+from losscodegen.judge.rounding import Dtype, neighbour
+from losscodegen.judge.samplers import Range, simplex, whole
+from losscodegen.judge.settings import Setting, ignored_values, may_be_missing
+
+ENTRIES_AT_MOST = 48
+"""A tensor with more of them costs the oracle more than it can tell."""
+
+SIZES = 6
+"""How many combinations of sizes are tried for one setting of the parameters."""
+
+Fill = Callable[["Lines", Random], list[float]]
+
+
+class Lines:
+    """The flat places of a tensor, as lines along one of its dims."""
+
+    def __init__(self, shape: Sequence[int], dim: int | None) -> None:
+        self.count = math.prod(shape)
+        if dim is None or not shape:
+            self.lines = [[k] for k in range(self.count)]
+        else:
+            size, inner = shape[dim], math.prod(shape[dim + 1 :])
+            starts = [k for k in range(self.count) if (k // inner) % size == 0]
+            self.lines = [[s + j * inner for j in range(size)] for s in starts]
+
+
+# ---------------------------------------------------------------------- how to fill a tensor
+
+
+def _normal(scale: float = 1.0, offset: float = 0.0) -> Fill:
+    def fill(lines: Lines, random: Random) -> list[float]:
+        return [offset + scale * random.gauss(0.0, 1.0) for _ in range(lines.count)]
+
+    return fill
+
+
+def _peak(height: float) -> Fill:
+    """One entry of each line stands out: a confident prediction, or a hopeless one."""
+
+    def fill(lines: Lines, random: Random) -> list[float]:
+        values = _normal()(lines, random)
+        for line in lines.lines:
+            values[random.choice(line)] += height
+        return values
+
+    return fill
+
+
+def _tidy(lines: Lines, random: Random) -> list[float]:
+    """Few bits, so that sums and small multiples are exact."""
+    return [random.randint(-256, 256) / 64 for _ in range(lines.count)]
+
+
+def _equal(lines: Lines, random: Random) -> list[float]:
+    return [random.choice((0.0, 1.0, 0.5, random.gauss(0.0, 2.0)))] * lines.count
+
+
+def _ties(lines: Lines, random: Random) -> list[float]:
+    return [float(random.randint(-2, 2)) for _ in range(lines.count)]
+
+
+def _zero_line(lines: Lines, random: Random) -> list[float]:
+    values = _normal()(lines, random)
+    for place in random.choice(lines.lines):
+        values[place] = 0.0
+    return values
+
+
+def _parallel(lines: Lines, random: Random) -> list[float]:
+    values = [0.0] * lines.count
+    first = [random.gauss(0.0, 1.0) for _ in lines.lines[0]]
+    for line in lines.lines:
+        factor = random.choice((-2.0, -1.0, 0.5, 1.0, 1.0, 2.0, 3.0))
+        for place, value in zip(line, first, strict=True):
+            values[place] = factor * value
+    return values
+
+
+def _single(lines: Lines, random: Random) -> list[float]:
+    values = [0.0] * lines.count
+    values[random.randrange(lines.count)] = random.gauss(0.0, 3.0)
+    return values
+
+
+def _spread(low: float, high: float) -> Fill:
+    def fill(lines: Lines, random: Random) -> list[float]:
+        return [
+            random.choice((-1.0, 1.0)) * 10.0 ** random.uniform(low, high)
+            for _ in range(lines.count)
+        ]
+
+    return fill
+
+
+def _level(lines: Lines, random: Random) -> list[float]:
+    """Each line constant: no spread inside, any between."""
+    values = [0.0] * lines.count
+    for line in lines.lines:
+        level = random.gauss(0.0, 2.0)
+        for place in line:
+            values[place] = level
+    return values
+
+
+FILLS: dict[str, Fill] = {
+    "normal": _normal(),
+    "tidy": _tidy,
+    "wide": _normal(10.0),
+    "ties": _ties,
+    "confident 17": _peak(17.0),
+    "zero line": _zero_line,
+    "small": _normal(1e-3),
+    "confident 40": _peak(40.0),
+    "equal": _equal,
+    "offset 1e4": _normal(1.0, 1e4),
+    "parallel": _parallel,
+    "confident 90": _peak(90.0),
+    "hopeless 40": _peak(-40.0),
+    "spread": _spread(-6.0, 3.0),
+    "level": _level,
+    "zeros": lambda lines, random: [0.0] * lines.count,
+    "confident 700": _peak(700.0),
+    "single": _single,
+    "huge": _normal(1e30),
+    "confident 1e4": _peak(1e4),
+    "minute": _normal(1e-30),
+    "hundreds": _normal(100.0),
+    "hopeless 1e4": _peak(-1e4),
+    "wild": _spread(-30.0, 30.0),
+    "nearly zero": _spread(-12.0, -4.0),
+    # Beyond float32, where the first falls back to any number and the second is 0.
+    "immense": _normal(1e200),
+    "vanishing": _normal(1e-200),
+}
+RELATIONS = ("independent", "independent", "equal", "opposite", "near", "double")
+
+
+def shaped_values(
+    loss: Loss,
+    setting: Setting,
+    dtype: Dtype,
+    random: Random,
+    count: int,
+    *,
+    full: bool = False,
+    only: str | None = None,
+) -> Iterator[Point]:
+    """``count`` points: every way of filling a tensor in turn, or only one."""
+    maker = _Maker(loss, setting, dtype, random)
+    names = list(FILLS) if only is None else [only]
+    for k in range(count):
+        yield maker.point(names[k % len(names)], k)
+    if full:
+        yield from maker.missing_points()
+
+
+def shaped_point(
+    loss: Loss,
+    setting: Setting,
+    dtype: Dtype,
+    random: Random,
+    *,
+    size: int,
+    batch: tuple[int, ...],
+    fill: str = "normal",
+) -> Point:
+    """One point with every axis between ``size`` and ``size + 3``, whatever it costs."""
+    maker = _Maker(loss, setting, dtype, random)
+    sizes = {axis: size + random.randrange(4) for axis in maker.axes()}
+    return maker.point(fill, 0, sizes, batch)
+
+
+class _Maker:
+    def __init__(
+        self, loss: Loss, setting: Setting, dtype: Dtype, random: Random
+    ) -> None:
+        self.loss, self.setting, self.dtype, self.random = loss, setting, dtype, random
+        self.tensors = [
+            v
+            for v in loss.variables
+            if not v.scalar and v.name not in setting.absent
+        ]
+        self.ignored = ignored_values(loss)
+        self.missing = may_be_missing(loss)
+        # The oracle compiles a loss anew for every combination, so they are few.
+        self.combinations = [self.sizes() for _ in range(SIZES)]
+
+    # ------------------------------------------------------------------ sizes
+
+    def axes(self) -> dict[str, None]:
+        """The named axes in order of declaration."""
+        return dict.fromkeys(
+            a
+            for v in self.tensors
+            for a in v.subscripted_axes
+            if not a.isdecimal()
+        )
+
+    def sizes(self) -> dict[str, int]:
+        """A size for every axis, small enough for all tensors to stay small."""
+        axes = self.axes()
+        classes = {
+            v.domain.axis for v in self.tensors if v.domain.axis in axes
+        }
+        pools = {
+            axis: (2, 3, 3, 4, 5, 7) if axis in classes else (2, 2, 3, 3, 4)
+            for axis in axes
+        }
+        sizes = {axis: self.random.choice(pool) for axis, pool in pools.items()}
+        if axes and self.random.random() < 0.1:
+            sizes[self.random.choice(list(axes))] = 1
+        while self._entries(sizes) > ENTRIES_AT_MOST and max(sizes.values()) > 2:
+            largest = max(sizes, key=lambda a: (sizes[a], a))
+            sizes[largest] -= 1
+        return sizes
+
+    def _entries(self, sizes: dict[str, int]) -> int:
+        return max(
+            (
+                math.prod(
+                    sizes.get(a) or int(a) for a in v.subscripted_axes
+                )
+                for v in self.tensors
+            ),
+            default=0,
+        )
+
+    # ------------------------------------------------------------------ points
+
+    def point(
+        self,
+        name: str,
+        number: int,
+        sizes: dict[str, int] | None = None,
+        batch: tuple[int, ...] | None = None,
+    ) -> Point:
+        random = self.random
+        sizes = random.choice(self.combinations) if sizes is None else sizes
+        batch = random.choice(((), (2,))) if batch is None else batch
+        values: dict[str, Entry] = dict(self.setting.scalars)
+        values.update(dict.fromkeys(self.setting.absent))
+        arrays: dict[str, Array] = {}
+        for variable in self.tensors:
+            shape: list[int] = []
+            for axis in variable.axes:
+                if axis == ELLIPSIS:
+                    shape += batch
+                else:
+                    shape.append(sizes.get(axis) or int(axis))
+            arrays[variable.name] = self.array(variable, tuple(shape), name, sizes)
+        relation = RELATIONS[number % len(RELATIONS)]
+        label = name
+        if relation != "independent" and self.relate(arrays, relation):
+            label = f"{name}, {relation}"
+        if number % 4 == 3:
+            label += self.ignore(arrays)
+        if self.setting.label != "default":
+            label += f", {self.setting.label}"
+        return Point(values={**values, **arrays}, label=label)
+
+    def array(
+        self,
+        variable: Variable,
+        shape: tuple[int, ...],
+        name: str,
+        sizes: dict[str, int],
+    ) -> Array:
+        random, kind = self.random, variable.domain.kind
+        count = math.prod(shape)
+        entries: list[Scalar]
+        axis = variable.domain.axis
+        if kind in ENUMERATED:
+            low, high = ENUMERATED[kind]
+            chance = random.choice((0.0, 1.0, 0.5, 0.5, 0.5, 0.8))
+            entries = [high if random.random() < chance else low for _ in range(count)]
+        elif kind is DomainKind.COUNT:
+            entries = [whole(random) for _ in range(count)]
+        elif kind is DomainKind.INDEX:
+            assert axis is not None
+            size = sizes.get(axis) or int(axis)
+            entries = [random.randrange(size) for _ in range(count)]
+            if random.random() < 0.1:
+                entries = [entries[0]] * count if entries else entries
+        elif kind is DomainKind.INTEGER:
+            entries = [random.randint(-3, 5) for _ in range(count)]
+        elif kind in (DomainKind.SIMPLEX, DomainKind.LOGPROB):
+            entries = self.probabilities(variable, shape)
+        else:
+            entries = self.continuum(variable, shape, name)
+        return Array(shape, tuple(entries))
+
+    def continuum(
+        self, variable: Variable, shape: tuple[int, ...], name: str
+    ) -> list[Scalar]:
+        random, span = self.random, Range.of(variable.domain, self.dtype)
+        if not math.prod(shape):
+            return []
+        dim = random.randrange(len(shape)) if shape else None
+        if random.random() < 0.25:
+            name = random.choice(list(FILLS))
+        values = FILLS[name](Lines(shape, dim), random)
+        return [self.fitted(span, v) for v in values]
+
+    def fitted(self, span: Range, value: float) -> float:
+        """``value`` if the range has it, else its magnitude, else a draw from the range."""
+        for candidate in (value, abs(value), abs(value) % 1.0):
+            if candidate in span and span.rounded(candidate) is not None:
+                return span.near(candidate)
+        return span.any(self.random)
+
+    def probabilities(
+        self, variable: Variable, shape: tuple[int, ...]
+    ) -> list[Scalar]:
+        axis = variable.domain.axis
+        named = [a for a in variable.axes if a != ELLIPSIS]
+        dim = named.index(axis) if axis in named else len(shape) - 1
+        if ELLIPSIS in variable.axes and variable.axes.index(ELLIPSIS) <= dim:
+            dim += len(shape) - len(named)
+        entries: list[Scalar] = [0.0] * math.prod(shape)
+        logs = variable.domain.kind is DomainKind.LOGPROB
+        span = Range.of(variable.domain, self.dtype)
+        for line in Lines(shape, dim).lines:
+            for place, p in zip(
+                line, simplex(self.random, len(line), self.dtype), strict=True
+            ):
+                if logs:
+                    p = span.near(math.log(p) if p > 0 else -self.random.uniform(17, 90))
+                entries[place] = p
+        return entries
+
+    # ------------------------------------------------------------------ relations between tensors
+
+    def relate(self, arrays: dict[str, Array], relation: str) -> bool:
+        """One tensor made of another of the same shape; False if there is no such pair."""
+        random = self.random
+        free = [
+            v
+            for v in self.tensors
+            if v.domain.kind not in ENUMERATED
+            and v.domain.kind
+            not in (DomainKind.COUNT, DomainKind.INDEX, DomainKind.INTEGER)
+        ]
+        pairs = [
+            (u, v)
+            for u in free
+            for v in free
+            if u is not v
+            and u.domain.kind == v.domain.kind
+            and arrays[u.name].shape == arrays[v.name].shape
+        ]
+        if not pairs:
+            return False
+        one, other = random.choice(pairs)
+        if relation != "equal" and other.domain.kind in (
+            DomainKind.SIMPLEX,
+            DomainKind.LOGPROB,
+        ):
+            relation = "equal"
+        span = Range.of(other.domain, self.dtype)
+        array = arrays[one.name]
+        made = []
+        for entry in array.entries:
+            value = float(entry)
+            if relation == "opposite":
+                value = -value
+            elif relation == "double":
+                value = 2.0 * value
+            elif relation == "near":
+                value = neighbour(value, random.randint(-3, 3), self.dtype)
+            made.append(self.fitted(span, value) if math.isfinite(value) else 0.0)
+        arrays[other.name] = Array(array.shape, tuple(made))
+        return True
+
+    def ignore(self, arrays: dict[str, Array]) -> str:
+        """Some targets replaced by the value that the formula ignores."""
+        label = ""
+        for name, parameter in self.ignored.items():
+            sentinel = self.setting.scalars.get(parameter)
+            if name not in arrays or not isinstance(sentinel, int | float):
+                continue
+            chance = self.random.choice((0.3, 0.5, 1.0))
+            array = arrays[name]
+            arrays[name] = Array(
+                array.shape,
+                tuple(
+                    sentinel if self.random.random() < chance else e
+                    for e in array.entries
+                ),
+            )
+            label = f", ignored {name}"
+        return label
+
+    def missing_points(self) -> Iterator[Point]:
+        """NaN (and inf) where the formula tests for them."""
+        for name, odd in self.missing.items():
+            for k, value in enumerate(odd * 4):
+                point = self.point("normal", k)
+                array = point.values.get(name)
+                if not isinstance(array, Array):
+                    continue
+                entries = tuple(
+                    value if self.random.random() < 0.4 else e for e in array.entries
+                )
+                yield Point(
+                    values={**point.values, name: Array(array.shape, entries)},
+                    label=f"missing {name}",
+                )

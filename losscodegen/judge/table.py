@@ -1,0 +1,200 @@
+"""Certificates for readers: one in full, or a library of them, worst first."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from losscodegen.judge.certificate import (
+    Certificate,
+    Check,
+    Culprit,
+    Finding,
+    Score,
+    Severity,
+    Status,
+)
+
+_COLOURS = {
+    "passed": "green",
+    "failed": "bold red",
+    "vacuous": "yellow",
+    "skipped": "dim",
+    Severity.FAILURE.value: "bold red",
+    Severity.LOOSE.value: "yellow",
+    Severity.NOTE.value: "dim",
+}
+_BLAME = {
+    Culprit.GUARD: "guard",
+    Culprit.FORMULA: "formula",
+    Culprit.AUTOGRAD: "autograd",
+    Culprit.NOBODY: "",
+}
+
+
+def certificate_table(certificate: Certificate) -> RenderableType:
+    """One certificate: the checks worst first, then claims, then what was found."""
+    checks = Table(title=_title(certificate), title_justify="left", expand=False)
+    for heading in ("dtype", "order", "verdict"):
+        checks.add_column(heading)
+    for heading in ("entries", "ulp", "scaled", "naive ulp"):
+        checks.add_column(heading, justify="right")
+    for heading in ("wrong in naive", "who is wrong", "not judged", "worst at"):
+        checks.add_column(heading, overflow="fold")
+    for check in sorted(certificate.checks, key=_badness, reverse=True):
+        checks.add_row(
+            check.dtype,
+            check.order,
+            _coloured(check.status.value),
+            str(check.judged),
+            format_ulp(check.ours.ulp),
+            format_ulp(check.ours.scaled),
+            format_ulp(check.naive.ulp),
+            _faults(check.naive),
+            _BLAME[check.culprit],
+            ", ".join(f"{n} {name}" for name, n in check.beside),
+            "" if check.worst is None else escape(_clipped(check.worst.point, 60)),
+        )
+    parts: list[RenderableType] = [checks]
+    if certificate.claims:
+        claims = Table(show_header=True)
+        for heading in ("claim", "", "verdict", "checked"):
+            claims.add_column(heading, overflow="fold")
+        for claim in certificate.claims:
+            claims.add_row(
+                claim.kind,
+                escape(_clipped(claim.text, 70)),
+                _coloured(claim.status.value),
+                str(claim.checked),
+            )
+        parts.append(claims)
+    parts += [_finding(f) for f in certificate.findings]
+    return Group(*parts)
+
+
+def library_table(certificates: Iterable[Certificate]) -> RenderableType:
+    """One row per loss, the worst first."""
+    table = Table(expand=False)
+    table.add_column("loss")
+    for heading in (
+        "points",
+        "value f32",
+        "value f64",
+        "gradient f32",
+        "gradient f64",
+        "naive value",
+        "naive gradient",
+    ):
+        table.add_column(heading, justify="right")
+    table.add_column("naive wrong by")
+    table.add_column("verdict")
+    for certificate in sorted(certificates, key=_worst, reverse=True):
+        by = {(c.dtype, c.order): c for c in certificate.checks}
+        table.add_row(
+            certificate.loss,
+            str(certificate.points),
+            *(
+                _cell(by.get((dtype, order)))
+                for order in ("value", "gradient")
+                for dtype in ("float32", "float64")
+            ),
+            *(_naive(certificate.checks, order) for order in ("value", "gradient")),
+            _blame(certificate.checks),
+            _coloured(certificate.verdict),
+        )
+    return table
+
+
+def as_text(renderable: RenderableType, *, width: int = 200) -> str:
+    """Plain text: no colours, no borders that a pipe cannot show."""
+    console = Console(
+        file=io.StringIO(), width=width, no_color=True, legacy_windows=False
+    )
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def format_ulp(ulp: float) -> str:
+    """Short enough for a column: 0, 1.5, 940, 2e+08, inf."""
+    if not math.isfinite(ulp):
+        return str(ulp)
+    if ulp >= 1e5:
+        return f"{ulp:.0e}"
+    return f"{ulp:.0f}" if ulp >= 10 else f"{ulp:.2g}"
+
+
+# ---------------------------------------------------------------------- parts
+
+
+def _title(certificate: Certificate) -> str:
+    turned_away = f", {certificate.rejected} rejected" * (certificate.rejected > 0)
+    return (
+        f"{certificate.loss}: {certificate.verdict} "
+        f"({certificate.points} points{turned_away}, seed {certificate.seed}, "
+        f"torch {certificate.torch})"
+    )
+
+
+def _coloured(word: str) -> Text:
+    return Text(word, style=_COLOURS.get(word, ""))
+
+
+def _faults(score: Score) -> str:
+    parts = (
+        f"{count} {name}"
+        for name, count in (
+            ("NaN", score.nan),
+            ("inf", score.infinite),
+            ("zero", score.zero),
+        )
+        if count
+    )
+    return ", ".join(parts)
+
+
+def _finding(finding: Finding) -> RenderableType:
+    head = Text(finding.severity.value, style=_COLOURS[finding.severity.value])
+    blame = _BLAME[finding.culprit]
+    where = "/".join(p for p in (finding.dtype, finding.order) if p)
+    line = f"[{finding.code}] {where + ': ' if where else ''}{finding.message}"
+    if blame:
+        line += f" (wrong: {blame})"
+    return Text.assemble(head, " ", line)
+
+
+def _cell(check: Check | None) -> Text:
+    if check is None:
+        return Text("-")
+    style = "" if check.status is Status.PASSED else _COLOURS[check.status.value]
+    return Text(format_ulp(check.ours.scaled), style=style)
+
+
+def _naive(checks: Sequence[Check], order: str) -> str:
+    return format_ulp(max((c.naive.ulp for c in checks if c.order == order), default=0))
+
+
+def _blame(checks: Sequence[Check]) -> str:
+    return ", ".join(
+        sorted({_BLAME[c.culprit] for c in checks if c.culprit is not Culprit.NOBODY})
+    )
+
+
+def _badness(check: Check) -> tuple[bool, float, float]:
+    return check.status is not Status.PASSED, check.ours.scaled, check.ours.ulp
+
+
+def _worst(certificate: Certificate) -> tuple[int, float, str]:
+    rank = ("passed", "vacuous", "failed").index(certificate.verdict)
+    scaled = max((c.ours.scaled for c in certificate.checks), default=0.0)
+    return rank, scaled, certificate.loss
+
+
+def _clipped(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"

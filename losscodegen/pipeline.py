@@ -1,0 +1,105 @@
+"""The compiler on one screen.
+
+| stage     | in -> out                              |
+| --------- | -------------------------------------- |
+| read      | TOML file -> strings with locations    |
+| parse     | strings -> `Loss`, typed expressions   |
+| stabilize | `Loss` -> `Stabilized`, with its steps |
+| lower     | `Stabilized` -> `Program`, tensors     |
+| emit      | `Program` -> `SourceFile`, text        |
+| verify    | spec and text -> `Certificate`         |
+
+Each stage is a pure function; none knows a particular loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from losscodegen import __version__
+from losscodegen.compiler.emit import SourceFile, emit
+from losscodegen.compiler.lower import NOTHING, lower
+from losscodegen.compiler.program import Program
+from losscodegen.compiler.rules import RULES
+from losscodegen.compiler.stabilize import stabilize
+from losscodegen.compiler.steps import Stabilized
+from losscodegen.ir.loss import Loss
+from losscodegen.language.parse import parse
+from losscodegen.language.spec import read_spec, read_spec_text
+
+if TYPE_CHECKING:
+    from losscodegen.judge.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compiled:
+    """A loss on its way: as written, as stabilised, as lowered."""
+
+    loss: Loss
+    stabilized: Stabilized
+    program: Program
+
+
+def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
+    """``loss`` through the middle of the compiler; ``without`` names rules and guards to leave out."""
+    rules = tuple(rule for rule in RULES if rule.name not in without)
+    stabilized = stabilize(loss, rules)
+    return Compiled(
+        loss=loss, stabilized=stabilized, program=lower(stabilized, without=without)
+    )
+
+
+def compile_losses(
+    losses: Sequence[Loss], *, origin: str, without: frozenset[str] = NOTHING
+) -> SourceFile:
+    """The module of all losses of one spec file; ``origin`` is its path for the header."""
+    compiled = [compile_expressions(loss, without=without) for loss in losses]
+    return emit(
+        tuple((c.loss, c.program) for c in compiled),
+        module=losses[0].module,
+        origin=origin,
+        version=__version__,
+    )
+
+
+def generate(path: Path, *, without: frozenset[str] = NOTHING) -> SourceFile:
+    """The module that the spec file at ``path`` describes.
+
+    Raises:
+        LossCodegenError: with every problem of the file.
+    """
+    return compile_losses(parse(read_spec(path)), origin=_origin(path), without=without)
+
+
+def generate_text(text: str, *, file: str) -> SourceFile:
+    """`generate` for the text of a spec file."""
+    return compile_losses(parse(read_spec_text(text, file)), origin=_origin(Path(file)))
+
+
+def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:
+    """Judge the text of a generated module against its spec, one certificate per loss."""
+    return _verify(parse(read_spec(path)), source, options)
+
+
+def check_text(
+    spec: str, source: str, *, file: str, **options: Any
+) -> tuple[Certificate, ...]:
+    """`check` for the text of a spec file."""
+    return _verify(parse(read_spec_text(spec, file)), source, options)
+
+
+def _verify(
+    losses: tuple[Loss, ...], source: str, options: dict[str, Any]
+) -> tuple[Certificate, ...]:
+    from losscodegen.judge.check import verify
+
+    return tuple(verify(loss, source, **options) for loss in losses)
+
+
+def _origin(path: Path) -> str:
+    """The spec's path as the header shows it: the same wherever it is compiled from."""
+    folder = path.resolve().parent.name
+    return f"{folder}/{path.name}" if folder else path.name

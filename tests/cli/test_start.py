@@ -1,0 +1,152 @@
+"""Starting up: fast, without torch, and every exception ends as a message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import losscodegen
+from losscodegen.cli import main
+from losscodegen.resources import bundled_specs
+
+Cli = Callable[..., Any]
+
+ROOT = Path(losscodegen.__file__).parents[1]
+
+HELP_LIMIT_S = 0.25
+
+
+def run_python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_is_fast(project: Path) -> None:
+    """The fastest of several runs: the others wait for the disk or for other programs."""
+    times = []
+    for _ in range(8):
+        start = time.perf_counter()
+        done = run_python("-m", "losscodegen", "--help", cwd=project)
+        times.append(time.perf_counter() - start)
+        assert done.returncode == 0
+        assert "generate" in done.stdout
+        if min(times) < HELP_LIMIT_S:
+            return
+    pytest.fail(f"--help took at least {min(times):.3f} s")
+
+
+NO_TORCH = """
+import sys
+from losscodegen.cli.main import run
+code = run(sys.argv[1:])
+heavy = {"torch", "numpy", "flint"} & set(sys.modules)
+assert not heavy, f"imported {heavy}"
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["generate", "squared"],
+        ["list", "squared"],
+        ["show", "squared"],
+        ["functions"],
+        ["rules"],
+        ["schema"],
+        ["new", "other"],
+        ["new", "copied", "--from", "squared"],
+    ],
+    ids=" ".join,
+)
+def test_torch_is_not_imported(
+    specs: Cli, good: str, project: Path, arguments: list[str]
+) -> None:
+    specs(squared=good)
+    done = run_python("-c", NO_TORCH, *arguments, cwd=project)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version(cli: Cli) -> None:
+    assert cli("--version").out == f"losscodegen {losscodegen.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["bake"], ["list", "--nope"], ["show"]])
+def test_usage_errors(cli: Cli, arguments: list[str]) -> None:
+    done = cli(*arguments)
+    assert done.code == 2
+    assert done.err.startswith("Usage: losscodegen")
+
+
+def test_internal_error_says_so_and_keeps_the_traceback(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def explode() -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(main.functions, "callback", lambda json: explode())
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    done = cli("functions")
+    assert done.code == 2
+    assert "internal error, please report it: ZeroDivisionError: boom" in done.err
+    assert "Traceback" not in done.err
+    (report,) = tmp_path.glob("losscodegen-*.txt")
+    assert "in explode" in report.read_text(encoding="utf-8")
+    assert str(report) in done.err
+    assert "Traceback" in cli("functions", "--debug").err
+
+
+def test_interrupt(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(json: bool) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(main.functions, "callback", interrupt)
+    assert cli("functions").code == main.INTERRUPTED
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes break differently on Windows")
+def test_closed_pipe(project: Path) -> None:
+    script = (
+        f"{sys.executable} -m losscodegen functions --json | head -n 1 >/dev/null; "
+    )
+    script += "echo ${PIPESTATUS[0]}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert int(done.stdout) in (0, main.PIPE_CLOSED)
+
+
+def test_import_is_light(project: Path) -> None:
+    script = (
+        "import losscodegen, sys; print(len(sys.modules)); losscodegen.LossCodegenError"
+    )
+    done = run_python("-c", script, cwd=project)
+    assert done.returncode == 0, done.stderr
+    heavy = "import losscodegen, sys; assert not {'torch', 'sympy'} & set(sys.modules)"
+    assert run_python("-c", heavy, cwd=project).returncode == 0
+
+
+def test_library_has_specs() -> None:
+    assert bundled_specs()

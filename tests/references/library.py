@@ -1,0 +1,20 @@
+"""All references in one table."""
+
+from __future__ import annotations
+
+from tests.references import (
+    binary,
+    decisions,
+    embedding,
+    likelihood,
+    multiclass,
+    regression,
+    shapes,
+)
+from tests.references.table import Reference
+
+MODULES = (regression, likelihood, binary, multiclass, shapes, embedding, decisions)
+
+REFERENCES: dict[str, Reference] = {
+    stem: row for module in MODULES for stem, row in module.TABLE.items()
+}
