@@ -79,7 +79,7 @@ def show(spec: str, json: bool) -> None:
 
 def _card(loss: Loss) -> dict[str, Any]:
     from losscodegen.language.printer import format_expression
-    from losscodegen.language.render import format_declaration
+    from losscodegen.language.write import format_declaration
 
     return {
         "name": loss.name,
@@ -126,9 +126,7 @@ def _shape(loss: Loss) -> list[str]:
 
 
 def _card_text(card: dict[str, Any]) -> str:
-    lines = [
-        heading(card["name"]) + f"  ({card['family']})"
-    ]
+    lines = [heading(card["name"]) + f"  ({card['family']})"]
     lines += [card["summary"]] if card["summary"] else []
     lines += ["", *_indented(card["description"])] if card["description"] else []
     width = max(len(variable["symbol"]) for variable in card["variables"])

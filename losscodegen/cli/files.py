@@ -75,6 +75,9 @@ def write_all(texts: Mapping[Path, str]) -> None:
     for target in texts:
         if target.exists() and not target.is_file():
             raise _unwritable(target, "it is not a regular file")
+        for parent in target.parents:
+            if parent.exists() and not parent.is_dir():
+                raise _unwritable(target, f"{parent} is not a directory")
     written: dict[Path, Path] = {}
     before: dict[Path, bytes | None] = {}
     try:
@@ -92,7 +95,7 @@ def write_all(texts: Mapping[Path, str]) -> None:
     except OSError as error:
         for target, old in before.items():
             _restore(target, old)
-        raise _unwritable(target, error.strerror or str(error)) from error
+        raise _unwritable(target, (error.strerror or str(error)).lower()) from error
     finally:
         for temporary in written.values():
             temporary.unlink(missing_ok=True)

@@ -85,6 +85,9 @@ def compile_all(paths: Sequence[Path], output: Path) -> dict[Path, str]:
             source = pipeline.generate(path)
         except LossCodegenError as error:
             problems += error.diagnostics
+        except Exception as error:
+            error.add_note(f"while compiling {path}")
+            raise
         else:
             texts[output / source.name] = source.text
     if problems:
@@ -105,7 +108,7 @@ def _read(path: Path) -> str | None:
     """The text of a file; None if there is none."""
     try:
         return path.read_bytes().decode("utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         reason = error.strerror or str(error)

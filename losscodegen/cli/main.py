@@ -79,7 +79,10 @@ def _internal(error: Exception, settings: Settings) -> Diagnostic:
     import traceback
 
     text = "".join(traceback.format_exception(error))
-    message = f"internal error, please report it: {type(error).__name__}: {error}"
+    about = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    message = (
+        f"internal error, please report it: {type(error).__name__}: {error}{about}"
+    )
     if settings.debug:
         click.echo(text, err=True)
         return Diagnostic("internal-error", message)

@@ -96,7 +96,8 @@ def _names(name: str) -> tuple[str, str]:
     class_name = class_name.removesuffix("Loss") + "Loss"
     module = snake_case(class_name).removesuffix("_loss")
     objection = class_objection(class_name) or module_objection(module)
-    if objection or not module or not name.replace("_", "").isalnum():
+    spelled = name.isascii() and name.replace("_", "").isalnum()
+    if objection or not module or not spelled:
         raise fail(
             "bad-name",
             f"{quoted(name)} {objection or 'is no name of a class or a module'}",
@@ -110,7 +111,7 @@ def _copied(model: str, class_name: str) -> str:
     from dataclasses import replace
 
     from losscodegen.language.parse import load_losses
-    from losscodegen.language.render import format_loss
+    from losscodegen.language.write import format_loss
 
     (path,) = find_specs([model])
     loss = replace(load_losses(path)[0], name=class_name, interface=None)

@@ -16,6 +16,7 @@ from itertools import product
 from losscodegen.compiler.canonical import factors, from_factors
 from losscodegen.compiler.intervals import point
 from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.rule import Rule
 from losscodegen.compiler.steps import Step
 from losscodegen.compiler.tame import Extent, Tame
 from losscodegen.ir.build import ZERO, number
@@ -63,7 +64,9 @@ class Protector:
     steps: list[Step] = field(default_factory=list)
 
     @classmethod
-    def of_loss(cls, loss: Loss, steps: list[Step]) -> Protector:
+    def of_loss(
+        cls, loss: Loss, rules: tuple[Rule, ...], steps: list[Step]
+    ) -> Protector:
         scalars = frozenset(v.name for v in loss.parameters if v.scalar)
         masks = frozenset(
             v.name for v in loss.variables if v.domain.kind is DomainKind.MASK
@@ -73,11 +76,14 @@ class Protector:
             for v in loss.variables
             if not v.scalar and v.domain.kind not in _INTEGRAL and v.name not in masks
         )
-        return cls(Tame(differentiable), scalars, masks, steps)
+        trusted = frozenset(r.name for r in rules if r.safe)
+        return cls(Tame(differentiable, trusted), scalars, masks, steps)
 
     def protect(self, expr: Expr, ranges: Ranges) -> Expr:
         """``expr`` with every select, mask and choice inside it made safe for the gradient."""
         match expr:
+            case _ if expr.origin.guard and expr.origin.guard.rule in self.tame.trusted:
+                return expr
             case Select(condition, then, otherwise):
                 yes, no = ranges.under(condition), ranges.under(opposite(condition))
                 new = replace(
@@ -142,47 +148,51 @@ class Protector:
     def _guarded(self, branch: Expr, condition: Expr, ranges: Ranges) -> Expr:
         """``branch`` kept harmless where ``condition`` does not hold."""
         dead = ranges.under(opposite(condition))
-        if self.tame.is_tame(branch, dead):
+        found = self.tame.analyse(branch, dead)
+        if found.tame:
             return branch
-        frontier = tuple(dict.fromkeys(self._frontier(dead)))
-        for chosen in _subsets(frontier):
-            for safe in _assignments(len(chosen)):
-                table = dict(zip(chosen, safe, strict=True))
-                if self._harmless(branch, table, dead):
-                    return _substituted(branch, table, condition)
-        return branch
+        frontier = dict.fromkeys(e for bad in found.bad for e in self._frontier(bad, dead))
+        table = self._harmless_values(branch, tuple(frontier), dead)
+        return branch if table is None else _substituted(branch, table, condition)
 
-    def _frontier(self, ranges: Ranges) -> Iterator[Expr]:
-        """The largest finite subexpressions below the ops that were found bad."""
-        for bad in tuple(self.tame.bad):
-            for child in children(bad):
-                yield from self._finite(child, ranges)
+    def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
+        """The largest finite subexpressions below an op that was found bad."""
+        parts = (
+            (expr.then, expr.otherwise) if isinstance(expr, Select) else children(expr)
+        )
+        for part in parts:
+            if self.tame.depends(part):
+                found = self.tame.analyse(part, ranges)
+                if found.size <= Extent.EDGE and found.tame:
+                    yield part
+                else:
+                    yield from self._frontier(part, ranges)
 
-    def _finite(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
-        if not self.tame.depends(expr):
-            return
-        probe = Tame(self.tame.differentiable)
-        size = probe.size(expr, ranges)
-        if size <= Extent.LINEAR and not probe.bad:
-            yield expr
-            return
-        match expr:
-            case Select(_, then, otherwise):
-                yield from self._finite(then, ranges)
-                yield from self._finite(otherwise, ranges)
-            case _:
-                for child in children(expr):
-                    yield from self._finite(child, ranges)
+    def _harmless_values(
+        self, branch: Expr, frontier: tuple[Expr, ...], dead: Ranges
+    ) -> dict[Expr, Expr] | None:
+        """Values for as few of the frontier as will do; None if none are found."""
+        for values in _assignments(len(frontier)):
+            table = dict(zip(frontier, values, strict=True))
+            if self._harmless(branch, table, dead):
+                for node in frontier:
+                    fewer = {n: v for n, v in table.items() if n is not node}
+                    if fewer and self._harmless(branch, fewer, dead):
+                        table = fewer
+                return table
+        return None
 
     def _harmless(self, branch: Expr, table: dict[Expr, Expr], dead: Ranges) -> bool:
-        """Whether the branch is tame once the frontier has these values."""
+        """Whether the branch is tame once these subexpressions have these values."""
         names = {node: f"#{k}" for k, node in enumerate(table)}
-        probe = Tame(self.tame.differentiable | set(names.values()))
+        probe = replace(
+            self.tame, differentiable=self.tame.differentiable | set(names.values())
+        )
         domains = dict(dead.domains)
         for node, value in table.items():
             domains[names[node]] = point(float(factors(value).coefficient))
         new = _replaced(branch, {n: Read(name) for n, name in names.items()})
-        return probe.is_tame(new, replace(dead, domains=domains))
+        return probe.analyse(new, replace(dead, domains=domains)).tame
 
     # ------------------------------------------------------------ choices
 
@@ -191,8 +201,9 @@ class Protector:
         left, right = (self.protect(a, ranges) for a in expr.args)
         wins = Call("ge" if expr.op == "max" else "le", (left, right))
         loses = opposite(wins)
-        if self.tame.is_tame(left, ranges.under(loses)) and self.tame.is_tame(
-            right, ranges.under(wins)
+        if (
+            self.tame.analyse(left, ranges.under(loses)).tame
+            and self.tame.analyse(right, ranges.under(wins)).tame
         ):
             return rebuild(expr, (left, right))
         mark = replace(expr.origin, guard=CHOICE)
@@ -203,7 +214,7 @@ class Protector:
 
     def _clip(self, expr: Call, ranges: Ranges) -> Expr:
         value, low, high = (self.protect(a, ranges) for a in expr.args)
-        if self.tame.is_tame(value, ranges):
+        if self.tame.analyse(value, ranges).tame:
             return rebuild(expr, (value, low, high))
         mark = replace(expr.origin, guard=CHOICE)
         inner = Select(Call("gt", (value, high)), high, value, origin=mark)
@@ -228,7 +239,8 @@ class Protector:
         if not masks:
             return expr
         rest = from_factors(found.coefficient, [f for f in found.factors if f not in masks])
-        if self.tame.is_tame(rest, ranges) and self.tame.size(rest, ranges) < Extent.HUGE:
+        harmless = self.tame.analyse(rest, ranges)
+        if harmless.tame and harmless.size < Extent.EDGE:
             return expr
         kept = tuple(Call("ne", (m.base, ZERO)) for m in masks)
         condition = kept[0] if len(kept) == 1 else Call("and", kept)
@@ -243,20 +255,11 @@ class Protector:
         return after
 
 
-def _subsets(frontier: tuple[Expr, ...]) -> Iterator[tuple[Expr, ...]]:
-    """One node alone if that is enough, else all of them."""
-    if len(frontier) > 1:
-        for node in frontier:
-            yield (node,)
-    if frontier:
-        yield frontier
-
-
 def _assignments(count: int) -> Iterator[tuple[Expr, ...]]:
     """Harmless values to try: the same for all first."""
     for value in _SAFE:
         yield (value,) * count
-    if 1 < count <= 3:
+    if count == 2:
         yield from product(_SAFE, repeat=count)
 
 

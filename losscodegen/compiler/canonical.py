@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import isqrt
 
 from losscodegen.ir.build import ONE, ZERO, mul, number
@@ -232,11 +233,13 @@ def same(left: Expr, right: Expr) -> bool:
     return left is right or key(left) == key(right)
 
 
+@lru_cache(maxsize=1 << 14)
 def key(expr: Expr) -> Hashable:
     """Equal for expressions that are `same`."""
     return _key(canonical(expr))
 
 
+@lru_cache(maxsize=1 << 14)
 def _key(expr: Expr) -> Hashable:
     match expr:
         case Number(value):

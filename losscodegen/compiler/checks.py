@@ -194,6 +194,8 @@ def parameter_checks(program: Program) -> list[str]:
         condition, words = found
         given = f"{variable.arg} is not None and " if variable.optional else ""
         negated = f"not ({condition})" if " and " in condition else f"not {condition}"
+        if " in " in condition:
+            negated = condition.replace(" in ", " not in ", 1)
         rejects = "  # also rejects nan" if " in " not in condition else ""
         lines += [
             f"if {given}{negated}:{rejects}",

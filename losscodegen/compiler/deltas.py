@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from losscodegen.compiler.conditions import Condition, both, number_of
 from losscodegen.compiler.tidy import (
-    Condition,
-    both,
     chosen,
-    negative,
-    number_of,
     product,
     split,
     summed,
@@ -97,17 +94,9 @@ class Derivative:
     def expression(self, wanted: tuple[Expr, ...]) -> Expr:
         parts = []
         for group in self.groups:
-            inner = (_masked(p.condition(wanted), c) for p, c in group.terms)
+            inner = (chosen(p.condition(wanted), c, ZERO) for p, c in group.terms)
             parts.append(product(group.factor, total(*inner)))
         return total(*parts)
-
-
-def _masked(condition: Condition, coefficient: Expr) -> Expr:
-    """The coefficient where the condition holds, its sign in front."""
-    number, core = split(coefficient)
-    if number == -1:
-        return negative(chosen(condition, core, ZERO))
-    return chosen(condition, coefficient, ZERO)
 
 
 def _merged(first: _Group, second: _Group) -> Derivative | None:

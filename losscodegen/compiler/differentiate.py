@@ -13,10 +13,9 @@ from fractions import Fraction
 from functools import cache
 from typing import assert_never
 
+from losscodegen.compiler.conditions import Condition, both
 from losscodegen.compiler.deltas import Derivative, Place, sum_over
 from losscodegen.compiler.tidy import (
-    Condition,
-    both,
     chosen,
     counted,
     negative,

@@ -49,7 +49,9 @@ def class_docstring(written: Loss, function: str) -> list[str]:
         lines += ["", *_paragraph(kinks)]
     if written.notes:
         lines += ["", *_paragraph(written.notes)]
-    lines += ["", "Args:", *_arguments(written)]
+    arguments = _arguments(written)
+    if arguments:
+        lines += ["", "Args:", *arguments]
     lines += ["", "Shape:", *_shapes(written)]
     if written.reference:
         lines += ["", *_paragraph(f"Reference: {written.reference}")]
@@ -99,7 +101,7 @@ def _arguments(loss: Loss) -> list[str]:
             text = '``"mean"`` returns their weighted mean and ``"sum"`` their sum.'
         text = f'``"none"`` returns one loss per {_unit(loss)}, {text}'
         lines += _paragraph(text, "        ", "    reduction: ")
-    return lines or ["    None."]
+    return lines
 
 
 def _unit(loss: Loss) -> str:

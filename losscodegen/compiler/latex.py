@@ -18,10 +18,11 @@ from losscodegen.compiler.latex_layout import (
     laid_out,
 )
 from losscodegen.compiler.latex_printer import Printer
-from losscodegen.compiler.unfold import fold, residual
+from losscodegen.compiler.unfold import fold, residual, unshadowed
+from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import Definition, DomainKind, Loss, Variable
-from losscodegen.ir.nodes import Expr, Index, Read, Use
-from losscodegen.ir.walk import index_names, inline, walk
+from losscodegen.ir.nodes import Expr, Index, Read, Select, Switch, Use
+from losscodegen.ir.walk import free_indices, index_names, inline, walk
 
 WIDTH = 80
 """Characters of a source line; the generated docstring indents it by eight."""
@@ -58,8 +59,11 @@ def definition_math(loss: Loss, names: Mapping[str, str] | None = None) -> list[
     The unreduced loss, its definitions, and the derivative by the first real input. Lines keep
     within `WIDTH` characters wherever a line can be broken at all.
     """
-    printer = Printer(names or {})
     shown = _shown(loss)
+    declared = frozenset(
+        {v.name for v in loss.variables} | {d.name for d in shown.definitions}
+    )
+    printer = Printer(names or {}, declared | {i.name for i in _all_indices(loss)})
     equations = [(_left_side(shown, printer), printer.whole(shown.expression))]
     for definition in shown.definitions:
         equations.append(
@@ -94,7 +98,8 @@ def _shown(loss: Loss) -> Loss:
         body = inline(definition.body, tuple(gone))
         size = sum(1 for _ in walk(body))
         again = used[definition.name] > 1 and size > 1
-        target = kept if again or size > _INLINE_NODES else gone
+        choice = isinstance(body, Select | Switch) and body.otherwise != ZERO
+        target = kept if again or choice or size > _INLINE_NODES else gone
         target.append(replace(definition, body=body))
     expression = inline(loss.expression, tuple(gone))
     reached = _reached(expression, kept)
@@ -103,7 +108,23 @@ def _shown(loss: Loss) -> Loss:
         expression=expression,
         definitions=tuple(d for d in kept if d.name in reached),
     )
-    return residual(shown)
+    return _unshadowed(residual(shown))
+
+
+def _unshadowed(loss: Loss) -> Loss:
+    """``loss`` with bound indices renamed that a reader would take for those outside."""
+    return replace(
+        loss,
+        expression=unshadowed(loss.expression, loss.free),
+        definitions=tuple(
+            replace(d, body=unshadowed(d.body, d.indices)) for d in loss.definitions
+        ),
+    )
+
+
+def _all_indices(loss: Loss) -> set[Index]:
+    nodes = (n for e in _expressions(loss) for n in walk(e))
+    return {n for n in nodes if isinstance(n, Index)}
 
 
 def _reached(expression: Expr, definitions: Iterable[Definition]) -> set[str]:
@@ -157,6 +178,7 @@ def _gradient_equation(
     if sum(1 for _ in walk(slope)) > _TOO_LARGE:
         return None
     slope = fold(slope, shown.definitions)
+    slope = unshadowed(slope, (*loss.free, *free_indices(wrt)))
     entry = [latex_names.index(i.name) for i in loss.free]
     ell = latex_names.symbol("loss", tuple(entry), {"loss": r"\ell"})
     left = rf"\frac{{\partial {ell}}}{{\partial {printer.math(wrt).text}}}"

@@ -92,7 +92,9 @@ def _filled(text: str, indent: int, width: int) -> list[str]:
     """Lines of at most ``width``, broken at the outermost space that leaves them full enough."""
     lines = []
     margin = indent
-    while len(text) > width - margin:
+    end = r" \\" if text.endswith(r" \\") else ""
+    text = text.removesuffix(end)
+    while len(text) + len(end) > width - margin:
         room = width - margin
         spaces = [
             (-1 if text.startswith(" & ", position) else depth, -position)
@@ -106,4 +108,4 @@ def _filled(text: str, indent: int, width: int) -> list[str]:
         lines.append(" " * margin + text[:cut].rstrip())
         text = text[cut:].strip()
         margin = indent + 4
-    return [*lines, " " * margin + text]
+    return [*lines, " " * margin + text + end]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from losscodegen.ir.nodes import Expr, Index, Keep, Read, Reduce, Use
+from losscodegen.ir.build import ZERO
+from losscodegen.ir.nodes import Call, Expr, Index, Keep, Read, Reduce, Use
 from losscodegen.ir.ops import Op, Sort
-from losscodegen.ir.walk import children, rebuild
+from losscodegen.ir.walk import children, rebuild, walk
 
 
 class Level(IntEnum):
@@ -96,9 +98,15 @@ def level_of(row: Op, template: str) -> Level:
 
 
 def stretched(text: str) -> str:
-    """Parentheses of a template as tall as what they hold."""
-    if text.count("(") == 1 and text.endswith(")") and r"\left(" not in text:
-        return text.replace("(", r"\left( ").removesuffix(")") + r" \right)"
+    """The parentheses that end ``text`` as tall as what they hold."""
+    if not text.endswith(")") or text.endswith(r"\right)"):
+        return text
+    depth = 0
+    for start in range(len(text) - 1, -1, -1):
+        depth += (text[start] == ")") - (text[start] == "(")
+        if depth == 0:
+            inner = text[start + 1 : -1].strip()
+            return text[:start] + enclosed(inner)
     return text
 
 
@@ -139,3 +147,52 @@ def _each(
             return None
         results.append(result)
     return tuple(results)
+
+
+COMMAND = re.compile(r"\\([a-zA-Z]+)")
+
+
+def vanishes(expr: Expr, condition: Expr) -> bool:
+    """Whether ``expr`` is 0 by itself where ``condition``, an inequality to 0, does not hold."""
+    if (
+        not isinstance(condition, Call)
+        or condition.op != "ne"
+        or condition.args[1] != ZERO
+    ):
+        return False
+    top = expr.args[0] if isinstance(expr, Call) and expr.op == "div" else expr
+    return condition.args[0] in tuple(factors_of((top,)))
+
+
+_OPPOSITES = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
+
+
+def opposite(condition: Expr) -> Expr | None:
+    if isinstance(condition, Call) and condition.op in _OPPOSITES:
+        return replace(condition, op=_OPPOSITES[condition.op])
+    return None
+
+
+def factors_of(args: Iterable[Expr]) -> Iterable[Expr]:
+    for arg in args:
+        if isinstance(arg, Call) and arg.op == "mul":
+            yield from factors_of(arg.args)
+        else:
+            yield arg
+
+
+def is_short(expr: Expr) -> bool:
+    """Whether a numerator reads well with its denominator pulled in front."""
+    if isinstance(expr, Call) and expr.op in ("add", "div"):
+        return False
+    return sum(1 for _ in walk(expr)) <= 12
+
+
+def between(left: str, right: str) -> str:
+    if right[0].isdigit() or right.startswith(("10^", r"\tfrac")):
+        return r" \cdot "
+    words = (r"\mathrm", r"\operatorname")
+    last = left.rsplit(" ", 1)[-1].lstrip("-")
+    if last.startswith(words) or (right.startswith(words) and last[-1:].isalnum()):
+        return r" \, "
+    return " "

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
 from losscodegen.compiler import latex_names
+from losscodegen.compiler.conditions import number_of
 from losscodegen.compiler.latex_math import (
+    COMMAND,
     LONG_EXPONENT,
     Level,
     Math,
     as_vector,
+    between,
     enclosed,
+    factors_of,
     fits,
+    is_short,
     is_tall,
     level_of,
+    opposite,
     stretched,
+    vanishes,
 )
-from losscodegen.compiler.tidy import number_of
-from losscodegen.ir.build import ONE, ZERO
+from losscodegen.ir.build import ONE, ZERO, call
 from losscodegen.ir.nodes import (
     Call,
     Constant,
@@ -39,14 +46,21 @@ from losscodegen.ir.nodes import (
     Use,
 )
 from losscodegen.ir.ops import OPS, Group
-from losscodegen.ir.walk import substitute, walk
+from losscodegen.ir.walk import substitute
 
 
 class Printer:
-    """Prints expressions; ``names`` overrides the symbols of variables and definitions."""
+    """Prints expressions.
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    ``names`` overrides the symbols of variables and definitions. Where a symbol of mathematics is
+    the name of something ``declared``, the function is written by its name instead.
+    """
+
+    def __init__(
+        self, names: Mapping[str, str], declared: frozenset[str] = frozenset()
+    ) -> None:
         self.names = names
+        self.declared = declared
 
     def whole(self, expr: Expr) -> str:
         """``expr`` as the right side of an equation."""
@@ -78,7 +92,7 @@ class Printer:
             case Select():
                 return self.select(expr)
             case Switch():
-                return Math(self.cases(expr))
+                return Math(self.cases(expr), Level.PREFIX)
             case Reduce():
                 return self.reduce(expr)
             case Keep():
@@ -92,10 +106,12 @@ class Printer:
         """Inside a formula: an Iverson bracket if one side is 0, else cases."""
         condition, kept = expr.condition, expr.then
         if expr.otherwise != ZERO:
-            opposite = _opposite(condition)
-            if expr.then != ZERO or opposite is None:
-                return Math(self.cases(expr))
-            condition, kept = opposite, expr.otherwise
+            turned = opposite(condition)
+            if expr.then != ZERO or turned is None:
+                return Math(self.cases(expr), Level.PREFIX)
+            condition, kept = turned, expr.otherwise
+        if vanishes(kept, condition):
+            return self.math(kept)
         bracket = f"[{self.condition(condition)}]"
         if kept == ONE:
             return Math(bracket)
@@ -133,17 +149,21 @@ class Printer:
                 return self.power(base, Number(Fraction(2)))
             case Call("exp", (arg,)):
                 text = self.math(arg).text
-                if is_tall(text) or len(text) > LONG_EXPONENT:
+                if is_tall(text) or len(text) > LONG_EXPONENT or "e" in self.declared:
                     return Math(rf"\exp{enclosed(text)}", Level.FRACTION)
                 return Math(f"e^{{{text}}}", Level.POWER)
+            case Call("clip", (arg, low, Constant(Named.OO))):
+                return self.call(Call("max", (arg, low)))
+            case Call("clip", (arg, Call("neg", (Constant(Named.OO),)), high)):
+                return self.call(Call("min", (arg, high)))
             case Call("and" | "or" as op, args):
                 least = Level.RELATION if op == "and" else Level.LOGIC
                 parts = [self.at(a, Level(least)) for a in args]
                 return Math(rf" \text{{ {op} }} ".join(parts), Level.LOGIC)
             case Call("not", (arg,)):
-                opposite = _opposite(arg)
-                if opposite is not None:
-                    return self.math(opposite)
+                turned = opposite(arg)
+                if turned is not None:
+                    return self.math(turned)
         return self.row(expr)
 
     def sum(self, args: tuple[Expr, ...]) -> str:
@@ -159,7 +179,7 @@ class Printer:
         return text
 
     def product(self, args: Iterable[Expr]) -> Math:
-        factors = [self.math(a) for a in _factors(args)]
+        factors = [self.math(a) for a in factors_of(args)]
         # What takes in the rest of the line stands last, or in parentheses.
         factors.sort(key=lambda f: f.level == Level.PREFIX)
         negative = factors[0].level == Level.SIGN
@@ -171,7 +191,7 @@ class Printer:
             texts[0] = enclosed(texts[0])
         text = texts[0]
         for following in texts[1:]:
-            text += _between(text, following) + following
+            text += between(text, following) + following
         return Math(text, Level.SIGN if negative else Level.PRODUCT)
 
     def fraction(self, top: Expr, bottom: Expr) -> Math:
@@ -186,9 +206,9 @@ class Printer:
                 )
             text = latex_names.fraction(above / below)
             return Math(text, Level.SIGN if text.startswith("-") else Level.FRACTION)
-        if below is not None and below.denominator == 1 and _is_short(top):
+        if below is not None and below.denominator == 1 and is_short(top):
             # Half a square is one half times the square.
-            factors = list(_factors((top,)))
+            factors = list(factors_of((top,)))
             lead = number_of(factors[0])
             if lead is not None and lead.denominator == 1:
                 factors = factors[1:]
@@ -197,8 +217,10 @@ class Printer:
             coefficient = Number(lead / below)
             if coefficient.value.denominator != 1:
                 return self.product((coefficient, *factors))
-        text = rf"\frac{{{self.math(top).text}}}{{{self.math(bottom).text}}}"
-        return Math(text, Level.FRACTION)
+        above_ = self.math(top).text
+        if r"\begin" in above_:
+            return self.product((Call("div", (ONE, bottom)), top))
+        return Math(rf"\frac{{{above_}}}{{{self.math(bottom).text}}}", Level.FRACTION)
 
     def power(self, base: Expr, exponent: Expr) -> Math:
         if number_of(exponent) == Fraction(1, 2):
@@ -217,7 +239,12 @@ class Printer:
     def row(self, expr: Call) -> Math:
         """An op as its row of the table spells it."""
         row = OPS[expr.op]
-        template = row.latex or rf"\operatorname{{{{{row.name}}}}}({{args}})"
+        template = row.latex or ""
+        if (
+            any(name in self.declared for name in COMMAND.findall(template))
+            or not template
+        ):
+            template = rf"\operatorname{{{{{row.name}}}}}({{args}})"
         if row.group is Group.COMPARISON:
             sides = [self.at(a, Level.SUM) for a in expr.args]
             return Math(template.format(*sides), Level.RELATION)
@@ -226,6 +253,8 @@ class Printer:
             math = self.math(arg)
             bare = fits(template, k, math.level)
             texts.append(math.text if bare else enclosed(math.text))
+            if texts[k].startswith(("(", r"\left(")):
+                template = re.sub(rf"(\\[a-z]+) (\{{{k}\}})", r"\1\2", template)
         text = template.format(*texts, args=", ".join(texts))
         if is_tall(text):
             text = stretched(text)
@@ -234,6 +263,16 @@ class Printer:
     # ---------------------------------------------------------------- binders
 
     def reduce(self, expr: Reduce) -> Math:
+        match expr:
+            case Reduce(Reduction.SUM, Select(condition, then, otherwise)) if (
+                otherwise == ZERO
+            ):
+                where = (
+                    condition
+                    if expr.where is None
+                    else call("and", expr.where, condition)
+                )
+                return self.reduce(replace(expr, body=then, where=where))
         under = self.range(expr.indices, expr.where)
         body = self.math(expr.body)
         operand = body.at(Level.PRODUCT)
@@ -270,7 +309,8 @@ class Printer:
         order = "2" if expr.order is None else self.math(expr.order).text
         vector = as_vector(expr.body, expr.indices)
         if vector is not None and expr.where is None:
-            return Math(rf"\lVert {self.math(vector).text} \rVert_{{{order}}}")
+            under = order if len(order) == 1 else f"{{{order}}}"
+            return Math(rf"\lVert {self.math(vector).text} \rVert_{under}")
         if order == r"\infty":
             return Math(
                 rf"\max_{{{under}}} \lvert {self.math(expr.body).text} \rvert",
@@ -294,7 +334,7 @@ class Printer:
         name = "softmin" if expr.kind is Keeper.SOFTMIN else "softmax"
         vector = as_vector(expr.body, (expr.index,))
         if vector is not None:
-            text = rf"\operatorname{{{name}}}({self.math(vector).text})"
+            text = rf"\operatorname{{{name}}}{enclosed(self.math(vector).text)}"
         else:
             under = latex_names.index(expr.index.name)
             inner = enclosed(self.math(expr.body).text)
@@ -314,37 +354,3 @@ class Printer:
         if isinstance(where, Call) and set(where.args) == set(indices):
             return text
         return rf"{under} :\, {text}"
-
-
-_OPPOSITES = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
-
-
-def _opposite(condition: Expr) -> Expr | None:
-    if isinstance(condition, Call) and condition.op in _OPPOSITES:
-        return replace(condition, op=_OPPOSITES[condition.op])
-    return None
-
-
-def _factors(args: Iterable[Expr]) -> Iterable[Expr]:
-    for arg in args:
-        if isinstance(arg, Call) and arg.op == "mul":
-            yield from _factors(arg.args)
-        else:
-            yield arg
-
-
-def _is_short(expr: Expr) -> bool:
-    """Whether a numerator reads well with its denominator pulled in front."""
-    if isinstance(expr, Call) and expr.op in ("add", "div"):
-        return False
-    return sum(1 for _ in walk(expr)) <= 12
-
-
-def _between(left: str, right: str) -> str:
-    if right[0].isdigit() or right.startswith(("10^", r"\tfrac")):
-        return r" \cdot "
-    words = (r"\mathrm", r"\operatorname")
-    last = left.rsplit(" ", 1)[-1]
-    if last.startswith(words) or (right.startswith(words) and last[-1:].isalnum()):
-        return r" \, "
-    return " "

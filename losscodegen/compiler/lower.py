@@ -47,6 +47,7 @@ from losscodegen.compiler.program import (
     Statement,
     Tensor,
     Where,
+    Word,
 )
 from losscodegen.compiler.share import drop_unused, share_indices
 from losscodegen.errors import fail
@@ -241,11 +242,12 @@ class Builder:
         self.statements.append(Assign(name, value.tensor, fresh))
         return replace(value, tensor=Name(name, value.static), weight=0, guards=())
 
-    def part(self, expr: Expr) -> Value:
-        """`value`, named when another expression needs it as a plain name."""
+    def part(self, expr: Expr, stem: str) -> Value:
+        """`value`, named ``stem`` if it has no name yet, because one statement needs it twice."""
         value = self.value(expr)
         if value.weight and not value.static:
-            value = self.assign(expr, value)
+            name = None if expr.origin.name else self.names.take(stem)
+            value = self.assign(expr, value, name)
             self.known[canonical(expr)] = value
         return value
 
@@ -329,6 +331,11 @@ class Builder:
         weight = 1 + sum(v.weight for v in values)
         if all(v.static for v in values):
             args = tuple(v.tensor for v in values)
+            if any(self._is_choice(arg) for arg in expr.args):
+                args = tuple(
+                    Word(arg.text or "") if isinstance(arg, Number) else tensor
+                    for arg, tensor in zip(expr.args, args, strict=True)
+                )
             return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
         floating = row.sort is Sort.REAL and row.args is Sort.REAL
         if floating:
@@ -343,6 +350,11 @@ class Builder:
         if expr.op == "delta":
             tensor = Float(Apply("eq", tuple(aligned)))
         return Value(tensor, layout, weight=weight, guards=guards)
+
+    def _is_choice(self, expr: Expr) -> bool:
+        if not isinstance(expr, Read):
+            return False
+        return self.loss.variable(expr.name).domain.kind is DomainKind.CHOICE
 
     def _lighten(self, exprs: tuple[Expr, ...], values: list[Value]) -> list[Value]:
         """Heavy arguments get statements of their own until the rest fits one line."""

@@ -215,7 +215,10 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
         body = replace(body, tensor=Float(body.tensor), integer=False)
     if where is None:
         return _plain(builder, expr, body)
-    mask = builder.value(where)
+    twice = kind is Reduction.MEAN or (
+        kind is Reduction.LOGSUMEXP and not _never_empty(where)
+    )
+    mask = builder.part(where, "mask") if twice else builder.value(where)
     if mask.static:
         raise builder.refuse(where, "a where= that depends on parameters alone")
     if kind in (Reduction.VAR, Reduction.NORM):

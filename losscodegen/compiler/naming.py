@@ -8,6 +8,7 @@ from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import (
     Call,
     Expr,
+    Index,
     Keep,
     Keeper,
     Number,
@@ -77,6 +78,8 @@ class Names:
                 name = "safe_" + self._arguments.get(name[5:], name[5:])
             return self.take(name)
         match expr:
+            case Index(symbol):
+                return self.take(symbol)
             case Read(symbol, subscripts):
                 arg = self._arguments.get(symbol, symbol)
                 parts = [str(s.value) for s in subscripts if isinstance(s, Number)]

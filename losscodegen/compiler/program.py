@@ -23,6 +23,13 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A word that a choice may be."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Special:
     """pi, e or infinity."""
 
@@ -230,6 +237,7 @@ class Spread:
 
 Tensor = (
     Literal
+    | Word
     | Special
     | Name
     | Extent

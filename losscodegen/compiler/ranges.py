@@ -131,6 +131,10 @@ class Ranges:
     domains: Mapping[str, Range] = field(default_factory=dict)
     narrowed: Mapping[Hashable, Range] = field(default_factory=dict)
     true: frozenset[Hashable] = frozenset()
+    _plain: dict[Expr, Range] = field(default_factory=dict, init=False, compare=False)
+    _known: dict[Expr, Range] = field(default_factory=dict, init=False, compare=False)
+    _under: dict[Expr, Ranges] = field(default_factory=dict, init=False, compare=False)
+    """What has been computed already; the same place gives the same object."""
 
     @classmethod
     def of_loss(cls, loss: Loss) -> Ranges:
@@ -144,9 +148,14 @@ class Ranges:
 
     def under(self, condition: Expr | None) -> Ranges:
         """What is known where ``condition`` holds as well."""
+        if condition is None:
+            return self
+        if condition not in self._under:
+            self._under[condition] = self._assuming(condition)
+        return self._under[condition]
+
+    def _assuming(self, condition: Expr) -> Ranges:
         match condition:
-            case None:
-                return self
             case Call("and", args):
                 known = self
                 for arg in args:
@@ -240,9 +249,16 @@ class Ranges:
 
     def of(self, expr: Expr) -> Range:
         """Where the value of ``expr`` lies, for all finite inputs of the declared domains."""
-        return self._of(transform(expr, _without_detach))
+        if expr not in self._plain:
+            self._plain[expr] = self._of(transform(expr, _without_detach))
+        return self._plain[expr]
 
     def _of(self, expr: Expr) -> Range:
+        if expr not in self._known:
+            self._known[expr] = self._narrowed(expr)
+        return self._known[expr]
+
+    def _narrowed(self, expr: Expr) -> Range:
         found = self._computed(expr)
         if self.narrowed and not isinstance(expr, Number | Constant):
             coefficient, body = _scaled(expr)

@@ -59,6 +59,8 @@ class Rule:
         witness: a point where the pattern fails and the replacement does not.
         domain: where the names may lie when the two sides are compared; a range such as
             ``"(0, oo)"`` by name, ``"(-oo, oo)"`` for the others.
+        safe: the selects of the replacement need no further guard, and its derivative is
+            bounded for every finite argument.
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
             stays out where no gradient flows.
     """
@@ -77,6 +79,7 @@ class Rule:
         default_factory=lambda: MappingProxyType({}), hash=False
     )
     phase: Phase = Phase.RECOGNISE
+    safe: bool = False
     gradient_only: bool = False
 
 

@@ -104,7 +104,7 @@ RULES = (
         let=(
             "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",
-            "square_sum = Sum((x[i]/scale)**2, i, where=m[i])",
+            "square_sum = Sum((where(m[i], x[i], 0)/scale)**2, i)",
             "root = sqrt(where(largest > 0, square_sum, 1))",
         ),
         replacement="largest*root",
@@ -114,6 +114,7 @@ RULES = (
         source="pytorch#193006",
         witness=Witness(point={"x": (1e20, 1e20)}),
         phase=Phase.EXPAND,
+        safe=True,
     ),
     Rule(
         name="norm-scaling",
@@ -122,7 +123,7 @@ RULES = (
         let=(
             "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",
-            "power_sum = Sum((abs(x[i])/scale)**p, i, where=m[i])",
+            "power_sum = Sum((where(m[i], abs(x[i]), 0)/scale)**p, i)",
             "root = where(largest > 0, power_sum, 1)**(1/p)",
         ),
         replacement="largest*root",
@@ -133,6 +134,7 @@ RULES = (
         witness=Witness(point={"x": (1e20, 1e20), "p": 3.0}),
         domain={"p": "[1, 5]"},
         phase=Phase.EXPAND,
+        safe=True,
     ),
     Rule(
         name="norm-scaling",
@@ -140,8 +142,9 @@ RULES = (
         let=(
             "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",
-            "entry[i] = where(x[i] == 0, 0, (abs(x[i])/scale)**p)",
-            "power_sum = Sum(entry[i], i, where=m[i])",
+            "nonzero[i] = where(x[i] == 0, 1, abs(x[i]))",
+            "entry[i] = where(x[i] == 0, 0, (nonzero[i]/scale)**p)",
+            "power_sum = Sum(where(m[i], entry[i], 0), i)",
             "root = where(largest > 0, power_sum, 1)**(1/p)",
         ),
         replacement="largest*root",
@@ -152,5 +155,6 @@ RULES = (
         witness=Witness(point={"x": (1e20, 1e20), "p": 2.5}),
         domain={"p": "(0, 5]"},
         phase=Phase.EXPAND,
+        safe=True,
     ),
 )

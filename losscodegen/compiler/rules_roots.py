@@ -69,7 +69,7 @@ RULES = (
         condition="a > 0",
         unless="a*x**2 <= 1",
         let=("u = sqrt(a)*x", "size = abs(u)"),
-        replacement="where(size <= 1, log1p(u**2), 2*log(size) + log1p(1/size**2))",
+        replacement="where(size <= 1, log1p(u**2), 2*log(size) + log1p((1/size)**2))",
         why="The square overflows although its logarithm does not; beyond 1 the logarithm is "
         "taken first.",
         source="TFP, log1psquare; measured",
@@ -81,7 +81,7 @@ RULES = (
         pattern="x**2/(x**2 + c)",
         condition="c > 0",
         let=("u = x/sqrt(c)",),
-        replacement="where(abs(u) <= 1, u**2/(u**2 + 1), 1/(1 + 1/u**2))",
+        replacement="where(abs(u) <= 1, u**2/(u**2 + 1), 1/(1 + (1/u)**2))",
         why="For large x the squares overflow to `inf/inf = nan`, and the derivative of the "
         "quotient cancels long before.",
         source="measured",

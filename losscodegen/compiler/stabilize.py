@@ -32,7 +32,7 @@ def stabilize(loss: Loss, rules: tuple[Rule, ...] = RULES) -> Stabilized:
     loss = inline_loss(loss)
     scalars = frozenset(v.name for v in loss.parameters if v.scalar)
     rewriter = Rewriter(rules, scalars)
-    protector = Protector.of_loss(loss, rewriter.steps)
+    protector = Protector.of_loss(loss, rules, rewriter.steps)
     ranges = Ranges.of_loss(loss)
 
     def run(expr: Expr) -> Expr:

@@ -1,13 +1,12 @@
 """Can the derivative of an expression blow up? Decided on sizes, without computing it.
 
-Where a select drops a branch, the branch is multiplied by 0 all the way down to the inputs. That
-is harmless exactly if no local derivative on the way is infinite or NaN. Sizes are coarse on
-purpose: a linear function of finite inputs counts as finite.
+Where a select drops a branch, the gradient 0 is passed down that branch to the inputs. That is
+harmless exactly if no local derivative on the way is infinite or NaN. Sizes are coarse on purpose.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
@@ -32,12 +31,12 @@ from losscodegen.ir.nodes import (
     Switch,
     Use,
 )
-from losscodegen.ir.ops import OPS
+from losscodegen.ir.ops import OPS, Sort
 from losscodegen.ir.walk import children, transform
 from losscodegen.language.formula import parse_formula
 
 _LARGE = 1e18
-_SMALL = 1e-20
+_SMALL = 1e-18
 _EXP_LIMIT = 80.0
 
 
@@ -46,31 +45,46 @@ class Extent(IntEnum):
 
     BOUNDED = 0
     """Within known bounds that stay bounded when multiplied a few times."""
-    LINEAR = 1
-    """As large as the inputs, but finite if they are."""
-    HUGE = 2
-    """May overflow to infinity."""
-    UNDEFINED = 3
+    FINITE = 1
+    """As large as the inputs, and finite because they are."""
+    EDGE = 2
+    """A sum or multiple of inputs: overflows only at the very edge of the format."""
+    HUGE = 3
+    """May overflow to infinity for inputs of ordinary size."""
+    UNDEFINED = 4
     """May be NaN: a difference or ratio of infinities."""
 
 
 _SMOOTH = frozenset(
-    {"add", "neg", "abs", "sign", "relu", "max", "min", "clip", "floor", "detach", "delta"}
-) | frozenset({"heaviside", "softplus", "logsigmoid", "sigmoid", "tanh", "atan", "erf"})
+    {"neg", "abs", "sign", "relu", "max", "min", "clip", "floor", "delta", "heaviside"}
+) | frozenset({"softplus", "logsigmoid", "sigmoid", "tanh", "atan", "erf", "erfc"})
 """Ops whose derivative is bounded for every argument, infinite ones included."""
+
+_DISCRETE = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The size of a value, and the ops inside it whose derivative may blow up."""
+
+    size: Extent
+    bad: tuple[Expr, ...] = ()
+
+    @property
+    def tame(self) -> bool:
+        return not self.bad and self.size < Extent.UNDEFINED
 
 
 @dataclass(slots=True)
 class Tame:
-    """The analysis at one place; ``bad`` collects the ops whose derivative may blow up."""
+    """The analysis. ``trusted`` are the guards whose code is safe for every finite argument."""
 
     differentiable: frozenset[str]
-    bad: list[Expr] = field(default_factory=list)
-
-    def is_tame(self, expr: Expr, ranges: Ranges) -> bool:
-        """Whether no local derivative inside ``expr`` can be infinite or NaN."""
-        self.bad.clear()
-        return self.size(expr, ranges) < Extent.UNDEFINED and not self.bad
+    trusted: frozenset[str] = frozenset()
+    _known: dict[tuple[int, int], tuple[Finding, Expr, Ranges]] = field(
+        default_factory=dict
+    )
+    """By identity; the objects are held so that it stays unique."""
 
     def depends(self, expr: Expr) -> bool:
         """Whether a gradient flows through ``expr``."""
@@ -79,197 +93,224 @@ class Tame:
                 return name in self.differentiable
             case Call("detach") | Index() | Size():
                 return False
-            case Call(op) if op in ("eq", "ne", "lt", "le", "gt", "ge"):
+            case Call(op) if op in _DISCRETE:
                 return False
-            case Select(_, then, otherwise):
+            case Select(_, then, otherwise) | Switch(_, then, otherwise):
                 return self.depends(then) or self.depends(otherwise)
             case Reduce(_, body) | Keep(_, body):
                 return self.depends(body)
             case _:
                 return any(map(self.depends, children(expr)))
 
-    # ------------------------------------------------------------ sizes
+    def analyse(self, expr: Expr, ranges: Ranges) -> Finding:
+        """The size of ``expr`` and what is bad inside it, at a place where ``ranges`` hold."""
+        name = (id(expr), id(ranges))
+        if name not in self._known:
+            self._known[name] = (self._analysed(expr, ranges), expr, ranges)
+        return self._known[name][0]
 
-    def size(self, expr: Expr, ranges: Ranges) -> Extent:
-        """How large ``expr`` gets, noting on the way what is bad inside it."""
-        found = self._size(expr, ranges)
-        if found in (Extent.LINEAR, Extent.HUGE):
+    def _analysed(self, expr: Expr, ranges: Ranges) -> Finding:
+        found = self._visit(expr, ranges)
+        if Extent.FINITE <= found.size <= Extent.HUGE:
             limits = ranges.of(expr)
             if limits.bounded and max(-limits.low, limits.high) < _LARGE:
-                return Extent.BOUNDED
+                return Finding(Extent.BOUNDED, found.bad)
         return found
 
-    def _size(self, expr: Expr, ranges: Ranges) -> Extent:
+    def _visit(self, expr: Expr, ranges: Ranges) -> Finding:
         match expr:
             case Number() | Constant() | Index() | Size():
-                return Extent.BOUNDED
+                return Finding(Extent.BOUNDED)
             case Read(name):
-                return Extent.LINEAR if name in self.differentiable else Extent.BOUNDED
+                flows = name in self.differentiable
+                return Finding(Extent.FINITE if flows else Extent.BOUNDED)
             case Use():
-                return Extent.HUGE
+                return Finding(Extent.HUGE, (expr,))
+            case _ if expr.origin.guard and expr.origin.guard.rule in self.trusted:
+                parts = [self.analyse(e, ranges) for e in _outside(expr)]
+                return _joined(Extent.EDGE, parts)
             case Select(condition, then, otherwise) | Switch(condition, then, otherwise):
-                yes = self.size(then, ranges.under(condition))
-                no = self.size(otherwise, ranges.under(opposite(condition)))
-                return max(yes, no)
+                yes = self.analyse(then, ranges.under(condition))
+                no = self.analyse(otherwise, ranges.under(opposite(condition)))
+                return _joined(max(yes.size, no.size), (yes, no))
             case Reduce(kind, body, _, where):
-                inner = self.size(body, ranges.under(where))
-                return self._reduced(expr, kind, inner)
+                return self._reduced(expr, kind, self.analyse(body, ranges.under(where)))
             case Keep(kind, body):
-                inner = self.size(body, ranges)
-                if inner > Extent.LINEAR or kind is Keeper.NORMALIZE:
-                    self._note(expr)
-                return Extent.LINEAR
+                inner = self.analyse(body, ranges)
+                wild = inner.size > Extent.EDGE or kind is Keeper.NORMALIZE
+                return self._finding(expr, Extent.EDGE, (inner,), bad=wild)
             case Call():
                 return self._call(expr, ranges)
             case _:
                 assert_never(expr)
 
-    def _reduced(self, expr: Reduce, kind: Reduction, inner: Extent) -> Extent:
+    def _reduced(self, expr: Reduce, kind: Reduction, inner: Finding) -> Finding:
         match kind:
-            case Reduction.SUM | Reduction.MEAN | Reduction.AMAX | Reduction.AMIN:
-                return max(inner, Extent.LINEAR)
-            case Reduction.LOGSUMEXP | Reduction.VAR:
-                if inner > Extent.LINEAR:
-                    self._note(expr)
-                return Extent.LINEAR if kind is Reduction.LOGSUMEXP else Extent.HUGE
-            case Reduction.PROD:
-                if inner > Extent.BOUNDED:
-                    self._note(expr)
-                return Extent.HUGE
+            case Reduction.SUM | Reduction.MEAN:
+                return _joined(max(inner.size, Extent.EDGE), (inner,))
+            case Reduction.AMAX | Reduction.AMIN:
+                return _joined(inner.size, (inner,))
+            case Reduction.LOGSUMEXP:
+                wild = inner.size > Extent.EDGE
+                return self._finding(expr, Extent.EDGE, (inner,), bad=wild)
+            case Reduction.VAR | Reduction.PROD:
+                wild = inner.size > Extent.BOUNDED
+                return self._finding(expr, Extent.HUGE, (inner,), bad=wild)
             case Reduction.NORM:
-                self._note(expr)
-                return Extent.HUGE
+                return self._finding(expr, Extent.HUGE, (inner,), bad=True)
             case _:
                 assert_never(kind)
 
-    def _call(self, expr: Call, ranges: Ranges) -> Extent:
+    def _call(self, expr: Call, ranges: Ranges) -> Finding:
         match expr:
             case Call("add", args):
-                sizes = [self.size(a, ranges) for a in args]
-                if sizes.count(Extent.HUGE) > 1 and not _same_sign(args, ranges):
-                    return Extent.UNDEFINED
-                return max(sizes)
+                parts = [self.analyse(a, ranges) for a in args]
+                size = max(p.size for p in parts)
+                unbounded = sum(p.size > Extent.BOUNDED for p in parts)
+                if unbounded > 1:
+                    size = max(size, Extent.EDGE)
+                huge = [a for a, p in zip(args, parts, strict=True) if p.size is Extent.HUGE]
+                if len(huge) > 1 and not _same_sign(huge, ranges):
+                    size = Extent.UNDEFINED
+                return _joined(size, parts)
             case Call("mul" | "div" | "pow" | "square" | "sqrt"):
                 return self._product(expr, ranges)
             case Call("exp", (arg,)):
-                size = self.size(arg, ranges)
-                if size is Extent.UNDEFINED:
-                    self._note(expr)
-                if ranges.of(arg).high <= _EXP_LIMIT:
-                    return Extent.BOUNDED
-                self._note(expr)
-                return Extent.HUGE
-            case Call(op, args) if op in _SMOOTH:
-                return max(self.size(a, ranges) for a in args)
+                inner = self.analyse(arg, ranges)
+                small = ranges.of(arg).high <= _EXP_LIMIT
+                size = Extent.BOUNDED if small else Extent.HUGE
+                wild = not small or inner.size is Extent.UNDEFINED
+                return self._finding(expr, size, (inner,), bad=wild)
             case Call(op, args):
-                sizes = [self.size(a, ranges) for a in args]
+                parts = [self.analyse(a, ranges) for a in args]
+                largest = max(p.size for p in parts)
+                if op == "detach" or op in _SMOOTH:
+                    return _joined(largest, parts)
                 row = OPS.get(op)
-                if row is None or row.args.value == "truth value":
-                    return Extent.BOUNDED
+                if row is None or row.sort is Sort.BOOL:
+                    return Finding(Extent.BOUNDED)
                 if row.singular is not None and not self._regular(expr, ranges):
-                    self._note(expr)
-                    return Extent.HUGE
-                if max(sizes) > Extent.LINEAR and op not in ("log", "log1p", "log10"):
-                    self._note(expr)
-                return Extent.LINEAR
+                    return self._finding(expr, Extent.HUGE, parts, bad=True)
+                wild = largest > Extent.EDGE and op not in ("log", "log1p", "log10")
+                return self._finding(expr, Extent.EDGE, parts, bad=wild)
 
     def _regular(self, expr: Call, ranges: Ranges) -> bool:
         """Whether the arguments are known to stay away from the op's singular points."""
-        if expr.op in ("log", "log10"):
+        if expr.op in ("log", "log10", "lgamma", "digamma"):
             return self._away(expr.args[0], ranges)
-        condition = _singular(expr.op)
-        return ranges.refutes(_with_arguments(condition, expr.args))
+        if expr.op == "hypot":
+            return any(self._away(a, ranges) for a in expr.args)
+        return ranges.refutes(_with_arguments(_singular(expr.op), expr.args))
 
     def _away(self, expr: Expr, ranges: Ranges) -> bool:
         """Whether ``expr`` is known to keep off 0, so far that its inverse is finite.
 
-        An input declared positive counts, a computed value must be bounded away: it can underflow.
+        What no gradient flows through counts as soon as it is not 0; so does an axis size. Anything
+        else must be bounded away, for even a positive input may be too small for its inverse.
         """
         found = ranges.of(expr)
         if found.low >= _SMALL or found.high <= -_SMALL:
             return True
         match expr:
-            case Read() | Size():
-                return found.nonzero
             case Call("sqrt" | "abs" | "neg", (arg,)):
                 return self._away(arg, ranges)
             case Call("max", args):
                 return any(self._away(a, ranges) and ranges.of(a).positive for a in args)
-            case Call("mul", args):
-                return all(
-                    self._away(a, ranges) and not self.depends(a)
-                    for a in args
-                )
             case Call("add", args):
-                parts = [ranges.of(a) for a in args]
-                return all(p.nonnegative for p in parts) and any(
+                return all(ranges.of(a).nonnegative for a in args) and any(
                     self._away(a, ranges) for a in args
                 )
+            case Call("mul", args):
+                return all(self._away(a, ranges) for a in args)
             case _:
                 return not self.depends(expr) and found.nonzero
 
     # ------------------------------------------------------------ products
 
-    def _product(self, expr: Call, ranges: Ranges) -> Extent:
-        parts = factors(expr).factors
-        if parts == (Factor(expr, Fraction(1)),):
-            self._note(expr)
-            return Extent.HUGE
-        sizes = [self._power(f, expr, ranges) for f in parts]
-        for position, factor in enumerate(parts):
-            others = sizes[:position] + sizes[position + 1 :]
-            if self.depends(factor.base) and _multiplied(others) > Extent.LINEAR:
-                self._note(expr)
-        return _multiplied(sizes)
+    def _product(self, expr: Call, ranges: Ranges) -> Finding:
+        product = factors(expr)
+        if product.factors == (Factor(expr, Fraction(1)),):
+            return Finding(Extent.HUGE, (expr,))
+        parts = [self._power(f, expr, ranges) for f in product.factors]
+        sizes = [p.size for p in parts]
+        wild = any(
+            self.depends(f.base) and _multiplied(sizes[:k] + sizes[k + 1 :]) > Extent.FINITE
+            for k, f in enumerate(product.factors)
+        )
+        size = _multiplied(sizes)
+        if size is Extent.FINITE and (len(sizes) > 1 or abs(product.coefficient) > 1):
+            size = Extent.EDGE
+        return self._finding(expr, size, parts, bad=wild)
 
-    def _power(self, factor: Factor, expr: Expr, ranges: Ranges) -> Extent:
+    def _power(self, factor: Factor, expr: Expr, ranges: Ranges) -> Finding:
         """The size of one power; its derivative is checked as well."""
         base, exponent = factor.base, factor.exponent
-        size = self.size(base, ranges)
-        flows = self.depends(base)
+        inner = self.analyse(base, ranges)
+        size, flows = inner.size, self.depends(base)
+        if exponent == 1:
+            return inner
+        away = self._away(base, ranges)
+        if not flows and not (isinstance(exponent, Fraction) or self.depends(exponent)):
+            fine = away or not isinstance(exponent, Fraction) or exponent > 0
+            return _joined(size if fine else Extent.HUGE, (inner,))
         if not isinstance(exponent, Fraction):
             limits = ranges.of(exponent)
-            away = self._away(base, ranges)
             fine = size is Extent.BOUNDED and (away or limits.low >= 1)
-            if flows and not fine or self.depends(exponent) and not away:
-                self._note(expr)
-            return Extent.BOUNDED if size is Extent.BOUNDED and (
-                away or limits.nonnegative
-            ) else Extent.HUGE
-        if exponent == 1:
-            return size
+            wild = (flows and not fine) or (self.depends(exponent) and not away)
+            bounded = size is Extent.BOUNDED and (away or limits.nonnegative)
+            return self._finding(
+                expr, Extent.BOUNDED if bounded else Extent.HUGE, (inner,), bad=wild
+            )
         if exponent < 0:
-            away = self._away(base, ranges)
-            if flows and (not away or size is Extent.UNDEFINED):
-                self._note(expr)
-            if not away:
-                return Extent.HUGE
-            return Extent.BOUNDED if ranges.of(base).magnitude().low > 0 else Extent.LINEAR
-        if exponent < 1:
-            if flows and not self._away(base, ranges):
-                self._note(expr)
-            return size
-        worst = Extent.LINEAR if exponent <= 2 else Extent.BOUNDED
-        if flows and size > worst:
-            self._note(expr)
-        return Extent.BOUNDED if size is Extent.BOUNDED else max(size, Extent.HUGE)
+            result = Extent.BOUNDED if away else Extent.HUGE
+            wild = not away or size is Extent.UNDEFINED
+        elif exponent < 1:
+            result, wild = size, not away
+        else:
+            result = Extent.BOUNDED if size is Extent.BOUNDED else max(size, Extent.HUGE)
+            wild = size > Extent.BOUNDED
+        return self._finding(expr, result, (inner,), bad=flows and wild)
 
-    def _note(self, expr: Expr) -> None:
-        if self.depends(expr) and expr not in self.bad:
-            self.bad.append(expr)
+    def _finding(
+        self,
+        expr: Expr,
+        size: Extent,
+        parts: list[Finding] | tuple[Finding, ...],
+        *,
+        bad: bool,
+    ) -> Finding:
+        found = _joined(size, parts)
+        if bad and self.depends(expr):
+            found = Finding(found.size, (expr, *found.bad))
+        return found
+
+
+def _joined(size: Extent, parts: list[Finding] | tuple[Finding, ...]) -> Finding:
+    bad = tuple({id(b): b for p in parts for b in p.bad}.values())
+    if any(p.size is Extent.UNDEFINED for p in parts):
+        size = Extent.UNDEFINED
+    return Finding(size, bad)
+
+
+def _outside(expr: Expr) -> Iterator[Expr]:
+    """The largest parts of a rule's replacement that the rule did not make."""
+    for child in children(expr):
+        if child.origin.guard == expr.origin.guard:
+            yield from _outside(child)
+        elif children(child) or isinstance(child, Read):
+            yield child
 
 
 def _multiplied(sizes: list[Extent]) -> Extent:
     """The size of a product of values of these sizes."""
-    if not sizes:
-        return Extent.BOUNDED
-    largest = max(sizes)
-    if largest is Extent.LINEAR and sizes.count(Extent.LINEAR) > 1:
-        return Extent.HUGE
+    largest = max(sizes, default=Extent.BOUNDED)
+    unbounded = sum(s > Extent.BOUNDED for s in sizes)
+    if unbounded > 1:
+        return max(largest, Extent.HUGE)
     return largest
 
 
-def _same_sign(args: tuple[Expr, ...], ranges: Ranges) -> bool:
+def _same_sign(args: list[Expr], ranges: Ranges) -> bool:
     found = [ranges.of(a) for a in args]
     return all(r.nonnegative for r in found) or all((-r).nonnegative for r in found)
 
@@ -283,7 +324,8 @@ def _singular(op: str) -> Expr:
 
 def _with_arguments(condition: Expr, args: tuple[Expr, ...]) -> Expr:
     names: dict[str, Expr] = dict(zip("xyz", args, strict=False))
-    replace_name: Callable[[Expr], Expr] = lambda node: (  # noqa: E731
-        names.get(node.name, node) if isinstance(node, Read) else node
-    )
-    return transform(condition, replace_name)
+
+    def filled(node: Expr) -> Expr:
+        return names.get(node.name, node) if isinstance(node, Read) else node
+
+    return transform(condition, filled)

@@ -7,17 +7,16 @@ instance of a definition) is taken whole, so that it can still be recognised aft
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from fractions import Fraction
 
-from losscodegen.ir.build import ONE, ZERO, add, div, mul, neg, power
+from losscodegen.compiler.conditions import Condition, decide, number_of
+from losscodegen.ir.build import ONE, ZERO, add, call, div, mul, neg, power
 from losscodegen.ir.nodes import (
     Call,
     Constant,
     Expr,
     Index,
-    Named,
     Number,
     Read,
     Reduce,
@@ -28,31 +27,8 @@ from losscodegen.ir.nodes import (
 )
 from losscodegen.ir.walk import children, free_indices, walk
 
-Condition = Expr | bool
-"""A truth value that may be known already."""
-
-_COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
-    "eq": operator.eq,
-    "ne": operator.ne,
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-}
-
 _TOO_MANY = 16
 """Powers of larger numbers stay as they are written."""
-
-
-def number_of(expr: Expr) -> Fraction | None:
-    """The value of a signed number, None for anything else."""
-    match expr:
-        case Number(value):
-            return value
-        case Call("neg", (Number(value),)):
-            return -value
-        case _:
-            return None
 
 
 class _Factors:
@@ -87,10 +63,33 @@ class _Factors:
 
     def parts(self) -> tuple[list[Expr], list[Expr]]:
         """Numerator and denominator without the number, plain symbols in front."""
+        self._settle()
         ordered = sorted(self.powers.items(), key=lambda item: not _plain(item[0]))
         above = [_to_the(b, n) for b, n in ordered if n > 0]
         below = [_to_the(b, -n) for b, n in ordered if n < 0]
         return above, below
+
+    def _settle(self) -> None:
+        """``x**q/x`` is ``x**(q - 1)``, and ``relu(x)*[x > 0]`` is ``relu(x)``."""
+        for base in list(self.powers):
+            match base:
+                case Call("pow", (inner, exponent)) if self.powers[
+                    base
+                ] == 1 and self.powers.get(inner):
+                    merged = raised(
+                        inner, total(exponent, Number(Fraction(self.powers[inner])))
+                    )
+                    self.powers = {
+                        (merged if b == base else b): n
+                        for b, n in self.powers.items()
+                        if b != inner
+                    }
+                case Select(Call("gt", (inner, _)) as condition) if (
+                    condition == call("gt", inner, ZERO)
+                    and base == Select(condition, ONE, ZERO)
+                    and self.powers.get(call("relu", inner), 0) > 0
+                ):
+                    del self.powers[base]
 
 
 def _plain(expr: Expr) -> bool:
@@ -202,7 +201,9 @@ def _flat(terms: Iterable[Expr]) -> Iterable[Expr]:
         match term:
             case Call("add", args) if term.origin.name is None:
                 yield from _flat(args)
-            case Call("neg", (Call("add", args) as inner,)) if inner.origin.name is None:
+            case Call("neg", (Call("add", args) as inner,)) if (
+                inner.origin.name is None
+            ):
                 yield from (negative(t) for t in _flat(args))
             case _:
                 yield term
@@ -222,65 +223,6 @@ def raised(base: Expr, exponent: Expr) -> Expr:
     return power(base, Number(value))
 
 
-def both(*conditions: Condition) -> Condition:
-    """The conjunction, as far as it is not known."""
-    kept: dict[Expr, None] = {}
-    for condition in conditions:
-        if condition is False:
-            return False
-        if condition is True:
-            continue
-        parts = (
-            condition.args
-            if isinstance(condition, Call) and condition.op == "and"
-            else (condition,)
-        )
-        for part in parts:
-            known = decide(part)
-            if known is False:
-                return False
-            if known is not True:
-                kept.setdefault(part)
-    if not kept:
-        return True
-    return next(iter(kept)) if len(kept) == 1 else Call("and", tuple(kept))
-
-
-def decide(condition: Condition) -> Condition:
-    """``condition``, or its truth value where the two sides leave no choice."""
-    if not isinstance(condition, Call):
-        return condition
-    match condition:
-        case Call("eq" | "le" | "ge", (left, right)) if left == right and _exact(left):
-            return True
-        case Call("ne" | "lt" | "gt", (left, right)) if left == right and _exact(left):
-            return False
-        case Call("le", (_, Constant(Named.OO))) | Call(
-            "ge", (_, Call("neg", (Constant(Named.OO),)))
-        ):
-            return True
-        case Call("gt", (_, Constant(Named.OO))) | Call(
-            "lt", (_, Call("neg", (Constant(Named.OO),)))
-        ):
-            return False
-        case Call("lt", (Index(_, axis), Size(other))) if axis == other:
-            return True
-        case Call("ge", (Index(), Number(value))) if value <= 0:
-            return True
-        case Call(op, (left, right)) if op in _COMPARE:
-            a, b = number_of(left), number_of(right)
-            return condition if a is None or b is None else _COMPARE[op](a, b)
-        case Call("and", args):
-            return both(*args)
-        case _:
-            return condition
-
-
-def _exact(expr: Expr) -> bool:
-    """Whether ``expr`` certainly equals itself: a value read from a tensor may be NaN."""
-    return isinstance(expr, Index | Size | Number)
-
-
 def chosen(condition: Condition, then: Expr, otherwise: Expr) -> Expr:
     """``where``, or the branch that is certain."""
     condition = decide(condition)
@@ -288,7 +230,11 @@ def chosen(condition: Condition, then: Expr, otherwise: Expr) -> Expr:
         return then
     if condition is False:
         return otherwise
-    return then if then == otherwise else Select(condition, then, otherwise)
+    if then == otherwise:
+        return then
+    if otherwise == ZERO and split(then)[0] < 0:
+        return negative(Select(condition, negative(then), ZERO))
+    return Select(condition, then, otherwise)
 
 
 def switched(condition: Expr, then: Expr, otherwise: Expr) -> Expr:

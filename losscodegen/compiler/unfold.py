@@ -7,7 +7,16 @@ from functools import partial
 
 from losscodegen.ir.loss import Definition, Loss, Role
 from losscodegen.ir.nodes import Call, Expr, Index, Keep, Read, Reduce, Use
-from losscodegen.ir.walk import bound_indices, children, free_indices, transform, walk
+from losscodegen.ir.walk import (
+    bound_indices,
+    children,
+    free_indices,
+    fresh_indices,
+    rebind,
+    rebuild,
+    transform,
+    walk,
+)
 
 _RESIDUAL = "r"
 
@@ -28,6 +37,16 @@ def _folded(definition: Definition, node: Expr) -> Expr:
     if found is None:
         return node
     return Use(definition.name, tuple(found[i] for i in definition.indices))
+
+
+def unshadowed(expr: Expr, outside: tuple[Index, ...]) -> Expr:
+    """``expr`` with no sum over an index whose name is in use around it."""
+    if isinstance(expr, Reduce):
+        names = {i.name for i in outside}
+        renamed = rebind(expr, fresh_indices(expr.indices, names, expr))
+        assert isinstance(renamed, Reduce)
+        expr, outside = renamed, (*outside, *renamed.indices)
+    return rebuild(expr, tuple(unshadowed(c, outside) for c in children(expr)))
 
 
 def unify(

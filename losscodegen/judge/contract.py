@@ -183,7 +183,7 @@ def _untouched(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
 
 
 def _refusals(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
-    """Parameters outside their domain are refused with a ValueError when the loss is built."""
+    """What is outside its domain is refused with a ValueError, at the latest by the first call."""
     checked = 0
     if not points:
         return 0
@@ -194,14 +194,14 @@ def _refusals(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     for name, wrong in cases:
         arg = loss.variable(name).arg
         try:
-            accused.build({**bound, name: wrong})
+            accused.call({**bound, name: wrong})
         except ValueError:
             checked += 1
         else:
             raise Broken(f"{arg}={wrong!r} is accepted")
     if not loss.scalar:
         try:
-            accused.build(bound, reduction="average")
+            accused.call(bound, reduction="average")
         except ValueError:
             checked += 1
         else:

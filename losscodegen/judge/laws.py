@@ -169,7 +169,7 @@ def _entry(loss: Loss, name: str, expr: Expr, point: Point) -> Entry:
             at = variable.axes.index(ELLIPSIS)
             dims[at:at] = batch
         rest = [d for d in range(value.ndim) if d not in dims]
-        value = value.permute(*dims, *rest)
+        value = value.permute([*dims, *rest])
         value = value.reshape(value.shape[: len(dims)])
     value = value.expand(old.shape)
     numbers = value.reshape(-1).tolist()

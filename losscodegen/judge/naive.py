@@ -198,7 +198,7 @@ class Evaluator:
         if loss.batch is not None:
             order[loss.batch : loss.batch] = range(count, count + self.batch)
         rest = [d for d in range(value.ndim) if d not in order]
-        value = value.permute(*order, *rest)
+        value = value.permute([*order, *rest])
         return value.reshape(value.shape[: len(order)])
 
     def _batch_shape(self) -> tuple[int, ...]:
@@ -260,7 +260,7 @@ class Evaluator:
     def _place(self, value: Tensor, dims: tuple[int, ...]) -> Tensor:
         """``value`` with its first dims at these places of the layout; the others are the batch."""
         order = sorted(range(len(dims)), key=lambda k: dims[k])
-        value = value.permute(*order, *range(len(dims), value.ndim))
+        value = value.permute([*order, *range(len(dims), value.ndim)])
         shape = [1] * len(self.dims)
         for place, size in zip(sorted(dims), value.shape, strict=False):
             shape[place] = size
@@ -298,7 +298,7 @@ class Evaluator:
             rest = len(variable.axes) - at - 1
             dims = list(range(value.ndim))
             ends = dims[:at] + dims[len(dims) - rest :]
-            value = value.permute(*ends, *(d for d in dims if d not in ends))
+            value = value.permute([*ends, *(d for d in dims if d not in ends)])
         plain = [s for s in subscripts if isinstance(s, Index)]
         if len(plain) == len(subscripts) == len(set(plain)):
             return self._place(value, tuple(self.dims[i] for i in plain))

@@ -24,8 +24,8 @@ from losscodegen.ir.nodes import Expr, Index
 from losscodegen.ir.walk import free_indices, inline, inline_loss
 from losscodegen.judge import oracle_conditions as conditions
 from losscodegen.judge.oracle_binding import Binding, bind, sizes_of
-from losscodegen.judge.oracle_lane import MOST_BITS, Lane, LaneTruth, first_bits, slope_of, total
-from losscodegen.judge.oracle_numbers import ZERO
+from losscodegen.judge.oracle_lane import MOST_BITS, Lane, LaneTruth, first_bits, next_bits, slope_of, total
+from losscodegen.judge.oracle_numbers import ZERO, Cut
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tape import Builder, Leaf
 from losscodegen.judge.point import Point, Real, Slope, Truth
@@ -215,7 +215,7 @@ class Oracle:
                 s.value.known for s in _shared(found, formats).values()
             ):
                 return found
-            bits *= 2
+            bits = next_bits(bits)
 
     def _gradient(
         self, binding: Binding, lanes: list[LaneTruth], formats: tuple[Dtype, ...]
@@ -252,9 +252,9 @@ def _formats(dtypes: Dtype | Sequence[Dtype]) -> tuple[Dtype, ...]:
 
 @contextmanager
 def restored_precision() -> Iterator[None]:
-    """The working precision is a global of the library; it is left as it was found."""
-    before = flint.ctx.prec
+    """The working precision is global; it is left as it was found."""
+    before, cut = flint.ctx.prec, Cut.below
     try:
         yield
     finally:
-        flint.ctx.prec = before
+        flint.ctx.prec, Cut.below = before, cut

@@ -387,7 +387,13 @@ def floor(x: Value) -> Value:
     if x is UNDEFINED or not x.is_finite():
         return x
     result = x.floor()
-    whole = result.unique_fmpz() if result.is_exact() else None
+    if not result.is_exact():
+        # A number that is known to be whole is its own floor, although its ball goes below it.
+        near = (x + HALF).floor()
+        if not near.is_exact() or not zero(subtract(x, near)):
+            return result
+        result = near
+    whole = result.unique_fmpz()
     return result if whole is None else fmpq(whole)
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import reduce
 
 import flint
+from flint import arb
 
 from losscodegen.judge.oracle_binding import Binding
 from losscodegen.judge.oracle_conditions import OPEN
 from losscodegen.judge.oracle_limits import one_sided_limit
-from losscodegen.judge.oracle_numbers import UNDEFINED, ZERO, Value, add, hull
+from losscodegen.judge.oracle_numbers import UNDEFINED, ZERO, Cut, Value, add, hull
 from losscodegen.judge.oracle_real import bounds, greatest, least, resolve
 from losscodegen.judge.oracle_run import MOST_CHOICES, Machine, Register
 from losscodegen.judge.oracle_tape import Leaf, Tape
@@ -24,6 +25,13 @@ Formats = tuple[Dtype, ...]
 
 FIRST_BITS = 128
 MOST_BITS = 16384
+
+
+_CUT = arb(2) ** -4096
+
+
+def next_bits(bits: int) -> int:
+    return min(4 * bits, MOST_BITS)
 
 
 def first_bits(formats: Formats) -> int:
@@ -74,7 +82,7 @@ class Lane:
             found = tuple(resolve(registers[o], formats) for o in self.tape.outputs)
             if bits >= most or all(v.known for v in found):
                 return found
-            bits *= 2
+            bits = next_bits(bits)
 
     def codes(self, binding: Binding, lane: int, bits: int, most: int) -> list[int]:
         """The codes of outputs that are conditions."""
@@ -84,7 +92,7 @@ class Lane:
             found = [int(registers[o]) for o in self.tape.outputs]
             if bits >= most or OPEN not in found:
                 return found
-            bits *= 2
+            bits = next_bits(bits)
 
     def truth(
         self, binding: Binding, lane: int, formats: Formats, bits: int, most: int
@@ -104,7 +112,7 @@ class Lane:
             )
             if known or bits >= most:
                 break
-            bits *= 2
+            bits = next_bits(bits)
         derivatives = self._derivatives(registers, entries, sweep.adjoints, bool(sweep.ties))
         jumps = self._jumps(registers)
         if any(jumps):
@@ -127,6 +135,7 @@ class Lane:
 
     def _run(self, entries: Mapping[int, Register], bits: int) -> list[Register]:
         flint.ctx.prec = bits
+        Cut.below = _CUT if bits >= MOST_BITS else None
         # Finding equal numbers takes time, which few points are worth.
         return self.machine.run(entries, unify=bits > FIRST_BITS)
 

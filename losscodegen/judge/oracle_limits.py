@@ -26,9 +26,13 @@ from losscodegen.judge.oracle_numbers import (
 )
 from losscodegen.judge.oracle_run import Machine, Register
 
-BITS = 8192
-_STEPS = (1500, 3000)
-"""Steps of ``2**-s``: far below the smallest double, and of its square."""
+_STEPS = (160, 320)
+"""Steps this many bits below the smallest number of the point, and its powers of infinity."""
+_BITS = 1024
+"""Bits beyond those that a step beside 1 needs."""
+
+
+_CLOSE = arb(2) ** -60
 
 
 def one_sided_limit(
@@ -42,15 +46,14 @@ def one_sided_limit(
     start = entries[place]
     if infinite(start) == way or not (infinite(start) or type(start) is fmpq):
         return None
+    scale = _scale(entries)
     before = flint.ctx.prec
-    flint.ctx.prec = BITS
+    flint.ctx.prec = _BITS + 4 * (scale + _STEPS[1])
     try:
         found = []
         for step in _STEPS:
-            if infinite(start):
-                there = -way * fmpq(1 << step)
-            else:
-                there = start + way * fmpq(1, 1 << step)
+            distance = fmpq(1 << (step + scale))
+            there = -way * distance if infinite(start) else start + way / distance
             registers = machine.run({**entries, place: there})
             if any(registers[o] is UNDEFINED for o in machine.tape.outputs):
                 return None
@@ -59,6 +62,16 @@ def one_sided_limit(
         return _limit(*found)
     finally:
         flint.ctx.prec = before
+
+
+def _scale(entries: Mapping[int, Register]) -> int:
+    """The most bits by which an entry is below or above 1."""
+    sizes = [
+        abs(int(e.p).bit_length() - int(e.q).bit_length())
+        for e in entries.values()
+        if type(e) is fmpq and e != 0
+    ]
+    return max(sizes, default=0)
 
 
 def _limit(near: Value, nearer: Value) -> Value | None:
@@ -73,13 +86,11 @@ def _limit(near: Value, nearer: Value) -> Value | None:
     first, second = ball(near), ball(nearer)
     gap = abs(first - second)
     size, next_size = abs(first), abs(second)
-    if gap < next_size * arb(2) ** -60:
+    if gap < next_size * _CLOSE:
         return second + arb(0, gap.upper())
-    if size < arb(2) ** -100 and (next_size < size * arb(2) ** -100):
+    if next_size < size * _CLOSE:
         return ZERO
-    # A power of the step grows by hundreds of bits, a logarithm doubles.
-    grows = size > arb(2) ** 100 and next_size > size * arb(2) ** 100
-    doubles = size > 500 and abs(next_size / size - 2) < arb("0.1")
-    if grows or doubles:
+    # A power of the step grows by many bits, a logarithm by a factor.
+    if size < next_size * _CLOSE or (size > 50 and size * 1.2 < next_size):
         return INFINITY if second > 0 else MINUS_INFINITY
     return None

@@ -59,6 +59,22 @@ _GROWN = 1 << 15
 """Rationals of more bits than this become balls: sums of doubles have 2100, their squares 4200."""
 
 
+class Cut:
+    """What may be 0 and is smaller than ``below`` is 0: the last resort at the last precision.
+
+    The cosine of two parallel vectors is 1, but no precision shows it. Where a sum is known to
+    thousands of binary zeros its exact value is taken for granted, so that ``acos(1)`` is 0.
+    """
+
+    below: arb | None = None
+
+
+def _cut(total: arb) -> Value:
+    if total > 0 or total < 0 or not abs(total) < Cut.below:
+        return total
+    return ZERO
+
+
 def rational(value: float | int | bool) -> Value:
     """An entry of a point, exactly; NaN is `UNDEFINED`."""
     if isinstance(value, int):
@@ -161,10 +177,17 @@ def add(left: Value, right: Value) -> Value:
     if kind is type(right):
         if kind is arb:
             total = left + right
-            return total if total.is_finite() else _add_infinite(left, right)
+            if total.is_finite():
+                return total if Cut.below is None else _cut(total)
+            return _add_infinite(left, right)
         if kind is fmpq:
             return left + right
     return _add_mixed(left, right)
+
+
+def _joined(exact: fmpq, rest: arb) -> Value:
+    result = join(exact, rest)
+    return result if Cut.below is None or type(result) is not arb else _cut(result)
 
 
 def _add_infinite(left: Value, right: Value) -> Value:
@@ -185,7 +208,7 @@ def _add_mixed(left: Value, right: Value) -> Value:
         return _add_infinite(left, right)
     exact, rest = _parts(left)
     more_exact, more_rest = _parts(right)
-    return join(exact + more_exact, rest + more_rest)
+    return _joined(exact + more_exact, rest + more_rest)
 
 
 def _parts(value: Value) -> tuple[fmpq, arb]:
@@ -221,7 +244,7 @@ def total(values: list[Value]) -> Value:
             rest += value.rest
         else:
             return _total_infinite(values)
-    return _tamed(exact) if rest.is_zero() else join(exact, rest)
+    return _tamed(exact) if rest.is_zero() else _joined(exact, rest)
 
 
 def _total_infinite(values: list[Value]) -> Value:

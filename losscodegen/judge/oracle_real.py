@@ -29,6 +29,11 @@ MINUS_INFINITY = Real(Kind.NEGATIVE_INFINITY)
 _FLOOR = 4096
 """What is below ``2**-_FLOOR`` beside a number matters for its rounding only by its sign."""
 
+_SHORT = 256
+"""The bits of a number that counts as short: more than a midpoint between floats has."""
+_CERTAIN = 1024
+"""The bits that have to be known to take a number for a short one."""
+
 
 def dyadic(value: fmpq) -> Dyadic | None:
     """A rational whose denominator is a power of two."""
@@ -91,12 +96,32 @@ def resolve(value: Value, dtypes: Sequence[Dtype]) -> Real:
     if not radius[0]:
         return Real(Kind.FINITE, *middle)
     if not all(rounds_alike(middle, radius, dtype) for dtype in dtypes):
-        return UNDETERMINED
+        snapped = _snapped(middle, radius)
+        return UNDETERMINED if snapped is None else Real(Kind.FINITE, *snapped, *radius)
     if middle[0].bit_length() + middle[1] <= radius[0].bit_length() + radius[1]:
         # The sign may be open: a zero with a radius twice as large.
         reach = max(middle[0].bit_length() + middle[1], radius[0].bit_length() + radius[1])
         return Real(Kind.FINITE, 0, 0, 1, reach + 1)
     return Real(Kind.FINITE, *middle, *radius)
+
+
+def _snapped(middle: Dyadic, radius: Dyadic) -> Dyadic | None:
+    """The short dyadic number that an enclosure is all but certain to mean.
+
+    ``2*sqrt(u)*(v/sqrt(u))`` is 2v, which may be a midpoint between floats. No precision shows that,
+    but a thousand binary zeros do. Where an exact zero is possible `rounds_alike` has the answer.
+    """
+    size = middle[0].bit_length()
+    if radius[0].bit_length() + radius[1] > size + middle[1] - _CERTAIN:
+        return None
+    drop = size - _SHORT
+    if drop <= 0:
+        return middle
+    mantissa = (middle[0] + (1 << (drop - 1))) >> drop
+    gap = (mantissa << drop) - middle[0]
+    step = radius[1] - middle[1]
+    reach = radius[0] << step if step >= 0 else radius[0] >> -step
+    return (mantissa, middle[1] + drop) if abs(gap) <= reach else None
 
 
 def bounds(value: Value) -> tuple[Real, Real]:

@@ -117,7 +117,7 @@ def admitted(loss: Loss, points: Sequence[Point]) -> list[Point]:
         with torch.no_grad():
             for condition in evaluator.loss.require:
                 verdict = verdict & evaluator.evaluate(condition)
-        if is_pointwise(loss):
+        if stack.joined:
             each = verdict.reshape(-1).expand(len(stack.places)).tolist()
         else:
             each = [bool(verdict.all())]

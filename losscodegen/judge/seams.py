@@ -253,7 +253,7 @@ def _observe(
                 run(loss, stack.values, function, TORCH[dtype], slopes=slopes)
         except Exception:  # judged elsewhere; nothing was seen here
             return {}
-        if is_pointwise(loss):
+        if stack.joined:
             count = len(stack.places)
             found.append(
                 {

@@ -106,8 +106,13 @@ def _candidates(loss: Loss, variable: Variable, dtype: Dtype) -> Iterator[Entry]
     middle = Fraction(-1 if kind is DomainKind.NEGATIVE else 1)
     start_ = middle if number is None else number
     wanted = [start_, start_ / 2, start_ * 2, *compared(loss, variable.name)]
-    if variable.domain.interval is not None or kind is DomainKind.UNIT:
-        wanted += [Fraction(span.low), Fraction(span.high), Fraction(1, 4)]
+    interval = variable.domain.interval
+    if interval is not None or kind is DomainKind.UNIT:
+        wanted.append(Fraction(1, 4))
+    if kind is DomainKind.UNIT or (interval and interval.low is not None):
+        wanted.append(Fraction(span.low))
+    if kind is DomainKind.UNIT or (interval and interval.high is not None):
+        wanted.append(Fraction(span.high))
     if kind is DomainKind.NONNEGATIVE:
         wanted.append(Fraction(0))
     if kind is DomainKind.REAL:

@@ -143,6 +143,9 @@ FILLS: dict[str, Fill] = {
     "immense": _normal(1e200),
     "vanishing": _normal(1e-200),
 }
+PURE = ("tidy", "normal")
+"""What a tensor is filled with when all others are, too."""
+
 RELATIONS = ("independent", "independent", "equal", "opposite", "near", "double")
 
 
@@ -251,6 +254,7 @@ class _Maker:
         values: dict[str, Entry] = dict(self.setting.scalars)
         values.update(dict.fromkeys(self.setting.absent))
         arrays: dict[str, Array] = {}
+        fills = [name]
         for variable in self.tensors:
             shape: list[int] = []
             for axis in variable.axes:
@@ -258,11 +262,15 @@ class _Maker:
                     shape += batch
                 else:
                     shape.append(sizes.get(axis) or int(axis))
-            arrays[variable.name] = self.array(variable, tuple(shape), name, sizes)
+            fill = name
+            if arrays and name not in PURE and random.random() < 0.25:
+                fill = random.choice(list(FILLS))
+                fills.append(fill)
+            arrays[variable.name] = self.array(variable, tuple(shape), fill, sizes)
         relation = RELATIONS[number % len(RELATIONS)]
-        label = name
+        label = " and ".join(dict.fromkeys(fills))
         if relation != "independent" and self.relate(arrays, relation):
-            label = f"{name}, {relation}"
+            label += f", {relation}"
         if number % 4 == 3:
             label += self.ignore(arrays)
         if self.setting.label != "default":
@@ -307,8 +315,6 @@ class _Maker:
         if not math.prod(shape):
             return []
         dim = random.randrange(len(shape)) if shape else None
-        if random.random() < 0.25:
-            name = random.choice(list(FILLS))
         values = FILLS[name](Lines(shape, dim), random)
         return [self.fitted(span, v) for v in values]
 

@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
@@ -40,7 +41,7 @@ _BLAME = {
 
 def certificate_table(certificate: Certificate) -> RenderableType:
     """One certificate: the checks worst first, then claims, then what was found."""
-    checks = Table(title=_title(certificate), title_justify="left", expand=False)
+    checks = Table(title=_title(certificate), title_justify="left", box=SIMPLE_HEAD)
     for heading in ("dtype", "order", "verdict"):
         checks.add_column(heading)
     for heading in ("entries", "ulp", "scaled", "naive ulp"):
@@ -63,7 +64,7 @@ def certificate_table(certificate: Certificate) -> RenderableType:
         )
     parts: list[RenderableType] = [checks]
     if certificate.claims:
-        claims = Table(show_header=True)
+        claims = Table(box=SIMPLE_HEAD)
         for heading in ("claim", "", "verdict", "checked"):
             claims.add_column(heading, overflow="fold")
         for claim in certificate.claims:
@@ -80,7 +81,7 @@ def certificate_table(certificate: Certificate) -> RenderableType:
 
 def library_table(certificates: Iterable[Certificate]) -> RenderableType:
     """One row per loss, the worst first."""
-    table = Table(expand=False)
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("loss")
     for heading in (
         "points",
@@ -112,7 +113,7 @@ def library_table(certificates: Iterable[Certificate]) -> RenderableType:
 
 
 def as_text(renderable: RenderableType, *, width: int = 200) -> str:
-    """Plain text: no colours, no borders that a pipe cannot show."""
+    """Plain text, for files and pipes."""
     console = Console(
         file=io.StringIO(), width=width, no_color=True, legacy_windows=False
     )

@@ -64,28 +64,50 @@ def is_pointwise(loss: Loss) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """Points that run in one call; ``places`` says where each stood among all of them."""
+    """Points that run in one call; ``places`` says where each stood among all of them.
+
+    A ``joined`` one has them side by side along its batch dim.
+    """
 
     places: tuple[int, ...]
     values: Mapping[str, Entry]
+    joined: bool
 
 
 def stacks(loss: Loss, points: Sequence[Point]) -> tuple[Stack, ...]:
     """The points grouped into as few calls as possible."""
-    if not is_pointwise(loss):
-        return tuple(
-            Stack(places=(k,), values=p.values) for k, p in enumerate(points)
-        )
-    stacked = [v.name for v in loss.variables if ELLIPSIS in v.axes]
+    pointwise = is_pointwise(loss)
+    batched = [v for v in loss.variables if ELLIPSIS in v.axes]
+    names = {v.name for v in batched}
     groups: dict[tuple[object, ...], list[int]] = defaultdict(list)
     for k, point in enumerate(points):
+        if not (pointwise and _single(batched, point)):
+            groups[(k,)].append(k)
+            continue
         # True and 1 are equal and hash alike, but are not the same argument.
         key = tuple(
-            (name, isinstance(e, Array) if name in stacked else (type(e), e))
+            (name, isinstance(e, Array) if name in names else (type(e), e))
             for name, e in sorted(point.values.items())
         )
         groups[key].append(k)
-    return tuple(_stack(loss, points, places) for places in groups.values())
+    return tuple(
+        Stack(places=tuple(places), values=points[places[0]].values, joined=False)
+        if len(key) == 1 and isinstance(key[0], int)
+        else _stack(loss, points, places)
+        for key, places in groups.items()
+    )
+
+
+def _single(batched: Sequence[Variable], point: Point) -> bool:
+    """Whether ``point`` has one batch dim of size 1."""
+    for variable in batched:
+        entry = point.values[variable.name]
+        if isinstance(entry, Array) and (
+            len(entry.shape) != len(variable.axes)
+            or entry.shape[variable.axes.index(ELLIPSIS)] != 1
+        ):
+            return False
+    return True
 
 
 def _stack(loss: Loss, points: Sequence[Point], places: list[int]) -> Stack:
@@ -97,7 +119,7 @@ def _stack(loss: Loss, points: Sequence[Point], places: list[int]) -> Stack:
             values[variable.name] = concatenate(
                 [e for e in entries if isinstance(e, Array)], at
             )
-    return Stack(places=tuple(places), values=values)
+    return Stack(places=tuple(places), values=values, joined=True)
 
 
 def concatenate(arrays: Sequence[Array], dim: int) -> Array:
@@ -168,7 +190,6 @@ def execute(
 ) -> tuple[Result, ...]:
     """``function`` at every point, the gradient by autograd of the sum of its entries."""
     results: dict[int, Result] = {}
-    pointwise = is_pointwise(loss)
     for stack in stacks(loss, points):
         try:
             value, gradient = run(loss, stack.values, function, TORCH[dtype])
@@ -182,7 +203,7 @@ def execute(
             gradient={n: tuple(g.reshape(-1).tolist()) for n, g in gradient.items()},
             dtype=str(value.dtype).removeprefix("torch."),
         )
-        if pointwise:
+        if stack.joined:
             results.update(_split(loss, stack, whole, gradient))
         else:
             results[stack.places[0]] = whole

@@ -45,7 +45,7 @@ class Namespace:
         self.broken: set[str] = set()
         self.meanings: dict[str, tuple[str, Location]] = {}
         self._arguments: list[tuple[Variable, Location]] = []
-        self._measured: list[tuple[str, Location]] = []
+        self._measured: list[tuple[str, str, Location]] = []
         learnable = {source.text for source in spec.learnable}
         self.inputs = self._declare(spec.inputs, Role.INPUT, learnable)
         self.parameters = self._declare(spec.params, Role.PARAMETER, learnable)
@@ -132,7 +132,7 @@ class Namespace:
             self._add_axis(axis, location)
         measured, location_ = declaration.domain.axis, declaration.domain_axis_location
         if measured is not None and location_ is not None:
-            self._measured.append((measured, location_))
+            self._measured.append((spec.name.text, measured, location_))
         return declaration
 
     def _add_axis(self, name: str, location: Location) -> None:
@@ -216,9 +216,10 @@ class Namespace:
 
     def _check_measured(self) -> None:
         """The axis of an index(C) must be an axis of something, or nothing knows its size."""
-        for name, location in self._measured:
+        for variable, name, location in self._measured:
             if name.isdecimal() or name in self.axes or name in self.broken:
                 continue
+            self.broken.add(variable)
             hint = closest(name, self._named_axes())
             message = f"nothing has an axis {quoted(name)}"
             self.problem("unknown-axis", message, location, hint)

@@ -10,17 +10,17 @@ from pathlib import Path
 from losscodegen.errors import Diagnostic, Location, LossCodegenError
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import (
-    ELLIPSIS,
     Definition,
     Interface,
     Law,
     Loss,
     Variable,
 )
-from losscodegen.ir.nodes import Expr, Index, Read, Use
+from losscodegen.ir.nodes import Expr, Read, Use
 from losscodegen.ir.ops import Sort
 from losscodegen.ir.walk import free_indices, inline, walk
 from losscodegen.language.definitions import read_definitions
+from losscodegen.language.dims import batched, with_dims
 from losscodegen.language.examples import ExampleReader
 from losscodegen.language.formula import read_expression
 from losscodegen.language.laws import read_law
@@ -33,7 +33,6 @@ from losscodegen.language.names import (
     snake_case,
 )
 from losscodegen.language.namespace import Namespace
-from losscodegen.language.scope import own_index
 from losscodegen.language.source import Source
 from losscodegen.language.spec import (
     SpecFile,
@@ -83,7 +82,7 @@ def parse(spec: SpecFile) -> tuple[Loss, ...]:
         )
         problems.append(Diagnostic("bad-name", message, whole_file(spec.file)))
     _check_classes(spec.losses, problems)
-    losses = tuple(_parse_loss(loss, spec.module, problems) for loss in spec.losses)
+    losses = tuple(_Parser(loss, spec.module, problems).loss() for loss in spec.losses)
     if problems:
         raise LossCodegenError(sorted(dict.fromkeys(problems), key=_position))
     return losses
@@ -114,13 +113,8 @@ def _check_classes(losses: Iterable[SpecLoss], problems: list[Diagnostic]) -> No
             problems.append(Diagnostic("name-clash", message, place))
 
 
-def _parse_loss(spec: SpecLoss, module: str, problems: list[Diagnostic]) -> Loss:
-    """The loss; what is left out of it where ``problems`` grow does not matter."""
-    return _Parser(spec, module, problems).loss()
-
-
 class _Parser:
-    """Parses one loss; what is wrong goes to ``problems``."""
+    """Parses one loss; what is wrong goes to ``problems``, and the loss is then of no use."""
 
     def __init__(self, spec: SpecLoss, module: str, problems: list[Diagnostic]) -> None:
         self.spec = spec
@@ -280,7 +274,7 @@ class _Parser:
         if extra:
             message = f"the weight depends on {', '.join(extra)}, the loss does not"
             self.problem("mean-weight", message, source.whole())
-        elif loss.batch is None and _batched(inlined, loss):
+        elif loss.batch is None and batched(inlined, loss):
             message = "the weight depends on '...', the loss does not"
             self.problem("mean-weight", message, source.whole())
 
@@ -354,28 +348,3 @@ def _uses(expression: Expr, definitions: tuple[Definition, ...]) -> set[str]:
                 found.add(node.name)
                 waiting.append(bodies[node.name])
     return found
-
-
-def with_dims(loss: Loss) -> Loss:
-    """``loss`` with the dims of its unreduced value, ``free`` and ``batch``, filled in.
-
-    They are in order of declaration, those that stand before ``...`` first.
-    """
-    expression = inline(loss.expression, loss.definitions)
-    depends = set(free_indices(expression))
-    own = [Index(own_index(a.name), a.name) for a in loss.axes if a.size is None]
-    free = [index for index in (*own, *loss.indices) if index in depends]
-    batched = _batched(expression, loss)
-    if batched is None:
-        return replace(loss, free=tuple(free), batch=None)
-    before = batched.axes[: batched.axes.index(ELLIPSIS)]
-    front = [index for index in free if index.axis in before]
-    back = [index for index in free if index.axis not in before]
-    return replace(loss, free=(*front, *back), batch=len(front))
-
-
-def _batched(expression: Expr, loss: Loss) -> Variable | None:
-    """The first variable with ``...`` that the expression reads."""
-    reads = {node.name for node in walk(expression) if isinstance(node, Read)}
-    candidates = (v for v in loss.variables if v.name in reads and ELLIPSIS in v.axes)
-    return next(candidates, None)

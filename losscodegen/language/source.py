@@ -39,7 +39,9 @@ class Source:
             self.positions[last][0] != line or self.text[last] == "\n"
         ):
             last -= 1
-        end_column = self.positions[last][1] + 1
+        # An escaped character is longer in the file than in the text.
+        after_line, after = self.positions[min(last + 1, len(self.text))]
+        end_column = after if after_line == line else self.positions[last][1] + 1
         text = self.lines[line - 1] if line <= len(self.lines) else ""
         return Location(self.file, line, column, max(end_column, column + 1), text)
 

@@ -39,6 +39,7 @@ from losscodegen.compiler.program import (
     Trail,
     Unsqueeze,
     Where,
+    Word,
 )
 from losscodegen.ir.nodes import Keeper, Named, Reduction
 from losscodegen.ir.ops import OPS
@@ -92,6 +93,8 @@ def _text(tensor: Tensor) -> Text:
             return Text(str(value), Binds.ATOM if value >= 0 else Binds.UNARY)
         case Literal(value, text):
             return _literal(value, text)
+        case Word(text):
+            return Text(f'"{text}"')
         case Special(name):
             return Text(
                 {Named.PI: "math.pi", Named.E: "math.e", Named.OO: "math.inf"}[name]
