@@ -32,27 +32,25 @@ def barron_general_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    residual = prediction - target
-    u = (residual / scale).square()
+    ratio = (prediction - target) / scale
+    u = ratio.square()
     if alpha == 2:
         loss = 0.5 * u
     elif alpha == 0:
-        product = math.sqrt(0.5) * residual
-
         # Guard [log1p-of-square]: The square overflows although its logarithm does not;
         # beyond 1 the logarithm is taken first.
-        size = (product / scale).abs()
+        u2 = math.sqrt(0.5) * ratio
+        size = u2.abs()
         within = size <= 1
 
         # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
         # times an infinite derivative is nan. There it is computed at a harmless point
         # instead.
-        u2 = torch.where(within, product, 0.0) / scale
         safe_size = torch.where(size > 1, size, 1.0)
         loss = torch.where(
             within,
-            u2.square().log1p(),
-            2.0 * safe_size.log() + (1.0 / safe_size.square()).log1p(),
+            torch.where(within, u2, 0.0).square().log1p(),
+            2.0 * safe_size.log() + (1.0 / safe_size).square().log1p(),
         )
     else:
         k = abs(alpha - 2.0)

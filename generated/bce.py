@@ -87,8 +87,8 @@ class BCELoss(nn.Module):
     Example:
         >>> import torch
         >>> loss = BCELoss(reduction="none")
-        >>> loss(torch.tensor([0.5, 0.25, 1.0]), torch.tensor([1.0, 0.0, 1.0]))
-        tensor([0.6931, 0.2877, 0.0000])
+        >>> loss(torch.tensor([0.5, 0.25, 0.9]), torch.tensor([1.0, 0.0, 0.5]))
+        tensor([0.6931, 0.2877, 1.2040])
     """
 
     weight: Tensor | None

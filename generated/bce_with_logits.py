@@ -38,11 +38,15 @@ def bce_with_logits_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
+    product = (1.0 - target) * F.softplus(logits, threshold=40.0)
     unweighted = target * F.softplus(-logits, threshold=40.0)
-    unweighted2 = (1.0 - target) * F.softplus(logits, threshold=40.0) + (
-        unweighted if pos_weight is None else pos_weight * unweighted
-    )
-    loss = unweighted2 if weight is None else weight * unweighted2
+    if weight is None:
+        loss = product + (unweighted if pos_weight is None else pos_weight * unweighted)
+    else:
+        unweighted3 = product + (
+            unweighted if pos_weight is None else pos_weight * unweighted
+        )
+        loss = weight * unweighted3
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -31,22 +31,20 @@ def cauchy_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    product = math.sqrt(0.5) * (prediction - target)
-
     # Guard [log1p-of-square]: The square overflows although its logarithm does not;
     # beyond 1 the logarithm is taken first.
-    size = (product / scale).abs()
+    u = math.sqrt(0.5) * ((prediction - target) / scale)
+    size = u.abs()
     within = size <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    u = torch.where(within, product, 0.0) / scale
     safe_size = torch.where(size > 1, size, 1.0)
     loss = torch.where(
         within,
-        u.square().log1p(),
-        2.0 * safe_size.log() + (1.0 / safe_size.square()).log1p(),
+        torch.where(within, u, 0.0).square().log1p(),
+        2.0 * safe_size.log() + (1.0 / safe_size).square().log1p(),
     )
 
     return _reduce(loss, reduction).to(dtype)

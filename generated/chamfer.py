@@ -43,9 +43,6 @@ class ChamferLoss(nn.Module):
     With squared distances and averages over each set; other definitions add the points
     up, take distances, or halve the sum.
 
-    Args:
-        None.
-
     Shape:
         - prediction: :math:`(M, D)`; points of the predicted set.
         - target: :math:`(N, D)`; points of the true set.

@@ -32,7 +32,7 @@ def charbonnier_loss(
 
     # Guard [hypot]: The squares leave the floating-point range long before the root
     # does.
-    loss = torch.hypot(prediction - target, epsilon)
+    loss = torch.hypot(prediction - target, prediction.new_full((), epsilon))
 
     return _reduce(loss, reduction).to(dtype)
 

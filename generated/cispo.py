@@ -51,9 +51,16 @@ def cispo_loss(
         mask.to(wide),
     )
 
+    same = mask == 1
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
     loss = torch.where(
-        mask == 1,
-        -torch.minimum((logp - old_logp).exp(), logp.new_full((), eps_high)).detach()
+        same,
+        -torch.minimum(
+            torch.where(same, logp - old_logp, 0.0).exp(), logp.new_full((), eps_high)
+        ).detach()
         * advantage.unsqueeze(1)
         * logp,
         0.0,

@@ -41,24 +41,12 @@ def cosine_distance_loss(
     largest = prediction.abs().amax(dim=-1).detach()
     above = largest > 0
     scale = torch.where(above & largest.isfinite(), largest, 1.0)
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    square_sum = (
-        (torch.where(above.unsqueeze(-1), prediction, 0.0) / scale.unsqueeze(-1))
-        .square()
-        .sum(dim=-1)
-    )
+    square_sum = (prediction / scale.unsqueeze(-1)).square().sum(dim=-1)
     root = torch.where(above, square_sum, 1.0).sqrt()
     largest2 = target.abs().amax(dim=-1).detach()
     above2 = largest2 > 0
     scale2 = torch.where(above2 & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (
-        (torch.where(above2.unsqueeze(-1), target, 0.0) / scale2.unsqueeze(-1))
-        .square()
-        .sum(dim=-1)
-    )
+    square_sum2 = (target / scale2.unsqueeze(-1)).square().sum(dim=-1)
     root2 = torch.where(above2, square_sum2, 1.0).sqrt()
     loss = 1.0 - (prediction * target).sum(dim=-1) / (
         torch.maximum(largest * root, prediction.new_full((), eps))

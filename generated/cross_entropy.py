@@ -47,7 +47,9 @@ def cross_entropy_loss(
     # Guard [ignored-target]: An ignored target need not be an index at all. The entry
     # read in its place is never used, and neither is its gradient.
     safe_target = torch.where(differs, target, 0)
-    index = safe_target.unsqueeze(1)
+    differs2 = safe_target != ignore_index
+    safe_target2 = torch.where(differs2, safe_target, 0)
+    index = safe_target2.unsqueeze(1)
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
@@ -59,15 +61,22 @@ def cross_entropy_loss(
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     rivals = margin.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1)
-    unweighted = (1.0 - label_smoothing) * F.softplus(rivals, threshold=40.0)
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    unweighted = (1.0 - label_smoothing) * torch.where(
+        differs2, F.softplus(rivals, threshold=40.0), 0.0
+    )
     lp = logits.log_softmax(dim=1)
+    safe_lp = torch.where(differs2.unsqueeze(1), lp, 0.0)
     product = (
         label_smoothing
         / logits.shape[1]
         * (
-            lp
+            safe_lp
             if weight is None
-            else weight.reshape(weight.shape + (1,) * (logits.ndim - 2)) * lp
+            else weight.reshape(weight.shape + (1,) * (logits.ndim - 2)) * safe_lp
         ).sum(dim=1)
     )
     loss = torch.where(

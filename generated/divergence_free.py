@@ -15,11 +15,7 @@ Reduction = Literal["none", "mean", "sum"]
 def divergence_free_loss(jacobian: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     """Functional form of :class:`DivergenceFreeLoss`."""
     _check_parameters(reduction)
-    if (
-        jacobian.ndim < 2
-        or jacobian.shape[-1] != jacobian.shape[-2]
-        or jacobian.shape[1] != jacobian.shape[2]
-    ):
+    if jacobian.ndim < 2 or jacobian.shape[-1] != jacobian.shape[-2]:
         raise ValueError(
             f"jacobian must have shape (..., D, D), got {tuple(jacobian.shape)}"
         )

@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/dr_grpo.toml
 """Group relative policy optimisation with a constant divisor, free of length bias."""
 
+import math
 from typing import Literal
 
 import torch
@@ -53,40 +54,25 @@ def dr_grpo_loss(
     )
 
     same = mask == 1
-    residual = logp - old_logp
-    r = residual.exp()
-    product = r * advantage.unsqueeze(1)
-    one_minus_eps = 1.0 - eps
-    below = r < one_minus_eps
-    total = 1.0 + eps
-    above = r > total
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    chosen = torch.where((one_minus_eps <= r) & (r <= total), residual, 0.0)
-
-    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
-    # an infinite derivative is nan. As a select the losing side can be kept harmless.
-    product2 = torch.where(
-        below, one_minus_eps, torch.where(above, total, chosen.exp())
-    ) * advantage.unsqueeze(1)
-    within = product <= product2
-    r2 = torch.where(same, torch.where(within, residual, 0.0), 0.0).exp()
     safe_advantage = torch.where(same, advantage.unsqueeze(1), 0.0)
-    r3 = torch.where(same, torch.where(product > product2, chosen, 0.0), 0.0).exp()
+    residual = logp - old_logp
+
+    # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
+    # of the clipped side times infinity is nan. Clipping its logarithm, on the side
+    # that the sign asks for, is the same function.
+    # Guard [clipped-exp]: The exponential overflows where it is clipped, and the
+    # gradient 0 times infinity is nan; clipping the exponent is the same function.
+    bounded = torch.where(
+        safe_advantage >= 0,
+        torch.minimum(residual, logp.new_full((), math.log(1.0 + eps))),
+        torch.maximum(residual, logp.new_full((), math.log(1.0 - eps))),
+    )
     loss = (
-        torch.where(
-            same,
-            -torch.where(
-                within,
-                r2 * safe_advantage,
-                torch.where(below, one_minus_eps, torch.where(above, total, r3))
-                * safe_advantage,
-            ),
-            0.0,
-        ).sum(dim=1)
-        / max_len
+        torch.where(same, -(bounded.exp() * safe_advantage), 0.0).sum(dim=1) / max_len
     )
 
     return _reduce(loss, reduction).to(dtype)

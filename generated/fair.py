@@ -32,13 +32,12 @@ def fair_loss(
     # `x**2/2`; there a series in `x/(2 + x)` is summed.
     below = ratio.abs() < 0.25
     d = torch.where(below, ratio, 0.0)
-    total = 2.0 + d
-    r = d / total
+    r = d / (2.0 + d)
     q = r.square()
     product = q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     product2 = q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + product)))
     odd = 2.0 * r.pow(3) * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + product2)))
-    loss = c**2 * torch.where(below, d * d / total - odd, ratio - ratio.log1p())
+    loss = c**2 * torch.where(below, d * r - odd, ratio - ratio.log1p())
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -24,22 +24,19 @@ def free_bits_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     mean, log_variance = mean.to(wide), log_variance.to(wide)
 
-    power = mean.square()
-
     # Guard [exp-minus-tangent]: Near 0 the terms cancel to `x**2/2`. There `cosh(x) -
     # 1` and the series of `sinh(x) - x` are added instead, which are both small by
     # themselves.
     below = log_variance.abs() < 1
     d = torch.where(below, log_variance, 0.0)
-    power2 = d.square()
+    power = d.square()
     ratio = (
-        power2
-        * (1.0 + power2 * (1.0 + power2 * (1.0 + power2 / 272.0) / 210.0) / 156.0)
+        power
+        * (1.0 + power * (1.0 + power * (1.0 + power / 272.0) / 210.0) / 156.0)
         / 110.0
     )
     total = (
-        1.0
-        + power2 * (1.0 + power2 * (1.0 + power2 * (1.0 + ratio) / 72.0) / 42.0) / 20.0
+        1.0 + power * (1.0 + power * (1.0 + power * (1.0 + ratio) / 72.0) / 42.0) / 20.0
     )
     odd = d.pow(3) * total / 6.0
     chosen = torch.where(
@@ -47,26 +44,28 @@ def free_bits_loss(
         2.0 * (0.5 * d).sinh().square() + odd,
         log_variance.exp() - log_variance - 1.0,
     )
-    ratio2 = 0.5 * (power + chosen).mean(dim=0)
+    ratio2 = 0.5 * (mean.square() + chosen).mean(dim=0)
+    below2 = free_nats < ratio2
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_log_variance = torch.where(free_nats < ratio2, log_variance, 0.0)
-    d2 = torch.where(below, safe_log_variance, 0.0)
-    power3 = d2.square()
+    safe_log_variance = torch.where(below2, log_variance, 0.0)
+    below3 = safe_log_variance.abs() < 1
+    d2 = torch.where(below3, safe_log_variance, 0.0)
+    power2 = d2.square()
     ratio3 = (
-        power3
-        * (1.0 + power3 * (1.0 + power3 * (1.0 + power3 / 272.0) / 210.0) / 156.0)
+        power2
+        * (1.0 + power2 * (1.0 + power2 * (1.0 + power2 / 272.0) / 210.0) / 156.0)
         / 110.0
     )
     total2 = (
         1.0
-        + power3 * (1.0 + power3 * (1.0 + power3 * (1.0 + ratio3) / 72.0) / 42.0) / 20.0
+        + power2 * (1.0 + power2 * (1.0 + power2 * (1.0 + ratio3) / 72.0) / 42.0) / 20.0
     )
     odd2 = d2.pow(3) * total2 / 6.0
     chosen2 = torch.where(
-        below,
+        below3,
         2.0 * (0.5 * d2).sinh().square() + odd2,
         safe_log_variance.exp() - safe_log_variance - 1.0,
     )
@@ -74,7 +73,9 @@ def free_bits_loss(
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
     loss = torch.where(
-        free_nats >= ratio2, free_nats, 0.5 * (power + chosen2).mean(dim=0)
+        free_nats >= ratio2,
+        free_nats,
+        0.5 * (torch.where(below2, mean, 0.0).square() + chosen2).mean(dim=0),
     ).sum(dim=0)
 
     return loss.to(dtype)

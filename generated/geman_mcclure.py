@@ -30,24 +30,22 @@ def geman_mcclure_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    product = 0.5 * (prediction - target)
+    ratio = (prediction - target) / scale
 
     # Guard [saturating-ratio]: For large x the squares overflow to `inf/inf = nan`, and
     # the derivative of the quotient cancels long before.
-    u = product / scale
+    u = 0.5 * ratio
     magnitude = u.abs()
     within = magnitude <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    chosen = torch.where(within, product, 0.0)
-
-    # Guard [square-over-scale]: The square leaves the floating-point range although the
-    # ratio does not.
-    power = (chosen / (scale * ((chosen / scale).square() + 1.0).sqrt())).square()
+    power = torch.where(within, u, 0.0).square()
     loss = 2.0 * torch.where(
-        within, power, 1.0 / (1.0 + 1.0 / torch.where(magnitude > 1, u.square(), 1.0))
+        within,
+        power / (power + 1.0),
+        1.0 / (1.0 + (2.0 / torch.where(magnitude > 1, ratio, 1.0)).square()),
     )
 
     return _reduce(loss, reduction).to(dtype)

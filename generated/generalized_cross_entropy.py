@@ -31,15 +31,15 @@ def generalized_cross_entropy_loss(
     logits = logits.to(wide)
 
     p = logits.softmax(dim=1)
-    p2 = p.gather(1, target.unsqueeze(1)).squeeze(1)
+    p_target = p.gather(1, target.unsqueeze(1)).squeeze(1)
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_p = torch.where(p2 != 0, p2, 1.0)
-    loss = (1.0 - torch.where(p2 == 0, 0.0**q, safe_p.pow(q))) / q
+    safe_p = torch.where(p_target != 0, p_target, 1.0)
+    loss = (1.0 - torch.where(p_target == 0, 0.0**q, safe_p.pow(q))) / q
 
     return _reduce(loss, reduction).to(dtype)
 

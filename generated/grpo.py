@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/grpo.toml
 """Group relative policy optimisation: clipped surrogate with a divergence penalty, averaged per sequence."""
 
+import math
 from typing import Literal
 
 import torch
@@ -64,58 +65,43 @@ def grpo_loss(
     )
 
     same = mask == 1
-    residual = logp - old_logp
-    r = residual.exp()
-    product = r * advantage.unsqueeze(1)
-    one_minus_eps_low = 1.0 - eps_low
-    below = r < one_minus_eps_low
-    total = 1.0 + eps_high
-    above = r > total
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    chosen = torch.where((one_minus_eps_low <= r) & (r <= total), residual, 0.0)
+    chosen = torch.where(same, logp - old_logp, 0.0)
 
-    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
-    # an infinite derivative is nan. As a select the losing side can be kept harmless.
-    product2 = torch.where(
-        below, one_minus_eps_low, torch.where(above, total, chosen.exp())
-    ) * advantage.unsqueeze(1)
-    within = product <= product2
-    r2 = torch.where(same, torch.where(within, residual, 0.0), 0.0).exp()
-    safe_advantage = torch.where(same, advantage.unsqueeze(1), 0.0)
-    r3 = torch.where(same, torch.where(product > product2, chosen, 0.0), 0.0).exp()
-    residual2 = ref_logp - logp
+    # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
+    # of the clipped side times infinity is nan. Clipping its logarithm, on the side
+    # that the sign asks for, is the same function.
+    # Guard [clipped-exp]: The exponential overflows where it is clipped, and the
+    # gradient 0 times infinity is nan; clipping the exponent is the same function.
+    bounded = torch.where(
+        (advantage >= 0).unsqueeze(1),
+        torch.minimum(chosen, logp.new_full((), math.log(1.0 + eps_high))),
+        torch.maximum(chosen, logp.new_full((), math.log(1.0 - eps_low))),
+    )
+    chosen2 = torch.where(same, ref_logp - logp, 0.0)
 
     # Guard [exp-minus-tangent]: Near 0 the terms cancel to `x**2/2`. There `cosh(x) -
     # 1` and the series of `sinh(x) - x` are added instead, which are both small by
     # themselves.
-    below2 = residual2.abs() < 1
-    chosen2 = torch.where(same, residual2, 0.0)
-    d = torch.where(below2, chosen2, 0.0)
+    below = chosen2.abs() < 1
+    d = torch.where(below, chosen2, 0.0)
     power = d.square()
     ratio = (
         power
         * (1.0 + power * (1.0 + power * (1.0 + power / 272.0) / 210.0) / 156.0)
         / 110.0
     )
-    total2 = (
+    total = (
         1.0 + power * (1.0 + power * (1.0 + power * (1.0 + ratio) / 72.0) / 42.0) / 20.0
     )
-    odd = d.pow(3) * total2 / 6.0
+    odd = d.pow(3) * total / 6.0
     kl = torch.where(
-        below2, 2.0 * (0.5 * d).sinh().square() + odd, chosen2.exp() - chosen2 - 1.0
+        below, 2.0 * (0.5 * d).sinh().square() + odd, chosen2.exp() - chosen2 - 1.0
     )
-    v = (
-        -torch.where(
-            within,
-            r2 * safe_advantage,
-            torch.where(below, one_minus_eps_low, torch.where(above, total, r3))
-            * safe_advantage,
-        )
-        + beta * kl
-    )
+    v = -(bounded.exp() * advantage.unsqueeze(1)) + beta * kl
     loss = torch.where(same, v, 0.0).sum(dim=1) / torch.maximum(
         mask.sum(dim=1), logp.new_full((), 1.0)
     )
@@ -177,7 +163,7 @@ class GRPOLoss(nn.Module):
         >>> advantage = torch.tensor([1.0])
         >>> mask = torch.tensor([[1.0, 1.0, 0.0]])
         >>> loss(logp, old_logp, ref_logp, advantage, mask)
-        tensor([-1.1504])
+        tensor([-1.1505])
     """
 
     eps_low: float

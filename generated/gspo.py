@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/gspo.toml
 """Group sequence policy optimisation: clipped surrogate with one importance ratio per sequence."""
 
+import math
 from typing import Literal
 
 import torch
@@ -55,33 +56,18 @@ def gspo_loss(
     ratio = torch.where(mask == 1, logp - old_logp, 0.0).sum(dim=1) / torch.maximum(
         mask.sum(dim=1), logp.new_full((), 1.0)
     )
-    r = ratio.exp()
-    product = r * advantage
-    one_minus_eps_low = 1.0 - eps_low
-    below = r < one_minus_eps_low
-    total = 1.0 + eps_high
-    above = r > total
 
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    chosen = torch.where((one_minus_eps_low <= r) & (r <= total), ratio, 0.0)
-
-    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
-    # an infinite derivative is nan. As a select the losing side can be kept harmless.
-    product2 = (
-        torch.where(below, one_minus_eps_low, torch.where(above, total, chosen.exp()))
-        * advantage
+    # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
+    # of the clipped side times infinity is nan. Clipping its logarithm, on the side
+    # that the sign asks for, is the same function.
+    # Guard [clipped-exp]: The exponential overflows where it is clipped, and the
+    # gradient 0 times infinity is nan; clipping the exponent is the same function.
+    bounded = torch.where(
+        advantage >= 0,
+        torch.minimum(ratio, logp.new_full((), math.log(1.0 + eps_high))),
+        torch.maximum(ratio, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    within = product <= product2
-    r2 = torch.where(within, ratio, 0.0).exp()
-    r3 = torch.where(product > product2, chosen, 0.0).exp()
-    loss = -torch.where(
-        within,
-        r2 * advantage,
-        torch.where(below, one_minus_eps_low, torch.where(above, total, r3))
-        * advantage,
-    )
+    loss = -(bounded.exp() * advantage)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -30,29 +30,21 @@ def js_divergence_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    m = 0.5 * (prediction + target)
-    ratio = prediction / m
+    above = prediction > 0
 
-    # Guard [xlogy-at-zero]: At (0, 0) the derivative with respect to y is `0/0 = nan`;
-    # the value is 0 for any y.
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_prediction = torch.where((prediction != 0) | (ratio != 0), prediction, 1.0)
-    m2 = 0.5 * (safe_prediction + target)
-    ratio2 = target / m
-    safe_target = torch.where((target != 0) | (ratio2 != 0), target, 1.0)
-    m3 = 0.5 * (prediction + safe_target)
-    log_term = torch.xlogy(
-        prediction,
-        torch.where((prediction == 0) & (ratio == 0), 1.0, safe_prediction / m2),
-    )
-    loss = 0.5 * (
-        log_term
-        + torch.xlogy(
-            target, torch.where((target == 0) & (ratio2 == 0), 1.0, safe_target / m3)
-        )
+    safe_prediction = torch.where(above, prediction, 1.0)
+    m = 0.5 * (safe_prediction + target)
+    above2 = target > 0
+    safe_target = torch.where(above2, target, 1.0)
+    m2 = 0.5 * (prediction + safe_target)
+    total = (
+        torch.where(above, safe_prediction * (safe_prediction / m).log(), 0.0)
+        + torch.where(above2, safe_target * (safe_target / m2).log(), 0.0)
     ).sum(dim=1)
+    loss = 0.5 * total
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -62,17 +54,19 @@ class JSDivergenceLoss(nn.Module):
 
     .. math::
         \begin{aligned}
-            \ell_b &= \frac{\sum_{c} \left( p_{b,c} \log \frac{p_{b,c}}{m_{b,c}} +
-                q_{b,c} \log \frac{q_{b,c}}{m_{b,c}} \right)}{2} \\
+            \ell_b &= \frac{\sum_{c} \left( [p_{b,c} > 0] p_{b,c} \log
+                \frac{p_{b,c}}{m_{b,c}} + [q_{b,c} > 0] q_{b,c} \log
+                \frac{q_{b,c}}{m_{b,c}} \right)}{2} \\
             m_{b,c} &= \frac{p_{b,c} + q_{b,c}}{2} \\
             \frac{\partial \ell_b}{\partial p_{b,j}} &=
-                \frac{\log \frac{p_{b,j}}{m_{b,j}} + [p_{b,j} \ne 0] m_{b,j}
-                \left( \frac{1}{m_{b,j}} - \frac{p_{b,j}}{2 m_{b,j}^2} \right) -
-                \frac{q_{b,j} [q_{b,j} \ne 0] m_{b,j}}{2 m_{b,j}^2}}{2}
+                \frac{[p_{b,j} > 0] \left( \log \frac{p_{b,j}}{m_{b,j}} + m_{b,j}
+                \left( \frac{1}{m_{b,j}} - \frac{p_{b,j}}{2 m_{b,j}^2} \right) \right) -
+                [q_{b,j} > 0] \frac{q_{b,j}}{2 m_{b,j}}}{2}
         \end{aligned}
 
     In nats, at most log(2). Its square root is the Jensen-Shannon distance, which some
-    libraries return instead.
+    libraries return instead. A class that one side gives no probability adds nothing to
+    the gradient by that side.
 
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``

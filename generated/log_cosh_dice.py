@@ -43,11 +43,14 @@ def log_cosh_dice_loss(
     # log1p(exp(-2|x|)) - log 2` has lost value and gradient for small x.
     size = (1.0 - total / total2).abs()
     below = size < 1
+    beyond = size >= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    size2 = (1.0 - total / torch.where(size >= 1, total2, 1.0)).abs()
+    size2 = (
+        1.0 - torch.where(beyond, total, 1.0) / torch.where(beyond, total2, 1.0)
+    ).abs()
     log_value = (
         2.0
         * (

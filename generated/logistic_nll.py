@@ -42,14 +42,21 @@ def logistic_nll_loss(
 
     # Guard [log-cosh]: `cosh` overflows for large x, and the usual form `|x| +
     # log1p(exp(-2|x|)) - log 2` has lost value and gradient for small x.
-    size = (0.5 * residual / scale).abs()
+    size = (0.5 * (residual / scale)).abs()
     below = size < 1
+    beyond = size >= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
+    size2 = (
+        0.5 * (torch.where(beyond, residual, 1.0) / torch.where(beyond, scale, 1.0))
+    ).abs()
     log_value2 = (
-        2.0 * (torch.where(below, 0.25 * residual, 0.0) / scale).sinh().square()
+        2.0
+        * (0.25 * (torch.where(below, residual, 1.0) / torch.where(below, scale, 1.0)))
+        .sinh()
+        .square()
     ).log1p()
     loss = (
         scale.log()
@@ -58,7 +65,7 @@ def logistic_nll_loss(
         * torch.where(
             below,
             log_value2,
-            size + F.softplus(-2.0 * size, threshold=40.0) - log_value,
+            size2 + F.softplus(-2.0 * size2, threshold=40.0) - log_value,
         )
     )
 

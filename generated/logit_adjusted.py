@@ -41,15 +41,32 @@ def logit_adjusted_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
-    a = logits + (tau * prior.log())[(..., *(None,) * (logits.ndim - 2))]
     index = target.unsqueeze(1)
-    a2 = logits.gather(1, index).squeeze(1) + tau * prior[target].log()
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel.
-    margin = a - a2.unsqueeze(1)
+    differs = (
+        torch.arange(logits.shape[1], device=logits.device)[
+            (..., *(None,) * (logits.ndim - 2))
+        ]
+        != index
+    )
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    a = (
+        logits
+        + tau
+        * torch.where(
+            differs, prior.reshape(prior.shape + (1,) * (logits.ndim - 2)), 1.0
+        ).log()
+    )
+    safe_prior = torch.where(differs, prior[target].unsqueeze(1), 1.0)
+    a2 = logits.gather(1, index) + tau * safe_prior.log()
+    margin = a - a2
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -

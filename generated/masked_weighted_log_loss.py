@@ -38,36 +38,36 @@ def masked_weighted_log_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
+    safe_target = torch.where(other, target, 1.0)
+
     # Guard [xlogy-at-zero]: At (0, 0) the derivative with respect to y is `0/0 = nan`;
     # the value is 0 for any y.
     log_term = torch.xlogy(
-        torch.where(other, target, 1.0),
+        safe_target,
         torch.where(
             other,
             torch.where((target == 0) & (probability == 0), 1.0, probability),
             1.0,
         ),
     )
-    safe_weight = torch.where(other, 1.0 if weight is None else weight[0], 1.0)
-    one_minus_target = 1.0 - target
     one_minus_probability = 1.0 - probability
-    product = safe_weight * torch.xlogy(
-        torch.where(other, one_minus_target, 1.0),
+    unweighted = torch.xlogy(
+        1.0 - safe_target,
         torch.where(
             other,
             torch.where(
-                (one_minus_target == 0) & (one_minus_probability == 0),
+                (1.0 - target == 0) & (one_minus_probability == 0),
                 1.0,
                 one_minus_probability,
             ),
             1.0,
         ),
     )
+    product = -(1.0 if weight is None else weight[1]) * log_term
     loss = torch.where(
         missing,
         0.0,
-        torch.where(other, -(1.0 if weight is None else weight[1]), 1.0) * log_term
-        - product,
+        product - (unweighted if weight is None else weight[0] * unweighted),
     )
 
     if reduction == "mean":

@@ -47,7 +47,7 @@ def nll_loss(
     safe_target = torch.where(differs, target, 0)
     loss = torch.where(
         differs,
-        -(1.0 if weight is None else weight[torch.where(differs, target, 0)])
+        -(1.0 if weight is None else weight[safe_target])
         * log_probability.gather(1, safe_target.unsqueeze(1)).squeeze(1),
         0.0,
     )

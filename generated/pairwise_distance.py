@@ -42,15 +42,7 @@ def pairwise_distance_loss(
     largest = magnitude.amax(dim=-1).detach()
     above = largest > 0
     scale = torch.where(above & largest.isfinite(), largest, 1.0)
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    power_sum = (
-        (torch.where(above.unsqueeze(-1), magnitude, 0.0) / scale.unsqueeze(-1))
-        .pow(p)
-        .sum(dim=-1)
-    )
+    power_sum = (magnitude / scale.unsqueeze(-1)).pow(p).sum(dim=-1)
     root = torch.where(above, power_sum, 1.0).pow(1.0 / p)
     loss = largest * root
 

@@ -40,24 +40,12 @@ def pearson_loss(
     largest = u.abs().amax(dim=-1).detach()
     above = largest > 0
     scale = torch.where(above & largest.isfinite(), largest, 1.0)
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    square_sum = (
-        (torch.where(above.unsqueeze(-1), u, 0.0) / scale.unsqueeze(-1))
-        .square()
-        .sum(dim=-1)
-    )
+    square_sum = (u / scale.unsqueeze(-1)).square().sum(dim=-1)
     root = torch.where(above, square_sum, 1.0).sqrt()
     largest2 = v.abs().amax(dim=-1).detach()
     above2 = largest2 > 0
     scale2 = torch.where(above2 & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (
-        (torch.where(above2.unsqueeze(-1), v, 0.0) / scale2.unsqueeze(-1))
-        .square()
-        .sum(dim=-1)
-    )
+    square_sum2 = (v / scale2.unsqueeze(-1)).square().sum(dim=-1)
     root2 = torch.where(above2, square_sum2, 1.0).sqrt()
 
     # Guard [root-of-product]: The product leaves the floating-point range although its

@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/ppo_clip.toml
 """Clipped surrogate objective of proximal policy optimisation, negated."""
 
+import math
 from typing import Literal
 
 import torch
@@ -51,39 +52,23 @@ def ppo_clip_loss(
     )
 
     same = mask == 1
-    residual = logp - old_logp
-    r = residual.exp()
-    product = r * advantage
-    one_minus_eps_low = 1.0 - eps_low
-    below = r < one_minus_eps_low
-    total = 1.0 + eps_high
-    above = r > total
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    chosen = torch.where((one_minus_eps_low <= r) & (r <= total), residual, 0.0)
+    chosen = torch.where(same, logp - old_logp, 0.0)
 
-    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
-    # an infinite derivative is nan. As a select the losing side can be kept harmless.
-    product2 = (
-        torch.where(below, one_minus_eps_low, torch.where(above, total, chosen.exp()))
-        * advantage
+    # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
+    # of the clipped side times infinity is nan. Clipping its logarithm, on the side
+    # that the sign asks for, is the same function.
+    # Guard [clipped-exp]: The exponential overflows where it is clipped, and the
+    # gradient 0 times infinity is nan; clipping the exponent is the same function.
+    bounded = torch.where(
+        advantage >= 0,
+        torch.minimum(chosen, logp.new_full((), math.log(1.0 + eps_high))),
+        torch.maximum(chosen, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    within = product <= product2
-    r2 = torch.where(same, torch.where(within, residual, 0.0), 0.0).exp()
-    safe_advantage = torch.where(same, advantage, 0.0)
-    r3 = torch.where(same, torch.where(product > product2, chosen, 0.0), 0.0).exp()
-    loss = torch.where(
-        same,
-        -torch.where(
-            within,
-            r2 * safe_advantage,
-            torch.where(below, one_minus_eps_low, torch.where(above, total, r3))
-            * safe_advantage,
-        ),
-        0.0,
-    )
+    loss = torch.where(same, -(bounded.exp() * advantage), 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)

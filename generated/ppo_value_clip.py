@@ -49,16 +49,21 @@ def ppo_value_clip_loss(
         mask.to(wide),
     )
 
+    same = mask == 1
     vc = torch.where(
         value < old_value - clip_range,
         old_value - clip_range,
         torch.where(value > old_value + clip_range, old_value + clip_range, value),
     )
-    loss = torch.where(
-        mask == 1,
-        0.5 * torch.maximum((value - returns).square(), (vc - returns).square()),
-        0.0,
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    ratio = 0.5 * torch.maximum(
+        torch.where(same, value - returns, 0.0).square(),
+        torch.where(same, vc - returns, 0.0).square(),
     )
+    loss = torch.where(same, ratio, 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)

@@ -30,15 +30,11 @@ def pseudo_huber_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    residual = prediction - target
+    ratio = (prediction - target) / delta
 
     # Guard [pseudo-huber]: For small x the root rounds to y and the difference is lost.
-    length = torch.hypot(residual / delta, 1.0)
-
-    # Guard [square-over-scale]: The square leaves the floating-point range although the
-    # ratio does not.
-    loss = (
-        residual * residual * (delta / (delta * delta * (length + 1.0)).sqrt()).square()
+    loss = delta**2 * (
+        ratio * (ratio / (torch.hypot(ratio, prediction.new_full((), 1.0)) + 1.0))
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -74,7 +70,7 @@ class PseudoHuberLoss(nn.Module):
         >>> import torch
         >>> loss = PseudoHuberLoss(delta=2.0, reduction="none")
         >>> loss(torch.tensor([0.5, 3.0, -1.0]), torch.tensor([0.0, 0.0, 1.0]))
-        tensor([0.1231, 3.2111, 1.6568])
+        tensor([0.1231, 3.2111, 1.6569])
     """
 
     delta: float

@@ -36,15 +36,7 @@ def ring_loss(
     largest = embedding.abs().amax(dim=-1).detach()
     above = largest > 0
     scale = torch.where(above & largest.isfinite(), largest, 1.0)
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    square_sum = (
-        (torch.where(above.unsqueeze(-1), embedding, 0.0) / scale.unsqueeze(-1))
-        .square()
-        .sum(dim=-1)
-    )
+    square_sum = (embedding / scale.unsqueeze(-1)).square().sum(dim=-1)
     root = torch.where(above, square_sum, 1.0).sqrt()
     loss = 0.5 * (weight * (largest * root - radius).square())
 

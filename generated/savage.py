@@ -61,7 +61,7 @@ class SavageLoss(nn.Module):
         >>> import torch
         >>> loss = SavageLoss(reduction="none")
         >>> loss(torch.tensor([0.5, 2.0, 0.5]), torch.tensor([1.0, 1.0, -1.0]))
-        tensor([7.2330e-02, 3.2350e-04, 5.3445e-01])
+        tensor([7.2329e-02, 3.2350e-04, 5.3445e-01])
     """
 
     reduction: Reduction

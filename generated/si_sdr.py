@@ -74,10 +74,10 @@ class SiSDRLoss(nn.Module):
     Example:
         >>> import torch
         >>> loss = SiSDRLoss(eps=0.0, reduction="none")
-        >>> prediction = torch.tensor([[1.0, 2.0, 2.0], [1.0, 0.0, 1.0]])
+        >>> prediction = torch.tensor([[1.0, 2.0, 2.0], [2.0, 0.0, 1.0]])
         >>> target = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
         >>> loss(prediction, target)
-        tensor([-10.9691,   0.0000])
+        tensor([-10.9691,  -6.0206])
     """
 
     eps: float

@@ -33,14 +33,14 @@ def sigmoid_focal_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    # Guard [mixture-complement]: The complement of a mixture is the mixture of the
-    # complements, each of which keeps its digits.
     one_minus_target = 1.0 - target
 
     # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
     # still `exp(-x)`.
     # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
     # which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [mixture-complement]: The complement of a mixture is the mixture of the
+    # complements, each of which keeps its digits.
     total = (
         target * F.logsigmoid(-logits).exp()
         + one_minus_target * F.logsigmoid(logits).exp()
@@ -48,7 +48,7 @@ def sigmoid_focal_loss(
     ce = one_minus_target * F.softplus(logits, threshold=40.0) + target * F.softplus(
         -logits, threshold=40.0
     )
-    chosen = alpha * target + (1.0 - alpha) * (1.0 - target) if alpha >= 0 else 1.0
+    chosen = alpha * target + (1.0 - alpha) * one_minus_target if alpha >= 0 else 1.0
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.

@@ -2,7 +2,6 @@
 # Edit the spec instead, then run: losscodegen generate specs/smooth_l1.toml
 """Smooth L1 loss: absolute error with a quadratic bottom."""
 
-import math
 from typing import Literal
 
 import torch
@@ -32,22 +31,16 @@ def smooth_l1_loss(
     prediction, target = prediction.to(wide), target.to(wide)
 
     residual = prediction - target
-    magnitude = residual.abs()
     if beta > 0:
-        below = magnitude < beta
-
-        # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-        # times an infinite derivative is nan. There it is computed at a harmless point
-        # instead.
-        # Guard [square-over-scale]: The square leaves the floating-point range although the
-        # ratio does not.
-        loss = torch.where(
-            below,
-            0.5 * (torch.where(below, residual, 0.0) / math.sqrt(beta)).square(),
-            magnitude - 0.5 * beta,
+        # Guard [smooth-l1-as-clip]: With `c = clip(r, -d, d)` both branches are `c/d (r -
+        # c/2)`. Selecting them with torch.where would also differentiate the branch not
+        # taken, where an infinite r gives `0 * inf = nan`.
+        c = torch.where(
+            residual < -beta, -beta, torch.where(residual > beta, beta, residual)
         )
+        loss = c / beta * (residual - 0.5 * c)
     else:
-        loss = magnitude
+        loss = residual.abs()
 
     return _reduce(loss, reduction).to(dtype)
 

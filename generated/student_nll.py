@@ -54,27 +54,24 @@ def student_nll_loss(
 
     ratio = 0.5 * (df + 1.0)
     residual = target - prediction
-    root = df.sqrt()
 
     # Guard [log1p-of-square]: The square overflows although its logarithm does not;
     # beyond 1 the logarithm is taken first.
-    u = residual / (root * scale)
+    u = residual / scale / df.sqrt()
     size = u.abs()
     within = size <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    u2 = torch.where(within, residual, 1.0) / (
-        torch.where(within, root, 1.0) * torch.where(within, scale, 1.0)
-    )
+    z = torch.where(within, residual, 1.0) / torch.where(within, scale, 1.0)
+    u2 = z / torch.where(within, df, 1.0).sqrt()
     above = size > 1
-    u3 = torch.where(above, residual, 1.0) / (
-        torch.where(above, root, 1.0) * torch.where(above, scale, 1.0)
-    )
+    z2 = torch.where(above, residual, 1.0) / torch.where(above, scale, 1.0)
+    u3 = z2 / torch.where(above, df, 1.0).sqrt()
     size2 = u3.abs()
     product = ratio * torch.where(
-        within, u2.square().log1p(), 2.0 * size2.log() + (1.0 / size2.square()).log1p()
+        within, u2.square().log1p(), 2.0 * size2.log() + (1.0 / size2).square().log1p()
     )
     loss = (
         product

@@ -51,26 +51,14 @@ def triplet_margin_loss(
     largest = magnitude.amax(dim=-1).detach()
     above = largest > 0
     scale = torch.where(above & largest.isfinite(), largest, 1.0)
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    power_sum = (
-        (torch.where(above.unsqueeze(-1), magnitude, 0.0) / scale.unsqueeze(-1))
-        .pow(p)
-        .sum(dim=-1)
-    )
+    power_sum = (magnitude / scale.unsqueeze(-1)).pow(p).sum(dim=-1)
     ratio = 1.0 / p
     root = torch.where(above, power_sum, 1.0).pow(ratio)
     magnitude2 = (anchor - negative).abs()
     largest2 = magnitude2.amax(dim=-1).detach()
     above2 = largest2 > 0
     scale2 = torch.where(above2 & largest2.isfinite(), largest2, 1.0)
-    power_sum2 = (
-        (torch.where(above2.unsqueeze(-1), magnitude2, 0.0) / scale2.unsqueeze(-1))
-        .pow(p)
-        .sum(dim=-1)
-    )
+    power_sum2 = (magnitude2 / scale2.unsqueeze(-1)).pow(p).sum(dim=-1)
     root2 = torch.where(above2, power_sum2, 1.0).pow(ratio)
     an = largest2 * root2
     if swap:
@@ -78,11 +66,7 @@ def triplet_margin_loss(
         largest3 = magnitude3.amax(dim=-1).detach()
         above3 = largest3 > 0
         scale3 = torch.where(above3 & largest3.isfinite(), largest3, 1.0)
-        power_sum3 = (
-            (torch.where(above3.unsqueeze(-1), magnitude3, 0.0) / scale3.unsqueeze(-1))
-            .pow(p)
-            .sum(dim=-1)
-        )
+        power_sum3 = (magnitude3 / scale3.unsqueeze(-1)).pow(p).sum(dim=-1)
         root3 = torch.where(above3, power_sum3, 1.0).pow(ratio)
         chosen = torch.minimum(an, largest3 * root3)
     else:

@@ -33,21 +33,20 @@ def tukey_biweight_loss(
     residual = prediction - target
     within = residual.abs() <= c
     ratio = c**2 / 6.0
+    ratio2 = residual / c
 
     # Guard [one-minus-cube]: For small x the cube rounds to 1 and the difference is
     # lost.
-    magnitude = (residual / c).square().abs()
+    magnitude = ratio2.square().abs()
     below = magnitude < 0.5
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    power = (torch.where(within, torch.where(below, residual, 0.0), 0.0) / c).square()
+    power = torch.where(within, torch.where(below, ratio2, 0.0), 0.0).square()
     difference = 1.0 - (
         1.0
-        - (
-            torch.where(within, torch.where(magnitude >= 0.5, residual, 0.0), 0.0) / c
-        ).square()
+        - torch.where(within, torch.where(magnitude >= 0.5, ratio2, 0.0), 0.0).square()
     ).pow(3)
     loss = torch.where(
         within,

@@ -86,10 +86,8 @@ class WeightedLogLoss(nn.Module):
     Example:
         >>> import torch
         >>> loss = WeightedLogLoss(positive_weight=10.0, negative_weight=1.0, reduction="none")
-        >>> probability = torch.tensor([0.25, 0.25, 1.0, 0.0])
-        >>> target = torch.tensor([1.0, 0.0, 1.0, 0.0])
-        >>> loss(probability, target)
-        tensor([13.8629,  0.2877,  0.0000,  0.0000])
+        >>> loss(torch.tensor([0.25, 0.25, 0.9]), torch.tensor([1.0, 0.0, 1.0]))
+        tensor([13.8629,  0.2877,  1.0536])
     """
 
     positive_weight: float

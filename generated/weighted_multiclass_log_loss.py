@@ -57,14 +57,7 @@ def weighted_multiclass_log_loss(
     chosen = torch.where(
         differs2,
         torch.where(
-            (
-                (
-                    1.0
-                    if weight is None
-                    else weight[torch.where(differs2, safe_target, 0)]
-                )
-                == 0
-            )
+            ((1.0 if weight is None else weight[safe_target2]) == 0)
             & (probability_there == 0),
             1.0,
             probability_there,
@@ -73,9 +66,7 @@ def weighted_multiclass_log_loss(
     )
     loss = torch.where(
         differs,
-        -torch.xlogy(
-            1.0 if weight is None else weight[torch.where(differs, target, 0)], chosen
-        ),
+        -torch.xlogy(1.0 if weight is None else weight[safe_target], chosen),
         0.0,
     )
 
@@ -131,10 +122,10 @@ class WeightedMulticlassLogLoss(nn.Module):
     Example:
         >>> import torch
         >>> loss = WeightedMulticlassLogLoss(weight=torch.tensor([4.0, 1.0]), reduction="none")
-        >>> probability = torch.tensor([[0.25, 0.75], [0.0, 1.0], [0.5, 0.5]])
+        >>> probability = torch.tensor([[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]])
         >>> target = torch.tensor([0, 1, -100])
         >>> loss(probability, target)
-        tensor([5.5452, 0.0000, 0.0000])
+        tensor([5.5452, 0.6931, 0.0000])
     """
 
     weight: Tensor | None

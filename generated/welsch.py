@@ -30,27 +30,23 @@ def welsch_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    residual = prediction - target
+    ratio = (prediction - target) / scale
 
     # Guard [expm1-gradient]: torch computes the derivative of `expm1` as `result + 1`,
     # which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative is
     # exact.
-    magnitude = (-0.5 * (residual / scale).square()).abs()
+    magnitude = (0.5 * ratio.square()).abs()
     below = magnitude < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    difference = (
-        -0.5 * (torch.where(magnitude >= 1, residual, 0.0) / scale).square()
-    ).exp() - 1.0
+    difference = (-0.5 * torch.where(magnitude >= 1, ratio, 0.0).square()).exp() - 1.0
 
     # Guard [expm1]: Near 0 the difference loses all digits that `exp(x)` rounds away
     # beside 1.
     loss = -torch.where(
-        below,
-        (-0.5 * (torch.where(below, residual, 0.0) / scale).square()).expm1(),
-        difference,
+        below, (-0.5 * torch.where(below, ratio, 0.0).square()).expm1(), difference
     )
 
     return _reduce(loss, reduction).to(dtype)

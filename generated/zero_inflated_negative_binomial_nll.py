@@ -59,15 +59,19 @@ def zero_inflated_negative_binomial_nll_loss(
     # instead.
     safe_inverse_dispersion = torch.where(same, inverse_dispersion, 1.0)
     lz = safe_inverse_dispersion * (
-        safe_inverse_dispersion.log() - (safe_inverse_dispersion + mean).log()
+        safe_inverse_dispersion.log()
+        - torch.where(same, inverse_dispersion + mean, 1.0).log()
     )
-    negative = -(inverse_dispersion + mean).log()
-    lz2 = inverse_dispersion * (inverse_dispersion.log() + negative)
+    differs = target != 0
+    safe_inverse_dispersion2 = torch.where(differs, inverse_dispersion, 1.0)
+    safe_mean = torch.where(differs, mean, 1.0)
+    negative = -(safe_inverse_dispersion2 + safe_mean).log()
+    lz2 = safe_inverse_dispersion2 * (safe_inverse_dispersion2.log() + negative)
     lp = (
         lz2
-        + target * (mean.log() + negative)
-        + (target + inverse_dispersion).lgamma()
-        - inverse_dispersion.lgamma()
+        + target * (safe_mean.log() + negative)
+        + (target + safe_inverse_dispersion2).lgamma()
+        - safe_inverse_dispersion2.lgamma()
         - (target + 1.0).lgamma()
     )
     loss = F.softplus(zero_logits, threshold=40.0) - torch.where(

@@ -30,23 +30,22 @@ def zlpr_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
+    kept = target == 0
+
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     # Guard [softplus-of-logsumexp]: The sum of exponentials overflows; its logarithm,
     # taken by logsumexp, does not.
     total = torch.where(
-        (target == 0).any(dim=-1),
-        torch.where(target == 0, logits, torch.finfo(logits.dtype).min).logsumexp(
-            dim=-1
-        ),
+        kept.any(dim=-1),
+        torch.where(kept, logits, torch.finfo(logits.dtype).min).logsumexp(dim=-1),
         -math.inf,
     )
+    kept2 = target == 1
     total2 = torch.where(
-        (target == 1).any(dim=-1),
-        torch.where(target == 1, -logits, torch.finfo(logits.dtype).min).logsumexp(
-            dim=-1
-        ),
+        kept2.any(dim=-1),
+        torch.where(kept2, -logits, torch.finfo(logits.dtype).min).logsumexp(dim=-1),
         -math.inf,
     )
     loss = F.softplus(total, threshold=40.0) + F.softplus(total2, threshold=40.0)

@@ -28,11 +28,10 @@ from losscodegen.ir.nodes import (
     Origin,
     Read,
     Reduce,
-    Reduction,
     Select,
     Switch,
 )
-from losscodegen.ir.walk import children, rebuild, transform
+from losscodegen.ir.walk import children, rebuild, walk
 
 DEAD_BRANCH = Guard(
     rule="dead-branch",
@@ -149,9 +148,10 @@ class Protector:
         """``branch`` kept harmless where ``condition`` does not hold."""
         dead = ranges.under(opposite(condition))
         found = self.tame.analyse(branch, dead)
-        if found.tame:
+        if found.tame and not _missing(branch, dead):
             return branch
-        frontier = dict.fromkeys(e for bad in found.bad for e in self._frontier(bad, dead))
+        frontier = dict.fromkeys(_missing(branch, dead))
+        frontier |= dict.fromkeys(e for bad in found.bad for e in self._frontier(bad, dead))
         table = self._harmless_values(branch, tuple(frontier), dead)
         return branch if table is None else _substituted(branch, table, condition)
 
@@ -175,7 +175,7 @@ class Protector:
         for values in _assignments(len(frontier)):
             table = dict(zip(frontier, values, strict=True))
             if self._harmless(branch, table, dead):
-                for node in frontier:
+                for node in frontier[len(_missing(branch, dead)) :]:
                     fewer = {n: v for n, v in table.items() if n is not node}
                     if fewer and self._harmless(branch, fewer, dead):
                         table = fewer
@@ -185,9 +185,8 @@ class Protector:
     def _harmless(self, branch: Expr, table: dict[Expr, Expr], dead: Ranges) -> bool:
         """Whether the branch is tame once these subexpressions have these values."""
         names = {node: f"#{k}" for k, node in enumerate(table)}
-        probe = replace(
-            self.tame, differentiable=self.tame.differentiable | set(names.values())
-        )
+        known = self.tame.differentiable | set(names.values())
+        probe = replace(self.tame, differentiable=known)
         domains = dict(dead.domains)
         for node, value in table.items():
             domains[names[node]] = point(float(factors(value).coefficient))
@@ -201,9 +200,10 @@ class Protector:
         left, right = (self.protect(a, ranges) for a in expr.args)
         wins = Call("ge" if expr.op == "max" else "le", (left, right))
         loses = opposite(wins)
+        lenient = replace(self.tame, strict=False)
         if (
-            self.tame.analyse(left, ranges.under(loses)).tame
-            and self.tame.analyse(right, ranges.under(wins)).tame
+            lenient.analyse(left, ranges.under(loses)).tame
+            and lenient.analyse(right, ranges.under(wins)).tame
         ):
             return rebuild(expr, (left, right))
         mark = replace(expr.origin, guard=CHOICE)
@@ -214,7 +214,7 @@ class Protector:
 
     def _clip(self, expr: Call, ranges: Ranges) -> Expr:
         value, low, high = (self.protect(a, ranges) for a in expr.args)
-        if self.tame.analyse(value, ranges).tame:
+        if replace(self.tame, strict=False).analyse(value, ranges).tame:
             return rebuild(expr, (value, low, high))
         mark = replace(expr.origin, guard=CHOICE)
         inner = Select(Call("gt", (value, high)), high, value, origin=mark)
@@ -255,6 +255,16 @@ class Protector:
         return after
 
 
+def _missing(branch: Expr, dead: Ranges) -> tuple[Expr, ...]:
+    """The reads in ``branch`` that are NaN where it is dead: nothing may touch them."""
+    found = {
+        node: None
+        for node in walk(branch)
+        if isinstance(node, Read) and dead.proves(Call("isnan", (node,)))
+    }
+    return tuple(found)
+
+
 def _assignments(count: int) -> Iterator[tuple[Expr, ...]]:
     """Harmless values to try: the same for all first."""
     for value in _SAFE:
@@ -277,22 +287,9 @@ def _substituted(branch: Expr, table: dict[Expr, Expr], condition: Expr) -> Expr
 
 
 def _replaced(expr: Expr, table: dict[Expr, Expr]) -> Expr:
-    """``expr`` with whole subexpressions exchanged; conditions and subscripts are left alone."""
+    """``expr`` with whole subexpressions exchanged, in conditions too; subscripts stay."""
     if expr in table:
         return table[expr]
-    match expr:
-        case Read():
-            return expr
-        case Select(condition, then, otherwise):
-            return replace(
-                expr, then=_replaced(then, table), otherwise=_replaced(otherwise, table)
-            )
-        case Reduce(_, body):
-            return replace(expr, body=_replaced(body, table))
-        case Call("detach" | "eq" | "ne" | "lt" | "le" | "gt" | "ge"):
-            return expr
-        case _:
-            return rebuild(expr, tuple(_replaced(c, table) for c in children(expr)))
-
-
-_ = (transform, Reduction)
+    if isinstance(expr, Read):
+        return expr
+    return rebuild(expr, tuple(_replaced(c, table) for c in children(expr)))

@@ -343,8 +343,12 @@ def tidy(expr: Expr) -> Expr:
                 return expr
             origin = expr.origin if new.origin == NO_ORIGIN else new.origin
             return replace(new, origin=origin)
-        case Call("abs" | "cosh" | "cos", (Call("neg", (inner,)),)):
-            return replace(expr, args=(inner,))
+        case Call("abs" | "cosh" | "cos", (Call() as inner,)):
+            product = factors(inner)
+            if product.coefficient >= 0:
+                return expr
+            positive = from_factors(-product.coefficient, product.factors)
+            return replace(expr, args=(positive,))
         case _:
             return expr
 
@@ -371,10 +375,48 @@ def _tidied(expr: Call) -> Expr:
         return expr
     if expr.op in ("sqrt", "pow", "square"):
         return _tidied_power(expr)
-    product = factors(expr)
-    if product.coefficient == 0:
+    return _tidied_product(expr)
+
+
+def _tidied_product(expr: Call) -> Expr:
+    """Numbers together and in front, signs outside, ``x*(1/y)`` as ``x/y``; factors stay whole."""
+    coefficient, above, below = Fraction(1), list[Expr](), list[Expr]()
+    top, bottom = expr.args[:1] if expr.op == "div" else expr.args, expr.args[1:]
+    for arg in top:
+        coefficient *= _take(arg, above, below)
+    if expr.op == "div":
+        divisor = _take(bottom[0], below, above)
+        if divisor == 0:
+            return expr
+        coefficient /= divisor
+    if coefficient == 0:
         return ZERO
-    return from_factors(product.coefficient, product.factors)
+    one = Fraction(1)
+    new = from_factors(
+        coefficient, [Factor(a, one) for a in above] + [Factor(b, -one) for b in below]
+    )
+    return expr if new == expr else new
+
+
+def _take(arg: Expr, above: list[Expr], below: list[Expr]) -> Fraction:
+    """Puts a factor where it belongs and returns its number."""
+    match arg:
+        case Number(value):
+            return value
+        case Call("neg", (inner,)):
+            return -_take(inner, above, below)
+        case Call("mul", (Number(value), *rest)):
+            above += rest
+            return value
+        case Call("div", (Number(value), divisor)):
+            below.append(divisor)
+            return value
+        case Call("div", (inner, Number(value))) if value != 0:
+            above.append(inner)
+            return 1 / value
+        case _:
+            above.append(arg)
+            return Fraction(1)
 
 
 def _flat(expr: Expr) -> tuple[Term, ...]:

@@ -122,10 +122,6 @@ def _partial(check: ShapeCheck) -> str | None:
             conditions.append(f"{arg}.shape[{dim}] != {known[0]}.shape[{known[1]}]")
         elif isinstance(known, int):
             conditions.append(f"{arg}.shape[{dim}] != {known}")
-    repeated = {a for a in axes if axes.count(a) > 1}
-    for axis in sorted(repeated):
-        first, second = [k for k, a in enumerate(axes) if a == axis][:2]
-        conditions.append(f"{arg}.shape[{first}] != {arg}.shape[{second}]")
     return " or ".join(conditions) or None
 
 

@@ -6,7 +6,7 @@ import math
 import re
 import textwrap
 
-from losscodegen.compiler.checks import domain_condition, shape_text
+from losscodegen.compiler.checks import domain_condition
 from losscodegen.compiler.latex import definition_math
 from losscodegen.ir.loss import (
     ELLIPSIS,

@@ -51,6 +51,7 @@ from losscodegen.compiler.program import (
 )
 from losscodegen.compiler.share import drop_unused, share_indices
 from losscodegen.errors import fail
+from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Role
 from losscodegen.ir.nodes import (
     Call,
@@ -178,6 +179,8 @@ class Builder:
     axes: Axes
     names: Names
     without: frozenset[str]
+    root: Expr = ZERO
+    """What is being lowered: the whole expression, or one side of a switch."""
     counts: Counter[Expr] = field(default_factory=Counter)
     known: dict[Expr, Value] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
@@ -199,6 +202,7 @@ class Builder:
     def count(self, expr: Expr) -> None:
         """Count how often each subexpression is used, each distinct one entered once."""
         self.counts = Counter()
+        self.root = expr
         self._count(expr)
 
     def _count(self, expr: Expr) -> None:
@@ -343,7 +347,7 @@ class Builder:
                 replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
                 for v in values
             ]
-        if row.name in ("max", "min"):
+        if row.tensors:
             values = [self._filled(v) for v in values]
         aligned, layout = self.combine(values)
         tensor: Tensor = Apply(expr.op, tuple(aligned))
@@ -474,12 +478,22 @@ class Builder:
     def _hoist(self, expr: Switch) -> None:
         """What both sides need is computed before the choice."""
         self._hoist_shared(expr.otherwise, {canonical(e) for e in walk(expr.then)})
+        inside = Counter(canonical(e) for e in walk(expr))
+        everywhere = Counter(canonical(e) for e in walk(self.root))
+        outside = {key for key, count in inside.items() if everywhere[key] > count}
+        self._hoist_shared(expr.then, outside)
+        self._hoist_shared(expr.otherwise, outside)
 
     def _hoist_shared(self, node: Expr, ours: set[Expr]) -> None:
+        """Compute what is among ``ours`` now, unless it needs an optional argument."""
         key = canonical(node)
         if key in self.known or not children(node):
             return
-        if key in ours and not isinstance(node, Switch | Read):
+        optional = {v.name for v in self.loss.parameters if v.optional}
+        present = not any(
+            isinstance(n, Read) and n.name in optional for n in walk(node)
+        )
+        if key in ours and present and not isinstance(node, Switch | Read):
             value = self.value(node)
             if value.weight > 1 and not value.static:
                 self.known[key] = self.assign(node, value)
@@ -490,11 +504,13 @@ class Builder:
     def _block(self, expr: Expr) -> tuple[Value, tuple[Statement, ...]]:
         """``expr`` lowered in a scope of its own."""
         statements, known, counts = self.statements, dict(self.known), self.counts
+        root = self.root
         self.statements = []
         self.count(expr)
         value = self.value(expr)
         block = tuple(self.statements)
         self.statements, self.known, self.counts = statements, known, counts
+        self.root = root
         return value, block
 
     def refuse(self, expr: Expr, what: str) -> Exception:

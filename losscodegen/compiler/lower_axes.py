@@ -218,7 +218,7 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
     twice = kind is Reduction.MEAN or (
         kind is Reduction.LOGSUMEXP and not _never_empty(where)
     )
-    mask = builder.part(where, "mask") if twice else builder.value(where)
+    mask = builder.part(where, "kept") if twice else builder.value(where)
     if mask.static:
         raise builder.refuse(where, "a where= that depends on parameters alone")
     if kind in (Reduction.VAR, Reduction.NORM):
@@ -319,7 +319,9 @@ def _scatter(
 ) -> Tensor | None:
     """``where=c != t`` drops one entry per row: a scatter, no comparison of all classes."""
     match expr.where:
-        case Call("ne", (Index() as own, target)) | Call("ne", (target, Index() as own)):
+        case Call("ne", (Index() as own, target)) | Call(
+            "ne", (target, Index() as own)
+        ):
             pass
         case _:
             return None
@@ -337,7 +339,9 @@ def _scatter(
 def _never_empty(where: Expr) -> bool:
     """Masks that drop at most one class: only a single class would leave nothing."""
     match where:
-        case Call("ne", (Index(), Read() | Select())) | Call("ne", (Read() | Select(), Index())):
+        case Call("ne", (Index(), Read() | Select())) | Call(
+            "ne", (Read() | Select(), Index())
+        ):
             return True
         case _:
             return False

@@ -112,15 +112,21 @@ class Match:
             return from_terms(
                 (*self.terms[: self.position], *new, *self.terms[self.position :])
             )
-        if self.power != 1:
-            powered = Factor(replacement, self.power)
-            return from_factors(self.scale, (*self.factors, powered))
-        if not self.factors:
+        if self.power == 1 and not self.factors:
             return scaled(replacement, self.scale)
-        product = factors(replacement)
+        sign, body = _unsigned(replacement)
         return from_factors(
-            self.scale * product.coefficient, (*self.factors, *product.factors)
+            self.scale * sign**self.power.numerator, (*self.factors, Factor(body, self.power))
         )
+
+
+def _unsigned(expr: Expr) -> tuple[int, Expr]:
+    """``expr`` without a leading minus."""
+    match expr:
+        case Call("neg", (arg,)):
+            return -1, arg
+        case _:
+            return 1, expr
 
 
 def terms_of_replacement(replacement: Expr, scale: Fraction) -> tuple[Term, ...]:

@@ -73,6 +73,9 @@ class Names:
     def for_expression(self, expr: Expr) -> str:
         """The name of ``expr``: its own if it has one, else after what computes it."""
         name = expr.origin.name
+        if isinstance(expr, Keep) and isinstance(expr.at, Read):
+            at = self._arguments.get(expr.at.name, expr.at.name)
+            return self.take(f"{name or _KEEPERS[expr.kind]}_{at}")
         if name is not None:
             if name.startswith("safe_"):
                 name = "safe_" + self._arguments.get(name[5:], name[5:])

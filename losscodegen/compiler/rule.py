@@ -54,11 +54,13 @@ class Rule:
         condition: what must be proved for the rule to fire, over the names of the pattern.
         unless: the rule stays out where this is proved, because nothing can go wrong.
         optional: names that may be missing: 1 in a product, 0 in a sum.
+        varying: names that must not stand for Python numbers.
         why: one sentence, the comment in the generated code.
         source: where this is known from.
         witness: a point where the pattern fails and the replacement does not.
         domain: where the names may lie when the two sides are compared; a range such as
             ``"(0, oo)"`` by name, ``"(-oo, oo)"`` for the others.
+        as_written: the rule fires only on what stands in the spec, not on what other rules made.
         safe: the selects of the replacement need no further guard, and its derivative is
             bounded for every finite argument.
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
@@ -75,10 +77,12 @@ class Rule:
     condition: str | None = None
     unless: str | None = None
     optional: tuple[str, ...] = ()
+    varying: tuple[str, ...] = ()
     domain: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({}), hash=False
     )
     phase: Phase = Phase.RECOGNISE
+    as_written: bool = False
     safe: bool = False
     gradient_only: bool = False
 

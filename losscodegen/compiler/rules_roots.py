@@ -89,6 +89,21 @@ RULES = (
         domain={"c": "(0, oo)"},
     ),
     Rule(
+        name="gaussian-tail",
+        pattern="exp(-a*x**2)",
+        optional=("a",),
+        varying=("x",),
+        condition="a > 0",
+        unless="a*x**2 <= 800",
+        let=("bound = 28/sqrt(a)", "near = clip(x, -bound, bound)"),
+        replacement="exp(-a*near**2)",
+        why="Far out the exponential is 0 in every format, and its derivative 0 times that of "
+        "an overflowing square is nan. Clipping where it has long been 0 changes no value.",
+        source="measured",
+        witness=Witness(point={"x": 3e38, "a": 1.0}, fault=Fault.GRADIENT, wrt="x"),
+        domain={"a": "(0, 10]"},
+    ),
+    Rule(
         name="one-minus-cube",
         pattern="1 - (1 - x)**3",
         replacement="where(abs(x) < 1/2, x*(3 - x*(3 - x)), 1 - (1 - x)**3)",
@@ -144,8 +159,66 @@ RULES = (
         domain={"d": "(0, oo)"},
     ),
     Rule(
+        name="smooth-l1-as-clip",
+        pattern="where(abs(r) < d, r**2/(2*d), abs(r) - d/2)",
+        condition="d > 0",
+        let=("c = clip(r, -d, d)",),
+        replacement="c/d*(r - c/2)",
+        why="With `c = clip(r, -d, d)` both branches are `c/d (r - c/2)`. Selecting them with "
+        "torch.where would also differentiate the branch not taken, where an infinite r gives "
+        "`0 * inf = nan`.",
+        source="optax, huber_loss",
+        witness=Witness(point={"r": float("inf"), "d": 1.0}, fault=Fault.GRADIENT, wrt="r"),
+        domain={"d": "(0, oo)"},
+    ),
+    Rule(
+        name="smooth-l1-as-clip",
+        pattern="where(abs(r) <= d, r**2/(2*d), abs(r) - d/2)",
+        condition="d > 0",
+        let=("c = clip(r, -d, d)",),
+        replacement="c/d*(r - c/2)",
+        why="With `c = clip(r, -d, d)` both branches are `c/d (r - c/2)`. Selecting them with "
+        "torch.where would also differentiate the branch not taken, where an infinite r gives "
+        "`0 * inf = nan`.",
+        source="optax, huber_loss",
+        witness=Witness(point={"r": float("inf"), "d": 1.0}, fault=Fault.GRADIENT, wrt="r"),
+        domain={"d": "(0, oo)"},
+    ),
+    Rule(
+        name="clipped-ratio",
+        pattern="Min(exp(d)*a, exp(clip(d, low, high))*a)",
+        condition="high >= low",
+        let=("bounded = where(a >= 0, Min(d, high), Max(d, low))",),
+        replacement="exp(bounded)*a",
+        why="The ratio overflows where it is clipped, and the gradient 0 of the clipped side "
+        "times infinity is nan. Clipping its logarithm, on the side that the sign asks for, is "
+        "the same function.",
+        source="slime#2198",
+        witness=Witness(
+            point={"d": 100.0, "a": 1.0, "low": -0.2, "high": 0.2},
+            fault=Fault.GRADIENT,
+            wrt="d",
+        ),
+        domain={"low": "[-1, 0]", "high": "[0, 1]"},
+    ),
+    Rule(
+        name="clipped-exp",
+        pattern="clip(exp(x), low, high)",
+        condition="low > 0 and high >= low",
+        replacement="exp(clip(x, log(low), log(high)))",
+        why="The exponential overflows where it is clipped, and the gradient 0 times infinity "
+        "is nan; clipping the exponent is the same function.",
+        source="trl#6637",
+        witness=Witness(
+            point={"x": 100.0, "low": 0.5, "high": 2.0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        domain={"low": "[0.1, 0.9]", "high": "[1, 2]"},
+    ),
+    Rule(
         name="square-of-ratio",
         pattern="x**2/y**2",
+        varying=("x",),
+        as_written=True,
         replacement="(x/y)**2",
         why="The squares leave the floating-point range although that of the ratio does not.",
         source="measured",
@@ -157,6 +230,8 @@ RULES = (
         pattern="x**2/v",
         condition="v > 0",
         phase=Phase.EXPAND,
+        varying=("x",),
+        as_written=True,
         replacement="(x/sqrt(v))**2",
         why="The square leaves the floating-point range although the ratio does not.",
         source="measured",
@@ -167,6 +242,8 @@ RULES = (
         name="square-times-exp",
         pattern="x**2*exp(s)",
         phase=Phase.EXPAND,
+        varying=("x",),
+        as_written=True,
         replacement="(x*exp(s/2))**2",
         why="The square or the exponential leaves the floating-point range although the product "
         "does not.",

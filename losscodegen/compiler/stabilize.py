@@ -86,6 +86,10 @@ class Rewriter:
             if self._final(expr, rule):
                 continue
             for match in found.matches(expr, ranges):
+                if any(
+                    self._static(match.bindings.names[n].bodies[0]) for n in rule.varying
+                ):
+                    continue
                 new = found.apply(expr, match)
                 if new == expr or grows(expr, new):
                     continue
@@ -129,7 +133,7 @@ class Rewriter:
         guard = expr.origin.guard
         if guard is None:
             return False
-        if guard == Guard(rule=rule.name, why=rule.why):
+        if rule.as_written or guard == Guard(rule=rule.name, why=rule.why):
             return True
         return rule.phase is Phase.EXPAND and guard.rule in self.expansions
 

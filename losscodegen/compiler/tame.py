@@ -81,8 +81,10 @@ class Tame:
 
     differentiable: frozenset[str]
     trusted: frozenset[str] = frozenset()
+    strict: bool = True
+    """Whether sums and squares that overflow only at the edge of the format are bad, too."""
     _known: dict[tuple[int, int], tuple[Finding, Expr, Ranges]] = field(
-        default_factory=dict
+        default_factory=dict, init=False
     )
     """By identity; the objects are held so that it stays unique."""
 
@@ -192,7 +194,8 @@ class Tame:
                 if row.singular is not None and not self._regular(expr, ranges):
                     return self._finding(expr, Extent.HUGE, parts, bad=True)
                 wild = largest > Extent.EDGE and op not in ("log", "log1p", "log10")
-                return self._finding(expr, Extent.EDGE, parts, bad=wild)
+                size = Extent.EDGE if largest > Extent.BOUNDED else Extent.BOUNDED
+                return self._finding(expr, size, parts, bad=wild)
 
     def _regular(self, expr: Call, ranges: Ranges) -> bool:
         """Whether the arguments are known to stay away from the op's singular points."""
@@ -233,8 +236,9 @@ class Tame:
             return Finding(Extent.HUGE, (expr,))
         parts = [self._power(f, expr, ranges) for f in product.factors]
         sizes = [p.size for p in parts]
+        limit = Extent.FINITE if self.strict else Extent.EDGE
         wild = any(
-            self.depends(f.base) and _multiplied(sizes[:k] + sizes[k + 1 :]) > Extent.FINITE
+            self.depends(f.base) and _multiplied(sizes[:k] + sizes[k + 1 :]) > limit
             for k, f in enumerate(product.factors)
         )
         size = _multiplied(sizes)
@@ -268,7 +272,8 @@ class Tame:
             result, wild = size, not away
         else:
             result = Extent.BOUNDED if size is Extent.BOUNDED else max(size, Extent.HUGE)
-            wild = size > Extent.BOUNDED
+            lenient = not self.strict and exponent <= 2
+            wild = size > (Extent.EDGE if lenient else Extent.BOUNDED)
         return self._finding(expr, result, (inner,), bad=flows and wild)
 
     def _finding(

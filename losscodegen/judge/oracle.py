@@ -24,7 +24,15 @@ from losscodegen.ir.nodes import Expr, Index
 from losscodegen.ir.walk import free_indices, inline, inline_loss
 from losscodegen.judge import oracle_conditions as conditions
 from losscodegen.judge.oracle_binding import Binding, bind, sizes_of
-from losscodegen.judge.oracle_lane import MOST_BITS, Lane, LaneTruth, first_bits, next_bits, slope_of, total
+from losscodegen.judge.oracle_lane import (
+    MOST_BITS,
+    Lane,
+    LaneTruth,
+    first_bits,
+    next_bits,
+    slope_of,
+    total,
+)
 from losscodegen.judge.oracle_numbers import ZERO, Cut
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tape import Builder, Leaf
@@ -178,7 +186,9 @@ class Oracle:
             plain = inline(expr, self._definitions)
             free = self._in_order(free_indices(plain))
             before = self.loss.free[: self.loss.batch or 0]
-            lead = sum(i in before for i in free) if self.loss.batch is not None else None
+            lead = (
+                sum(i in before for i in free) if self.loss.batch is not None else None
+            )
             lane = self._compile(plain, free, ())
             found = self._others[expr] = lane, self._shape(free, lead)
         return found
@@ -253,8 +263,8 @@ def _formats(dtypes: Dtype | Sequence[Dtype]) -> tuple[Dtype, ...]:
 @contextmanager
 def restored_precision() -> Iterator[None]:
     """The working precision is global; it is left as it was found."""
-    before, cut = flint.ctx.prec, Cut.below
+    before, cut = flint.ctx.prec, Cut.on
     try:
         yield
     finally:
-        flint.ctx.prec, Cut.below = before, cut
+        flint.ctx.prec, Cut.on = before, cut

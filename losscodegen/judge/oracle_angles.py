@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from flint import arb, fmpq
 
-from losscodegen.judge.oracle_functions import log1p, outside, pi, settled, sigmoid, sqrt
+from losscodegen.judge.oracle_functions import (
+    log1p,
+    outside,
+    pi,
+    settled,
+    sigmoid,
+    sqrt,
+)
 from losscodegen.judge.oracle_numbers import (
     HALF,
     INFINITY,
@@ -46,7 +53,7 @@ def cos(x: Value) -> Value:
     if zero(x):
         return ONE
     result = _of_angle(x, arb.cos)
-    if type(result) is arb and result.contains(1):
+    if isinstance(result, arb) and result.contains(1):
         half = (ball(x) / 2).sin()
         return join(ONE, -2 * half * half)
     return result
@@ -99,7 +106,7 @@ def atan2(y: Value, x: Value) -> Value:
     if run < 0:
         way = sign(y)
         return UNKNOWN if way is None or not finite(y) else pi() * way
-    result = ball(y).atan2(ball(x))
+    result = arb.atan2(ball(y), ball(x))
     return result if result.is_finite() else UNKNOWN
 
 
@@ -116,7 +123,7 @@ def cosh(x: Value) -> Value:
     if zero(x):
         return ONE
     result = settled(ball(x).cosh(), x, INFINITY, INFINITY)
-    if type(result) is arb and result.contains(1):
+    if isinstance(result, arb) and result.contains(1):
         half = (ball(x) / 2).sinh()
         return join(ONE, 2 * half * half)
     return result
@@ -129,9 +136,7 @@ def tanh(x: Value) -> Value:
     if way is None or abs(ball(x)) < 1:
         return settled(ball(x).tanh(), x, MINUS_ONE, ONE)
     # 1 - 2/(1 + exp(2x)), which stays apart from 1.
-    result = subtract(
-        ONE, multiply(TWO, sigmoid(multiply(fmpq(-2), absolute(x))))
-    )
+    result = subtract(ONE, multiply(TWO, sigmoid(multiply(fmpq(-2), absolute(x)))))
     return result if way > 0 else negate(result)
 
 

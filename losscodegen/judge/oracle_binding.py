@@ -9,8 +9,8 @@ from fractions import Fraction
 
 from losscodegen.ir.loss import ELLIPSIS, Absent, DomainKind, Loss, Variable
 from losscodegen.judge import oracle_conditions as conditions
+from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import ONE, rational
-from losscodegen.judge.oracle_run import Register
 from losscodegen.judge.oracle_tape import Leaf
 from losscodegen.judge.point import Array, Entry, Point
 
@@ -131,5 +131,3 @@ def _default(variable: Variable) -> Entry:
     if isinstance(default, Absent):
         raise ValueError(f"the point has no {variable.name}")
     return float(default) if isinstance(default, Fraction) else default
-
-

@@ -72,7 +72,9 @@ def _both(left: int, right: int) -> int:
 
 def _not(code: int) -> int:
     written = _WRITTEN[code]
-    return _code(None if written is None else not written, {not p for p in _POSSIBLE[code]})
+    return _code(
+        None if written is None else not written, {not p for p in _POSSIBLE[code]}
+    )
 
 
 _NOT: Final = tuple(_not(a) for a in range(5))

@@ -1,14 +1,11 @@
 """The elementary functions on the numbers of the oracle.
 
-Each one encloses the exact result for every kind of argument: exact where the argument makes it so
-(``log(1)``, ``sqrt(9/4)``), the limit at infinities and at the ends of the domain where there is only
-one, `UNDEFINED` outside, and with what is swallowed beside 1 kept apart (see `Pair`).
+Each one encloses the exact result for every kind of argument: exact where the argument makes
+it so (``log(1)``, ``sqrt(9/4)``), the limit at infinities and at the ends of the domain where there
+is only one, `UNDEFINED` outside, and with what is swallowed beside 1 kept apart (see `Pair`).
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from functools import reduce
 
 from flint import arb, fmpq
 
@@ -75,7 +72,7 @@ def outside(value: Value, low: fmpq | None, high: fmpq | None) -> bool:
 
 
 def exp(x: Value) -> Value:
-    if type(x) is fmpq and x == 0:
+    if isinstance(x, fmpq) and x == 0:
         return ONE
     argument = ball(x)
     result = argument.exp()
@@ -93,7 +90,7 @@ def expm1(x: Value) -> Value:
 
 
 def log(x: Value) -> Value:
-    if type(x) is arb:
+    if isinstance(x, arb):
         result = x.log()
         if result.is_finite():
             return result
@@ -102,14 +99,14 @@ def log(x: Value) -> Value:
         if x < 0:
             return UNDEFINED
         return MINUS_INFINITY if x.is_zero() else UNKNOWN
-    if type(x) is fmpq:
+    if isinstance(x, fmpq):
         if x <= 0:
             return UNDEFINED if x < 0 else MINUS_INFINITY
         if x == 1:
             return ZERO
         # Near 1 the difference is exact; far from it, subtracting would lose small numbers.
         return arb(x - 1).log1p() if HALF < x < 2 else arb(x).log()
-    if type(x) is Pair:
+    if isinstance(x, Pair):
         if x.exact < 0:
             return UNDEFINED
         return add(log(x.exact), (x.rest / x.exact).log1p())
@@ -117,7 +114,7 @@ def log(x: Value) -> Value:
 
 
 def log1p(x: Value) -> Value:
-    if type(x) is arb:
+    if isinstance(x, arb):
         result = x.log1p()
         if result.is_finite():
             return result
@@ -190,9 +187,7 @@ def softmax(values: list[Value], place: int) -> Value:
 
 def _rivals(values: list[Value], place: int) -> Value:
     pivot = values[place]
-    return total(
-        [exp(subtract(v, pivot)) for k, v in enumerate(values) if k != place]
-    )
+    return total([exp(subtract(v, pivot)) for k, v in enumerate(values) if k != place])
 
 
 def xlogy(x: Value, y: Value) -> Value:
@@ -206,23 +201,23 @@ def xlogy(x: Value, y: Value) -> Value:
 
 
 def sqrt(x: Value) -> Value:
-    if type(x) is arb:
+    if isinstance(x, arb):
         result = x.sqrt()
         if result.is_finite():
             return result
         if infinite(x) == 1:
             return INFINITY
         return UNDEFINED if x < 0 else UNKNOWN
-    if type(x) is fmpq:
+    if isinstance(x, fmpq):
         if x < 0:
             return UNDEFINED
         if x.p.is_square() and x.q.is_square():
             return fmpq(x.p.isqrt(), x.q.isqrt())
         result = arb(x).sqrt()
         return join(ONE, arb(x - 1) / (result + 1)) if result.contains(1) else result
-    if type(x) is Pair:
+    if isinstance(x, Pair):
         root = sqrt(x.exact)
-        if type(root) is fmpq:
+        if isinstance(root, fmpq):
             return join(root, x.rest / (ball(x).sqrt() + root))
         return UNDEFINED if root is UNDEFINED else ball(x).sqrt()
     return UNDEFINED
@@ -255,7 +250,7 @@ def power(x: Value, y: Value) -> Value:
         return INFINITY if side == infinite(y) else ZERO
     if way == -1:
         # Only an exact rational can be known not to be an integer.
-        return UNDEFINED if type(y) is fmpq else UNKNOWN
+        return UNDEFINED if isinstance(y, fmpq) else UNKNOWN
     if way == 0 or infinite(x):
         rising = sign(y)
         if not rising:
@@ -309,7 +304,7 @@ def norm(values: list[Value], p: Value) -> Value:
 
 def _nonnegative(x: Value) -> Value:
     """``x``, known not to be negative by its origin."""
-    return x.nonnegative_part() if type(x) is arb and x.is_finite() else x
+    return x.nonnegative_part() if isinstance(x, arb) and x.is_finite() else x
 
 
 def different_from_zero(x: Value) -> Value:
@@ -351,7 +346,11 @@ def clip(x: Value, low: Value, high: Value) -> Value:
         return low
     if below is not None and above is not None:
         return high if above == 1 else x
-    candidates = [x, *((low,) if below is None else ()), *(() if above == -1 else (high,))]
+    candidates = [
+        x,
+        *((low,) if below is None else ()),
+        *(() if above == -1 else (high,)),
+    ]
     return hull(candidates)
 
 
@@ -376,9 +375,9 @@ def delta(x: Value, y: Value) -> Value:
 
 
 def floor(x: Value) -> Value:
-    if type(x) is fmpq:
+    if isinstance(x, fmpq):
         return fmpq(x.floor())
-    if type(x) is Pair:
+    if isinstance(x, Pair):
         if x.exact.q == 1 and sign(x.rest) == -1:
             return x.exact - 1
         if x.exact.q == 1 and sign(x.rest) is None:
@@ -386,15 +385,13 @@ def floor(x: Value) -> Value:
         return fmpq(x.exact.floor())
     if x is UNDEFINED or not x.is_finite():
         return x
-    result = x.floor()
-    if not result.is_exact():
+    whole = x.floor().unique_fmpz()
+    if whole is None:
         # A number that is known to be whole is its own floor, although its ball goes below it.
-        near = (x + HALF).floor()
-        if not near.is_exact() or not zero(subtract(x, near)):
-            return result
-        result = near
-    whole = result.unique_fmpz()
-    return result if whole is None else fmpq(whole)
+        whole = (x + HALF).floor().unique_fmpz()
+        if whole is None or not zero(subtract(x, fmpq(whole))):
+            return x.floor()
+    return fmpq(whole)
 
 
 def mod(x: Value, y: Value) -> Value:
@@ -402,4 +399,7 @@ def mod(x: Value, y: Value) -> Value:
 
 
 def product(values: list[Value]) -> Value:
-    return reduce(multiply, values, ONE)
+    result: Value = ONE
+    for value in values:
+        result = multiply(result, value)
+    return result

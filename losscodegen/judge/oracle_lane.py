@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from functools import reduce
 
 import flint
-from flint import arb
 
 from losscodegen.judge.oracle_binding import Binding
 from losscodegen.judge.oracle_conditions import OPEN
 from losscodegen.judge.oracle_limits import one_sided_limit
+from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import UNDEFINED, ZERO, Cut, Value, add, hull
 from losscodegen.judge.oracle_real import bounds, greatest, least, resolve
-from losscodegen.judge.oracle_run import MOST_CHOICES, Machine, Register
+from losscodegen.judge.oracle_run import MOST_CHOICES, Machine, Sweep
 from losscodegen.judge.oracle_tape import Leaf, Tape
 from losscodegen.judge.point import Kind, Real, Slope
 from losscodegen.judge.rounding import Dtype
@@ -25,9 +25,6 @@ Formats = tuple[Dtype, ...]
 
 FIRST_BITS = 128
 MOST_BITS = 16384
-
-
-_CUT = arb(2) ** -4096
 
 
 def next_bits(bits: int) -> int:
@@ -106,14 +103,16 @@ class Lane:
             for leaf, place in self.active:
                 if leaf.spread:
                     adjoint = sweep.adjoints[place]
-                    slopes[leaf] = resolve(ZERO if adjoint is None else adjoint, formats)
+                    slopes[leaf] = resolve(
+                        ZERO if adjoint is None else adjoint, formats
+                    )
             known = all(v.known for v in value) and all(
                 s.known for s in slopes.values()
             )
             if known or bits >= most:
                 break
             bits = next_bits(bits)
-        derivatives = self._derivatives(registers, entries, sweep.adjoints, bool(sweep.ties))
+        derivatives = self._derivatives(registers, entries, sweep)
         jumps = self._jumps(registers)
         if any(jumps):
             derivatives = self._marked(derivatives, jumps)
@@ -135,7 +134,7 @@ class Lane:
 
     def _run(self, entries: Mapping[int, Register], bits: int) -> list[Register]:
         flint.ctx.prec = bits
-        Cut.below = _CUT if bits >= MOST_BITS else None
+        Cut.on = bits >= MOST_BITS
         # Finding equal numbers takes time, which few points are worth.
         return self.machine.run(entries, unify=bits > FIRST_BITS)
 
@@ -143,22 +142,34 @@ class Lane:
         self,
         registers: Sequence[Register],
         entries: Mapping[int, Register],
-        adjoints: Sequence[Value | None],
-        tied: bool,
+        sweep: Sweep,
     ) -> dict[Leaf, Derivative]:
         others: list[list[Value | None]] = []
-        if tied:
+        singular: set[int] = set()
+        if sweep.ties:
             ties = self.machine.reachable_ties(registers)
             others = self.machine.alternatives(registers, ties)
+            singular = self.machine.upstream(
+                [p for p, t in ties.items() if t.removable]
+            )
         found = {}
         for leaf, place in self.active:
-            value = _number(adjoints[place])
+            value = _number(sweep.adjoints[place])
+            options = [_number(o[place]) for o in others]
             if value is UNDEFINED:
                 found[leaf] = self._limit(registers, entries, place)
-            else:
-                options = [value, *(_number(o[place]) for o in others)] if others else []
-                found[leaf] = Derivative(value=value, options=tuple(options))
+                continue
+            if place in singular:
+                options += self._sides(entries, place)
+            if options:
+                options.append(value)
+            found[leaf] = Derivative(value=value, options=tuple(options))
         return found
+
+    def _sides(self, entries: Mapping[int, Register], place: int) -> list[Value]:
+        """The limits of the derivative from both sides, as far as there are any."""
+        sides = [one_sided_limit(self.machine, entries, place, way) for way in (-1, 1)]
+        return [s for s in sides if s is not None]
 
     def _limit(
         self,
@@ -170,8 +181,7 @@ class Lane:
         using = self.machine.downstream([place])
         if any(registers[o] is UNDEFINED for o in self.tape.outputs if o in using):
             return Derivative(value=UNDEFINED)
-        sides = [one_sided_limit(self.machine, entries, place, way) for way in (-1, 1)]
-        known = [s for s in sides if s is not None]
+        known = self._sides(entries, place)
         if not known:
             return Derivative(value=UNDEFINED)
         if len(known) == 1 or _same(*known):

@@ -1,9 +1,9 @@
 """One-sided limits of a derivative, where the chain rule itself says nothing.
 
-At x = y the chain rule makes ``sqrt((x - y)**2)`` a product of oo and 0. The partial derivative along
-one entry is the limit of the derivative beside the point, wherever that limit exists. It is read off
-at two tiny exact steps: a limit that both agree on, a zero, or a divergence. This is the one
-place of the oracle that is not a proof.
+At x = y the chain rule makes ``sqrt((x - y)**2)`` a product of oo and 0. The partial derivative
+along one entry is the limit of the derivative beside the point, wherever that limit exists. It is
+read off at two tiny exact steps: a limit that both agree on, a zero, or a divergence. A limit is
+evidence, not proof.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import flint
 from flint import arb, fmpq
 
+from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import (
     INFINITY,
     MINUS_INFINITY,
@@ -24,7 +25,7 @@ from losscodegen.judge.oracle_numbers import (
     infinite,
     zero,
 )
-from losscodegen.judge.oracle_run import Machine, Register
+from losscodegen.judge.oracle_run import Machine
 
 _STEPS = (160, 320)
 """Steps this many bits below the smallest number of the point, and its powers of infinity."""
@@ -44,7 +45,7 @@ def one_sided_limit(
     there or no limit is seen.
     """
     start = entries[place]
-    if infinite(start) == way or not (infinite(start) or type(start) is fmpq):
+    if infinite(start) == way or not (infinite(start) or isinstance(start, fmpq)):
         return None
     scale = _scale(entries)
     before = flint.ctx.prec
@@ -69,7 +70,7 @@ def _scale(entries: Mapping[int, Register]) -> int:
     sizes = [
         abs(int(e.p).bit_length() - int(e.q).bit_length())
         for e in entries.values()
-        if type(e) is fmpq and e != 0
+        if isinstance(e, fmpq) and e != 0
     ]
     return max(sizes, default=0)
 

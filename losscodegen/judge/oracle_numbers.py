@@ -6,8 +6,8 @@ A value is one of
   tie, a zero variance or an empty union is seen exactly, not as a ball around zero;
 - ``arb``: a ball of the working precision, or an exact infinity, or (not finite in any other way)
   a number nothing is known of at this precision;
-- `Pair`: ``exact + rest`` where the ball ``rest`` is too small to show beside the rational. With it
-  ``1 - sigmoid(1e6)`` is ``exp(-1e6)`` at 64 bits, where balls alone would need a million and a half;
+- `Pair`: ``exact + rest`` where the ball ``rest`` is too small to show beside the rational. With
+  it ``1 - sigmoid(1e6)`` is ``exp(-1e6)`` at 64 bits, where balls alone need a million and a half;
 - `UNDEFINED`: there is no such real number, whatever the precision.
 
 All functions are total. They work at the precision of ``flint.ctx`` and never assume that a ball is
@@ -16,18 +16,16 @@ a point, so every result encloses the exact one.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 from flint import arb, fmpq, fmpz
 
 
-class Undefined:
-    """Outside the domain, ``0*oo``, ``oo - oo``; there is one instance."""
+class Undefined(Enum):
+    """Outside the domain, ``0*oo``, ``oo - oo``; an enumeration, so that types tell it apart."""
 
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "UNDEFINED"
+    IT = "undefined"
 
 
 class Pair:
@@ -45,7 +43,7 @@ class Pair:
 
 Value = fmpq | arb | Pair | Undefined
 
-UNDEFINED: Final = Undefined()
+UNDEFINED: Final = Undefined.IT
 ZERO: Final = fmpq(0)
 ONE: Final = fmpq(1)
 TWO: Final = fmpq(2)
@@ -55,6 +53,7 @@ INFINITY: Final = arb.pos_inf()
 MINUS_INFINITY: Final = arb.neg_inf()
 UNKNOWN: Final = arb.nan()
 
+_LARGE_EXPONENT = 1 << 16
 _GROWN = 1 << 15
 """Rationals of more bits than this become balls: sums of doubles have 2100, their squares 4200."""
 
@@ -66,7 +65,8 @@ class Cut:
     thousands of binary zeros its exact value is taken for granted, so that ``acos(1)`` is 0.
     """
 
-    below: arb | None = None
+    on: bool = False
+    below: Final = arb(2) ** -4096
 
 
 def _cut(total: arb) -> Value:
@@ -89,11 +89,11 @@ def rational(value: float | int | bool) -> Value:
 
 def ball(value: Value) -> arb:
     """An enclosure at the working precision; unknown for `UNDEFINED`."""
-    if type(value) is arb:
+    if isinstance(value, arb):
         return value
-    if type(value) is fmpq:
+    if isinstance(value, fmpq):
         return arb(value)
-    if type(value) is Pair:
+    if isinstance(value, Pair):
         return value.rest + value.exact
     return UNKNOWN
 
@@ -113,28 +113,28 @@ def join(exact: fmpq, rest: arb) -> Value:
 
 def infinite(value: Value) -> int:
     """1 for oo, -1 for -oo, 0 for everything else."""
-    if type(value) is not arb or value.is_finite() or not value.is_exact():
+    if not isinstance(value, arb) or value.is_finite() or not value.is_exact():
         return 0
     return 1 if value > 0 else -1
 
 
 def finite(value: Value) -> bool:
     """Whether the number is known to be finite."""
-    if type(value) is arb:
+    if isinstance(value, arb):
         return bool(value.is_finite())
     return value is not UNDEFINED
 
 
 def zero(value: Value) -> bool:
     """Whether the number is known to be 0."""
-    if type(value) is fmpq:
+    if isinstance(value, fmpq):
         return value == 0
-    return type(value) is arb and bool(value.is_zero())
+    return isinstance(value, arb) and bool(value.is_zero())
 
 
 def sign(value: Value) -> int | None:
     """-1, 0 or 1, None where that is not known."""
-    if type(value) is Pair:
+    if isinstance(value, Pair):
         value = value.exact
     if value is UNDEFINED:
         return None
@@ -147,7 +147,7 @@ def sign(value: Value) -> int | None:
 
 def order(left: Value, right: Value) -> int | None:
     """The sign of ``left - right``, infinities in their places; None where it is not known."""
-    if type(left) is fmpq and type(right) is fmpq:
+    if isinstance(left, fmpq) and isinstance(right, fmpq):
         return (left > right) - (left < right)
     if left is UNDEFINED or right is UNDEFINED:
         return None
@@ -165,7 +165,7 @@ def order(left: Value, right: Value) -> int | None:
 
 
 def negate(value: Value) -> Value:
-    if type(value) is Pair:
+    if isinstance(value, Pair):
         return Pair(-value.exact, -value.rest)
     if value is UNDEFINED:
         return UNDEFINED
@@ -173,21 +173,20 @@ def negate(value: Value) -> Value:
 
 
 def add(left: Value, right: Value) -> Value:
-    kind = type(left)
-    if kind is type(right):
-        if kind is arb:
+    if isinstance(left, arb):
+        if isinstance(right, arb):
             total = left + right
             if total.is_finite():
-                return total if Cut.below is None else _cut(total)
+                return _cut(total) if Cut.on else total
             return _add_infinite(left, right)
-        if kind is fmpq:
-            return left + right
+    elif isinstance(left, fmpq) and isinstance(right, fmpq):
+        return left + right
     return _add_mixed(left, right)
 
 
 def _joined(exact: fmpq, rest: arb) -> Value:
     result = join(exact, rest)
-    return result if Cut.below is None or type(result) is not arb else _cut(result)
+    return _cut(result) if Cut.on and isinstance(result, arb) else result
 
 
 def _add_infinite(left: Value, right: Value) -> Value:
@@ -211,10 +210,10 @@ def _add_mixed(left: Value, right: Value) -> Value:
     return _joined(exact + more_exact, rest + more_rest)
 
 
-def _parts(value: Value) -> tuple[fmpq, arb]:
-    if type(value) is fmpq:
+def _parts(value: fmpq | arb | Pair) -> tuple[fmpq, arb]:
+    if isinstance(value, fmpq):
         return value, _NOTHING
-    if type(value) is Pair:
+    if isinstance(value, Pair):
         return value.exact, value.rest
     return ZERO, value
 
@@ -223,7 +222,7 @@ _NOTHING: Final = arb(0)
 
 
 def subtract(left: Value, right: Value) -> Value:
-    if type(left) is fmpq and type(right) is fmpq:
+    if isinstance(left, fmpq) and isinstance(right, fmpq):
         return left - right
     if left is right and finite(left):
         return ZERO
@@ -234,12 +233,11 @@ def total(values: list[Value]) -> Value:
     """The sum, with the exact parts added exactly whatever their order."""
     exact, rest = ZERO, _NOTHING
     for value in values:
-        kind = type(value)
-        if kind is fmpq:
+        if isinstance(value, fmpq):
             exact += value
-        elif kind is arb and value.is_finite():
+        elif isinstance(value, arb) and value.is_finite():
             rest += value
-        elif kind is Pair:
+        elif isinstance(value, Pair):
             exact += value.exact
             rest += value.rest
         else:
@@ -259,13 +257,12 @@ def _tamed(value: fmpq) -> Value:
 
 
 def multiply(left: Value, right: Value) -> Value:
-    kind = type(left)
-    if kind is type(right):
-        if kind is arb:
+    if isinstance(left, arb):
+        if isinstance(right, arb):
             product = left * right
             return product if product.is_finite() else _multiply_infinite(left, right)
-        if kind is fmpq:
-            return _tamed(left * right)
+    elif isinstance(left, fmpq) and isinstance(right, fmpq):
+        return _tamed(left * right)
     return _multiply_mixed(left, right)
 
 
@@ -289,7 +286,7 @@ def _multiply_mixed(left: Value, right: Value) -> Value:
         return _multiply_infinite(left, right)
     if zero(left) or zero(right):
         return ZERO
-    if type(left) is arb or type(right) is arb:
+    if isinstance(left, arb) or isinstance(right, arb):
         return ball(left) * ball(right)
     a, da = _parts(left)
     b, db = _parts(right)
@@ -298,12 +295,12 @@ def _multiply_mixed(left: Value, right: Value) -> Value:
 
 def divide(left: Value, right: Value) -> Value:
     """A quotient; a division by exactly 0 has no value, not even an infinite one."""
-    if type(right) is fmpq:
+    if isinstance(right, fmpq):
         if right == 0:
             return UNDEFINED
-        if type(left) is fmpq:
+        if isinstance(left, fmpq):
             return _tamed(left / right)
-        if type(left) is Pair:
+        if isinstance(left, Pair):
             return join(left.exact / right, left.rest / right)
     if left is UNDEFINED or right is UNDEFINED:
         return UNDEFINED
@@ -323,7 +320,7 @@ def divide(left: Value, right: Value) -> Value:
         return UNKNOWN
     if zero(left) and sign(right) is not None:
         return ZERO
-    if type(right) is Pair and type(left) is not arb:
+    if isinstance(right, Pair) and not isinstance(left, arb):
         a, da = _parts(left)
         b, db = right.exact, right.rest
         # (a + da)/(b + db) = a/b + (da - (a/b) db)/(b + db)
@@ -334,7 +331,7 @@ def divide(left: Value, right: Value) -> Value:
 
 
 def square(value: Value) -> Value:
-    if type(value) is arb:
+    if isinstance(value, arb):
         result = value * value
         if result.is_finite():
             return result if result > 0 else result.nonnegative_part()
@@ -354,11 +351,16 @@ def integer_power(base: Value, exponent: int) -> Value:
         if exponent > 0:
             return ZERO
         return UNDEFINED if exponent % 2 else INFINITY
-    if type(base) is fmpq:
+    if isinstance(base, fmpq):
         if base.height_bits() * abs(exponent) < _GROWN:
             return base**exponent
         base = arb(base)
-    if type(base) is Pair and 0 < exponent <= 64:
+    if abs(exponent) > _LARGE_EXPONENT:
+        # Squaring again and again would lose all digits.
+        size = (ball(absolute(base)).log() * exponent).exp()
+        power = -size if exponent % 2 and sign(base) == -1 else size
+        return power if power.is_finite() and sign(base) else UNKNOWN
+    if isinstance(base, Pair) and 0 < exponent <= 64:
         result: Value = base
         for _ in range(exponent - 1):
             result = multiply(result, base)
@@ -370,17 +372,18 @@ def integer_power(base: Value, exponent: int) -> Value:
 
 
 def absolute(value: Value) -> Value:
-    if type(value) is Pair:
+    if isinstance(value, Pair):
         return value if value.exact > 0 else negate(value)
     if value is UNDEFINED:
         return UNDEFINED
-    return abs(value)
+    size: fmpq | arb = abs(value)
+    return size
 
 
 def hull(values: list[Value]) -> Value:
-    """A ball around all of them, unknown unless all are finite; the common value if there is one."""
+    """A ball around all of them, unknown unless all are finite; or their common value."""
     first = values[0]
-    if all(v is first or (type(v) is type(first) is fmpq and v == first) for v in values):
+    if all(v is first or (isinstance(v, fmpq) and v == first) for v in values):
         return first
     if any(v is UNDEFINED for v in values):
         return UNKNOWN
@@ -392,6 +395,6 @@ def hull(values: list[Value]) -> Value:
 
 def as_integer(value: Value) -> int | None:
     """The integer that ``value`` is, None if it is not known to be one."""
-    if type(value) is fmpq and value.q == 1:
+    if isinstance(value, fmpq) and value.q == 1:
         return int(value.p)
     return None

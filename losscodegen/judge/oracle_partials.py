@@ -18,7 +18,6 @@ from losscodegen.judge import oracle_special as special
 from losscodegen.judge.oracle_numbers import (
     HALF,
     INFINITY,
-    MINUS_INFINITY,
     MINUS_ONE,
     ONE,
     TWO,
@@ -37,6 +36,7 @@ from losscodegen.judge.oracle_numbers import (
     sign,
     square,
     subtract,
+    total,
     zero,
 )
 
@@ -51,14 +51,16 @@ Wanted = Sequence[bool]
 class Tie:
     """The partial derivatives at a kink.
 
-    ``settled`` is False while the precision does not suffice to know that it is one. Without
-    ``alternatives`` nothing depends on the choice but the value itself, which jumps.
+    ``settled`` is False while the precision does not suffice to know that it is one. At a ``jump``
+    the value itself is discontinuous. ``removable`` marks a choice whose other branch has no value
+    at the very point, such as ``where(x == 0, 1, sin(x)/x)``: only limits know its derivative.
     """
 
     convention: Partials
     alternatives: tuple[Partials, ...]
     settled: bool = True
     jump: bool = False
+    removable: bool = False
 
 
 Slope = Callable[[Value, Value], Value | Tie | None]
@@ -88,10 +90,10 @@ def between(low: int, high: int) -> arb:
 def _mul(args: list[Value], _: Value, __: Wanted) -> Partials:
     if len(args) == 2:
         return args[1], args[0]
-    before = [ONE]
+    before: list[Value] = [ONE]
     for value in args[:-1]:
         before.append(multiply(before[-1], value))
-    partials = []
+    partials: list[Value] = []
     after: Value = ONE
     for value, left in zip(reversed(args), reversed(before), strict=True):
         partials.append(multiply(left, after))
@@ -158,7 +160,7 @@ def _log_softmax(args: list[Value], _: Value, __: Wanted) -> Partials:
     if place is None:
         return [*([UNDEFINED] * len(values)), None]
     shares = _shares(values, f.logsumexp(values))
-    rest = f.total([s for k, s in enumerate(shares) if k != place])
+    rest = total([s for k, s in enumerate(shares) if k != place])
     return [*(rest if k == place else negate(s) for k, s in enumerate(shares)), None]
 
 
@@ -386,7 +388,7 @@ def _norm_of_largest(values: list[Value], result: Value, way: int) -> Partials |
         [*(_times(p, e) for p, e in zip(a, ends, strict=True)), None]
         for a in tie.alternatives
     )
-    if tie is not found and all(
+    if not isinstance(found, Tie) and all(
         p is None or not isinstance(s, Tie) for p, s in zip(found, signs, strict=True)
     ):
         return [*convention, None]
@@ -433,7 +435,7 @@ BINARY: Mapping[str, tuple[Callable[[Value, Value], Value], Rule]] = {
 """Ops of two arguments, and their partial derivatives."""
 
 NARY: Mapping[str, tuple[Callable[[list[Value]], Value], Rule]] = {
-    "add": (f.total, lambda args, y, w: [ONE] * len(args)),
+    "add": (total, lambda args, y, w: [ONE] * len(args)),
     "mul": (f.product, _mul),
     "max": (lambda args: f.choose(args, 1), choice(1)),
     "min": (lambda args: f.choose(args, -1), choice(-1)),

@@ -45,11 +45,11 @@ def dyadic(value: fmpq) -> Dyadic | None:
 
 def middle_and_radius(value: Value) -> tuple[Dyadic, Dyadic] | None:
     """An enclosure of a finite number in dyadic numbers."""
-    if type(value) is fmpq:
+    if isinstance(value, fmpq):
         exact = dyadic(value)
         if exact is not None:
             return exact, (0, 0)
-    elif type(value) is Pair:
+    elif isinstance(value, Pair):
         found = _of_pair(value)
         if found is not None:
             return found
@@ -100,7 +100,9 @@ def resolve(value: Value, dtypes: Sequence[Dtype]) -> Real:
         return UNDETERMINED if snapped is None else Real(Kind.FINITE, *snapped, *radius)
     if middle[0].bit_length() + middle[1] <= radius[0].bit_length() + radius[1]:
         # The sign may be open: a zero with a radius twice as large.
-        reach = max(middle[0].bit_length() + middle[1], radius[0].bit_length() + radius[1])
+        reach = max(
+            middle[0].bit_length() + middle[1], radius[0].bit_length() + radius[1]
+        )
         return Real(Kind.FINITE, 0, 0, 1, reach + 1)
     return Real(Kind.FINITE, *middle, *radius)
 
@@ -108,8 +110,8 @@ def resolve(value: Value, dtypes: Sequence[Dtype]) -> Real:
 def _snapped(middle: Dyadic, radius: Dyadic) -> Dyadic | None:
     """The short dyadic number that an enclosure is all but certain to mean.
 
-    ``2*sqrt(u)*(v/sqrt(u))`` is 2v, which may be a midpoint between floats. No precision shows that,
-    but a thousand binary zeros do. Where an exact zero is possible `rounds_alike` has the answer.
+    ``2*sqrt(u)*(v/sqrt(u))`` is 2v, which may be a midpoint between floats. No precision shows
+    that, but a thousand binary zeros do. Zeros are no problem: all that is tiny rounds to 0.
     """
     size = middle[0].bit_length()
     if radius[0].bit_length() + radius[1] > size + middle[1] - _CERTAIN:
@@ -164,4 +166,3 @@ def _side(number: Real) -> int:
     if number.kind is Kind.NEGATIVE_INFINITY:
         return -2
     return (number.mantissa > 0) - (number.mantissa < 0)
-

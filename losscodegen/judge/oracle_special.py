@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flint import arb, fmpq, fmpz
+import math
+
+from flint import arb, fmpq
 
 from losscodegen.judge.oracle_functions import exp, outside, pi, settled
 from losscodegen.judge.oracle_numbers import (
@@ -30,7 +32,7 @@ from losscodegen.judge.oracle_numbers import (
 )
 
 _FACTORIALS = 1000
-"""Arguments up to this give the gamma function as an exact integer."""
+"""Gamma is an exact integer up to this argument; polygamma has no larger order."""
 
 
 def erf(x: Value) -> Value:
@@ -89,7 +91,7 @@ def gamma(x: Value) -> Value:
         return INFINITY
     whole = as_integer(x)
     if whole is not None and whole <= _FACTORIALS:
-        return fmpq(fmpz.fac_ui(whole - 1))
+        return fmpq(math.factorial(whole - 1))
     return settled(ball(x).gamma(), x, UNDEFINED, INFINITY)
 
 
@@ -104,7 +106,7 @@ def digamma(x: Value) -> Value:
 def polygamma(order_: Value, x: Value) -> Value:
     """The derivative of digamma of a whole order, digamma itself for 0."""
     n = as_integer(order_)
-    if n is None or n < 0 or outside(x, ZERO, None):
+    if n is None or not 0 <= n <= _FACTORIALS or outside(x, ZERO, None):
         return UNDEFINED
     if n == 0:
         return digamma(x)
@@ -113,7 +115,7 @@ def polygamma(order_: Value, x: Value) -> Value:
         return INFINITY if odd else MINUS_INFINITY
     if infinite(x):
         return ZERO
-    size = arb(n + 1).zeta(ball(x)) * fmpz.fac_ui(n)
+    size = arb(n + 1).zeta(ball(x)) * math.factorial(n)
     if not size.is_finite():
         return UNKNOWN
     return size if odd else -size

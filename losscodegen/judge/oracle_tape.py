@@ -34,14 +34,22 @@ from losscodegen.ir.nodes import (
     Use,
 )
 from losscodegen.ir.walk import free_indices
-from losscodegen.judge.oracle_numbers import as_integer
+from losscodegen.judge.oracle_numbers import Value, as_integer
 from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY
 
 CONDITIONS = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
 )
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
-_INERT = CONDITIONS | {"same", "flag_at", "detach", "sign", "floor", "heaviside", "delta"}
+_INERT = CONDITIONS | {
+    "same",
+    "flag_at",
+    "detach",
+    "sign",
+    "floor",
+    "heaviside",
+    "delta",
+}
 """What has no derivative, or 0 wherever there is one."""
 _FOLDED = frozenset({"add", "sub", "mul", "neg", "mod", "max", "min", "abs"})
 """Ops that are exact on rationals, done at once where index arithmetic needs the number."""
@@ -181,14 +189,9 @@ class Builder:
         if op == "add" and len(args) == 2 and self.nodes[args[1]].op == "neg":
             args = (args[0], self.nodes[args[1]].args[0])
             op = "sub"
-        numbers = [self.value(a) for a in args]
-        if op in _FOLDED and all(n is not None for n in numbers):
-            if op in UNARY:
-                result = UNARY[op][0](numbers[0])
-            elif len(args) == 2 and op in BINARY:
-                result = BINARY[op][0](*numbers)
-            else:
-                result = NARY[op][0](numbers)
+        numbers = [v for a in args if (v := self.value(a)) is not None]
+        if op in _FOLDED and len(numbers) == len(args):
+            result = _folded(op, numbers)
             if isinstance(result, fmpq):
                 return self.number(result)
         return self.node(op, *args)
@@ -234,7 +237,9 @@ class Builder:
                 return self.read(self.variables[name], places)
             case Call(op, args):
                 return self.apply(op, [self.build(a, env) for a in args])
-            case Select(condition, then, otherwise) | Switch(condition, then, otherwise):
+            case Select(condition, then, otherwise) | Switch(
+                condition, then, otherwise
+            ):
                 place = self.build(condition, env)
                 truth = self.truth(place)
                 if truth is not None:
@@ -366,7 +371,9 @@ class Builder:
             case Reduction.VAR:
                 count = self.sum(masked([one] * len(bodies), zero))
                 mean = self.node("div", self.sum(masked(bodies, zero)), count)
-                squares = [self.node("square", self.node("sub", b, mean)) for b in bodies]
+                squares = [
+                    self.node("square", self.node("sub", b, mean)) for b in bodies
+                ]
                 spread = self.sum(masked(squares, zero))
                 return self.node("div", spread, self.apply("sub", (count, one)))
             case Reduction.LOGSUMEXP:
@@ -376,7 +383,9 @@ class Builder:
                 terms = masked(bodies, self.infinity(-1))
                 return self.many("max", terms, self.infinity(-1))
             case Reduction.AMIN:
-                return self.many("min", masked(bodies, self.infinity()), self.infinity())
+                return self.many(
+                    "min", masked(bodies, self.infinity()), self.infinity()
+                )
             case Reduction.NORM:
                 terms = masked(bodies, zero)
                 return self.node("norm", *terms, order) if terms else zero
@@ -415,6 +424,14 @@ class Builder:
                 assert_never(expr.kind)
 
 
+def _folded(op: str, numbers: list[fmpq]) -> Value:
+    if op in UNARY:
+        return UNARY[op][0](numbers[0])
+    if len(numbers) == 2 and op in BINARY:
+        return BINARY[op][0](*numbers)
+    return NARY[op][0](list[Value](numbers))
+
+
 def _holds(op: str, found: int) -> bool:
     return {
         "eq": found == 0,
@@ -424,4 +441,3 @@ def _holds(op: str, found: int) -> bool:
         "gt": found > 0,
         "ge": found >= 0,
     }[op]
-

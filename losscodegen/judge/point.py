@@ -38,9 +38,9 @@ Entry = Array | Scalar | str | None
 class Point:
     """A value for every variable of a loss, by symbol.
 
-    A variable declared with axes (or ``...``) is an `Array`, also where it has one entry; a learnable
-    parameter without axes may be an `Array` of shape () or a float. A variable that is missing has
-    its default.
+    A variable declared with axes (or ``...``) is an `Array`, also where it has one entry; a
+    learnable parameter without axes may be an `Array` of shape () or a float. A variable that is
+    missing has its default, as a double.
     """
 
     values: Mapping[str, Entry]
@@ -65,8 +65,8 @@ class Real:
     """A number known well enough to round it: ``mantissa * 2**exponent``, give or take ``radius``.
 
     The error bound is ``radius_mantissa * 2**radius_exponent``, 0 where the number is exact. The
-    exponents have no limits: exp(-1e30) is an ordinary `Real`, and `rounded` gives 0.0. A zero with a
-    radius is a number too small for the formats asked for, whose sign nobody knows.
+    exponents have no limits: exp(-1e30) is an ordinary `Real`, and `rounded` gives 0.0. A zero with
+    a radius is a number too small for the formats asked for, whose sign nobody knows.
     """
 
     kind: Kind
@@ -137,12 +137,14 @@ UNDETERMINED = Real(Kind.UNDETERMINED)
 class Slope:
     """An entry of a gradient.
 
-    ``value`` follows the conventions of the language (0 for abs and relu at 0, 1 for clip at its
-    ends, shared equally for max, the branch taken for where). At a kink ``low`` and ``high`` enclose
+    ``value`` follows the conventions of the language: 0 for abs and relu at 0, 1 for clip at its
+    ends, shared equally for max, the branch taken for where. At a kink ``low`` and ``high`` enclose
     the one-sided derivatives: any number between them is a subgradient that may be given. They
-    are None where the loss is differentiable. ``value`` is undefined if the convention says nothing
-    (0*oo in the chain rule), and ``low`` and ``high`` are then limits from both sides. ``jump`` says that the loss itself is discontinuous
-    here, so that a rounded condition may well land on the other side.
+    are None where the loss is differentiable. ``value`` is undefined if no convention applies (0*oo
+    in the chain rule), and ``low`` and ``high`` are then the limits from both sides.
+
+    ``jump`` says that the loss itself is discontinuous here, by a condition on computed numbers: a
+    program that rounds may land on the other side.
     """
 
     value: Real
@@ -176,7 +178,9 @@ class Truth:
 
     @property
     def kink(self) -> bool:
-        return any(s.kink or s.jump for slopes in self.gradient.values() for s in slopes)
+        return any(
+            s.kink or s.jump for slopes in self.gradient.values() for s in slopes
+        )
 
     @property
     def known(self) -> bool:

@@ -9,7 +9,13 @@ from __future__ import annotations
 import math
 from enum import Enum
 from fractions import Fraction
-from typing import Self
+
+_WIDTHS = {
+    "float64": (53, 1023),
+    "float32": (24, 127),
+    "bfloat16": (8, 127),
+    "float16": (11, 15),
+}
 
 
 class Dtype(Enum):
@@ -20,22 +26,14 @@ class Dtype(Enum):
     ``bottom`` that of the smallest positive number, a subnormal.
     """
 
-    FLOAT64 = "float64", 53, 1023
-    FLOAT32 = "float32", 24, 127
-    BFLOAT16 = "bfloat16", 8, 127
-    FLOAT16 = "float16", 11, 15
+    FLOAT64 = "float64"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
 
-    precision: int
-    top: int
-    bottom: int
-
-    def __new__(cls, name: str, precision: int, top: int) -> Self:
-        member = object.__new__(cls)
-        member._value_ = name
-        member.precision = precision
-        member.top = top
-        member.bottom = 2 - top - precision
-        return member
+    def __init__(self, name: str) -> None:
+        self.precision, self.top = _WIDTHS[name]
+        self.bottom = 2 - self.top - self.precision
 
     @property
     def epsilon(self) -> float:

@@ -92,7 +92,7 @@ def class_objection(name: str) -> str | None:
     if hasattr(builtins, name) or name in _GENERATED:
         return "is taken in Python modules"
     if keyword.iskeyword(function):
-        return f"makes a function called '{function}', a keyword of Python"
+        return f"makes a function called '{function}', which is a keyword of Python"
     if hasattr(builtins, function) or function in _GENERATED | _MODULES:
         return f"makes a function called '{function}', which is taken"
     return None
@@ -125,9 +125,11 @@ def axis_objection(name: str) -> str | None:
     """What speaks against the name of an axis."""
     if not _AXIS.fullmatch(name):
         return "is no axis name: it starts with a capital letter"
-    if keyword.iskeyword(name.lower()):
-        return f"makes an index called '{name.lower()}', a keyword of Python"
-    return symbol_objection(name) or symbol_objection(name.lower())
+    index = name.lower()
+    reason = symbol_objection(index)
+    if reason is not None:
+        return f"makes an index called '{index}', which {reason}"
+    return symbol_objection(name)
 
 
 def _identifier_objection(name: str) -> str | None:

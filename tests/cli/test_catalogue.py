@@ -128,7 +128,10 @@ class Sample:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (Sample(Fraction(1, 3), (0.5, math.inf)), {"ratio": "1/3", "numbers": [0.5, "inf"]}),
+        (
+            Sample(Fraction(1, 3), (0.5, math.inf)),
+            {"ratio": "1/3", "numbers": [0.5, "inf"]},
+        ),
         (Reduction.SUM, "Sum"),
         ({Reduction.SUM: {1}}, {"Sum": [1]}),
         (math.nan, "nan"),

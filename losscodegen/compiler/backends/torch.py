@@ -354,7 +354,9 @@ def _signed(args: tuple[Tensor, ...]) -> tuple[bool, tuple[Tensor, ...]]:
     """Whether a product has an odd number of minus signs, and its factors without them."""
     negative, factors = False, []
     for arg in args:
-        inner = _opposite(arg) if not isinstance(arg, Apply) or arg.op == "neg" else None
+        inner = (
+            _opposite(arg) if not isinstance(arg, Apply) or arg.op == "neg" else None
+        )
         negative ^= inner is not None
         factors.append(arg if inner is None else inner)
     return negative, tuple(factors)

@@ -1,0 +1,84 @@
+"""``check``: its exit code, its table, its JSON, and a wrong module that must not pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from losscodegen.cli.check import DTYPES
+from losscodegen.judge.rounding import Dtype
+
+Cli = Callable[..., Any]
+
+QUICK = ("--points", "20", "--dtype", "float32")
+
+
+def test_a_good_loss_passes(cli: Cli, specs: Cli, good: str, project: Path) -> None:
+    specs(squared=good)
+    done = cli("check", "squared", *QUICK)
+    assert (done.code, done.err) == (0, ""), done.out + done.err
+    assert "SquaredLoss: passed" in done.out
+    assert done.out.endswith("1 of 1 losses passed\n")
+    assert not (project / "generated").exists()
+
+
+def test_a_wrong_module_does_not(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    specs(squared=good)
+    right = cli("generate", "squared", "--stdout").out
+    module = project / "squared.py"
+    module.write_text(right.replace(".square()", ".abs()"), encoding="utf-8")
+    assert module.read_text(encoding="utf-8") != right
+    done = cli("check", "squared", "--module", "squared.py", *QUICK)
+    assert done.code == 1
+    assert "SquaredLoss: failed" in done.out
+    module.write_text("import nowhere", encoding="utf-8")
+    done = cli("check", "squared", "--module", "squared.py", "--quiet", *QUICK)
+    assert (done.code, done.out) == (1, "")
+    assert "error[cannot-load]" in done.err
+
+
+def test_several_losses_side_by_side(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    """One row per loss; the number of processes changes nothing."""
+    specs(one=good, two=good.replace("SquaredLoss", "OtherLoss"))
+    alone = cli("check", "--json", "alone.json", "--jobs", "1", *QUICK)
+    both = cli("check", "--json", "both.json", "--jobs", "2", *QUICK)
+    assert (alone.code, both.code) == (0, 0), alone.err + both.err
+    assert "SquaredLoss" in both.out
+    assert "2 of 2 losses passed" in both.out
+    texts = [
+        (project / f"{name}.json").read_text("utf-8") for name in ("alone", "both")
+    ]
+    assert texts[0] == texts[1]
+    assert [c["loss"] for c in json.loads(texts[0])] == ["SquaredLoss", "OtherLoss"]
+
+
+def test_json_on_standard_output(cli: Cli, specs: Cli, good: str) -> None:
+    specs(squared=good)
+    (certificate,) = json.loads(cli("check", "--json", "-", *QUICK).out)
+    assert certificate["verdict"] == "passed"
+    assert certificate["seed"] == 0
+
+
+def test_what_cannot_run(cli: Cli, specs: Cli, good: str, broken: str) -> None:
+    specs(good=good, broken=broken)
+    for arguments, message in (
+        (["broken"], "broken.toml:6:"),
+        (["--module", "x.py"], "--module takes one spec, got 2"),
+        (["good", "--module", "x.py"], "cannot read x.py"),
+        (["good", "--dtype", "int8"], "'int8' is not one of"),
+        (["good", "--points", "0"], "--points"),
+        (["nowhere"], "no spec is called 'nowhere'"),
+    ):
+        done = cli("check", *arguments)
+        assert done.code == 2, arguments
+        assert message in done.err
+
+
+def test_dtypes_are_those_of_the_judge() -> None:
+    assert set(DTYPES) == {dtype.value for dtype in Dtype}
