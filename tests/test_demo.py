@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sys
 from pathlib import Path
 
 DEMO = Path(__file__).parents[1] / "demo" / "train_breast_cancer.py"
@@ -14,10 +15,7 @@ def test_demo() -> None:
     assert spec is not None
     assert spec.loader is not None
     demo = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
-    import sys
-
-    sys.modules[spec.name] = demo
+    sys.modules[spec.name] = demo  # dataclasses look their module up
     spec.loader.exec_module(demo)
     data = demo.load_data()
     ours = demo.train(

@@ -49,7 +49,9 @@ class Skip(Enum):
 
     UNDEFINED = "undefined"
     UNDETERMINED = "undetermined"
-    OVERFLOW = "gradient of an overflow"
+    OVERFLOW = "overflow"
+    RIM = "rim"
+    """At the ends of the format's range, where intermediate results have no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +73,43 @@ def measure(truth: Real, got: float, dtype: Dtype) -> Measure | Skip:
     if truth.kind is Kind.UNDETERMINED:
         return Skip.UNDETERMINED
     want = truth.rounded(dtype)
-    if math.isnan(got):
-        return Measure(math.inf, Fault.NAN)
     if got == want and not math.isinf(want):
         return Measure(0.0, Fault.DIGITS, abs(want) < dtype.tiny and want != 0)
+    if math.isinf(want) and truth.finite and not math.isfinite(got):
+        # inf - inf on the way to an overflow: no number of the format is right, either.
+        return Skip.OVERFLOW if math.isnan(got) else Measure(
+            0.0 if got == want else math.inf, Fault.INFINITE, True
+        )
+    if math.isnan(got):
+        return Measure(math.inf, Fault.NAN)
     if math.isinf(want):
         ulp = 0.0 if got == want else truth.ulps(got, dtype)
         return Measure(ulp, _fault(got), True)
-    if abs(want) < dtype.tiny:
-        # Here numbers have fewer digits, and vectorised code flushes them to zero.
-        if abs(got) <= 2 * dtype.tiny:
-            return Measure(0.0, Fault.DIGITS, True)
-        return Measure(truth.ulps(got, dtype), _fault(got), True)
-    return Measure(truth.ulps(got, dtype), _fault(got))
+    if abs(got - want) <= dtype.tiny:
+        # Below the smallest normal there are fewer digits, and vectorised code flushes to zero.
+        ulp = truth.ulps(got, dtype) if abs(want) > dtype.tiny else 0.0
+        return Measure(min(ulp, 1.0), Fault.DIGITS, abs(want) < dtype.tiny)
+    return Measure(truth.ulps(got, dtype), _fault(got), abs(want) < dtype.tiny)
 
 
 def _fault(got: float) -> Fault:
     if math.isinf(got):
         return Fault.INFINITE
     return Fault.ZERO if got == 0 else Fault.DIGITS
+
+
+ROOM = 8
+"""A result within so many powers of two of an end of the range is near it."""
+
+
+def near_overflow(truth: Real, dtype: Dtype) -> bool:
+    return truth.finite and _top(truth) > dtype.top + 1 - ROOM
+
+
+def near_underflow(truth: Real, dtype: Dtype) -> bool:
+    return (
+        truth.finite and truth.mantissa != 0 and _top(truth) < 1 - dtype.top + ROOM
+    )
 
 
 def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:

@@ -266,7 +266,7 @@ class Evaluator:
             shape[place] = size
         batch = value.shape[len(dims) :]
         pad = (1,) * (self.batch - len(batch))
-        return value.reshape(*shape, *pad, *batch)
+        return value.reshape([*shape, *pad, *batch])
 
     def full(self, value: Tensor) -> Tensor:
         """``value`` with all dims of the layout."""

@@ -148,13 +148,13 @@ def _select_partials(args: list[Register], *, computed: bool) -> Partials | Tie:
     both = (_THEN, _OTHERWISE)
     if found is None:
         return Tie(taken, both, settled=False)
-    if then is UNDEFINED or otherwise is UNDEFINED:
-        return Tie(taken, (), removable=True)
     gap = order(then, otherwise)
     if gap == 0:
         return Tie(taken, both)
-    if gap is None and finite(then) and finite(otherwise):
-        return Tie(taken, both, settled=False)
+    if gap is None:
+        if finite(then) and finite(otherwise):
+            return Tie(taken, both, settled=False)
+        return Tie(taken, (), removable=True)
     return Tie(taken, (), jump=True) if computed else taken
 
 

@@ -372,12 +372,13 @@ def integer_power(base: Value, exponent: int) -> Value:
 
 
 def absolute(value: Value) -> Value:
-    if isinstance(value, Pair):
-        return value if value.exact > 0 else negate(value)
-    if value is UNDEFINED:
-        return UNDEFINED
-    size: fmpq | arb = abs(value)
-    return size
+    if isinstance(value, fmpq):
+        return value if value >= 0 else -value
+    if isinstance(value, arb):
+        return abs(value)
+    if isinstance(value, Pair) and value.exact < 0:
+        return negate(value)
+    return value
 
 
 def hull(values: list[Value]) -> Value:

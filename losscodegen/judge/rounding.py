@@ -85,6 +85,8 @@ def rounds_alike(
     The radius must also be ``guard`` bits smaller than a unit in the last place of that number,
     unless it is 0 or infinite.
     """
+    if not radius[0]:
+        return True
     mantissa, exponent = abs(middle[0]), middle[1]
     top = exponent + mantissa.bit_length() - 1
     reach = radius[1] + radius[0].bit_length()

@@ -15,10 +15,13 @@ from losscodegen.judge.criterion import (
     Skip,
     measure,
     measure_slope,
+    near_overflow,
+    near_underflow,
     scaled_error,
 )
 from losscodegen.judge.point import Array, Entry, Point, Real, Slope, Truth
 from losscodegen.judge.probes import Spread
+from losscodegen.judge.rim import at_rim
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import Result
 
@@ -41,10 +44,12 @@ class Case:
     naive_value_ulp: float
     scaled: float = math.inf
     by_line: float = math.inf
+    probed: bool = False
     """As ``scaled``, with inputs that are right by line and not by entry."""
 
     def settle(self, spread: Spread, dtype: Dtype) -> None:
         """Takes in how much the conditioning of the point explains."""
+        self.probed = True
         self.scaled = self._scaled(spread, dtype)
 
     def settle_by_line(self, spread: Spread, dtype: Dtype) -> None:
@@ -59,7 +64,8 @@ class Case:
 
     def fails(self, limits: Limits) -> bool:
         return (
-            self.ulp > limits.fails(self.order)
+            self.probed
+            and self.ulp > limits.fails(self.order)
             and min(self.scaled, self.by_line) > limits.scaled
         )
 
@@ -134,7 +140,11 @@ class Tally:
     def loose(self) -> list[Case]:
         limit = self.limits.tells(self.order)
         failed = {id(c) for c in self.failures()}
-        found = [c for c in self.cases if id(c) not in failed and c.scaled > limit]
+        found = [
+            c
+            for c in self.cases
+            if c.probed and id(c) not in failed and c.scaled > limit
+        ]
         return sorted(found, key=lambda c: (-c.scaled, -c.ulp))
 
     def check(self) -> Check:
@@ -146,7 +156,8 @@ class Tally:
             status = Status.VACUOUS
         else:
             status = Status.PASSED
-        last = max(self.cases, key=lambda c: (c.scaled, c.ulp), default=None)
+        probed = [c for c in self.cases if c.probed]
+        last = max(probed, key=lambda c: (c.scaled, c.ulp), default=None)
         if failures:
             culprit = failures[0].culprit(self.limits)
         else:
@@ -160,7 +171,7 @@ class Tally:
             beside=tuple(sorted(self.beside.items())),
             ours=Score(
                 ulp=tidy(max([self.worst, *(c.ulp for c in self.cases)])),
-                scaled=tidy(max([self.worst, *(c.scaled for c in self.cases)])),
+                scaled=tidy(max([self.worst, *(c.scaled for c in probed)])),
                 nan=faults[Fault.NAN],
                 infinite=faults[Fault.INFINITE],
                 zero=faults[Fault.ZERO],
@@ -190,21 +201,23 @@ def compare(
 ) -> Iterator[tuple[str, Case, Measure | Skip, Measure | Skip, str]]:
     """Every entry of the value, then of every gradient: its case, the errors, its class."""
     group = point_class(point.label)
+    rim = at_rim(point, dtype)
     naive_fits = naive.error is None and naive.shape == truth.shape
-    value_errors = []
     naive_value = 0.0
     for k, want in enumerate(truth.value):
         error = measure(want, ours.value[k], dtype)
         there = naive.value[k] if naive_fits else math.nan
         beside = measure(want, there, dtype)
-        value_errors.append(error)
         if isinstance(beside, Measure):
             naive_value = max(naive_value, beside.ulp)
         case = _case(point, truth, "value", None, k, want, ours.value[k], error)
         case.naive, case.naive_ulp = there, _ulp(beside)
         case.naive_value_ulp = case.naive_ulp
+        if rim or near_overflow(want, dtype):
+            error = _lenient(error, limits.value)
         yield "value", case, error, beside, group
-    overflow = any(_overflows(v, dtype) for v in truth.value)
+    overflow = any(near_overflow(v, dtype) for v in truth.value)
+    rim = rim or any(near_underflow(v, dtype) for v in truth.value)
     for name, slopes in truth.gradient.items():
         if name not in ours.gradient:
             continue
@@ -215,6 +228,8 @@ def compare(
             beside = measure_slope(slope, there, dtype)
             if overflow and isinstance(error, Measure):
                 error = Skip.OVERFLOW
+            elif rim or near_overflow(slope.value, dtype):
+                error = _lenient(error, limits.gradient)
             case = _case(point, truth, "gradient", name, k, slope.value, got, error)
             case.naive, case.naive_ulp = there, _ulp(beside)
             case.naive_value_ulp = naive_value
@@ -252,8 +267,9 @@ def _ulp(error: Measure | Skip) -> float:
     return error.ulp if isinstance(error, Measure) else 0.0
 
 
-def _overflows(value: Real, dtype: Dtype) -> bool:
-    return math.isinf(value.rounded(dtype))
+def _lenient(error: Measure | Skip, limit: float) -> Measure | Skip:
+    """What is right at the rim counts, what is wrong there is not held against anyone."""
+    return Skip.RIM if isinstance(error, Measure) and error.ulp > limit else error
 
 
 def point_class(label: str) -> str:

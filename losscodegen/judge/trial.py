@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle import Oracle
 from losscodegen.judge.point import Array, Point, Truth
 from losscodegen.judge.points import admitted, generator, sample
-from losscodegen.judge.probes import spread, spread_of_lines
+from losscodegen.judge.probes import Spread, spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import boundaries
 from losscodegen.judge.tally import Case, Tally, compare, format_point
@@ -28,9 +29,9 @@ from losscodegen.judge.tensors import (
     stacks,
 )
 
-PROBED_AT_MOST = 200
-CONVINCED_AFTER = 12
-"""So many points that conditioning does not excuse are enough; the rest need no probing."""
+PROBED_AT_MOST = 60
+CONVINCED_AFTER = 3
+"""So many errors of a kind that conditioning does not excuse are enough; the rest go unprobed."""
 
 
 class Oracles:
@@ -183,25 +184,39 @@ class Trial:
         return False
 
     def excuse(self, tally: Tally) -> None:
-        """Settles how much of each large error the conditioning of its point explains."""
-        by_point: dict[int, list[Case]] = defaultdict(list)
+        """Settles how much of each large error the conditioning of its point explains.
+
+        Errors of a kind are looked at worst first until a few are beyond excuse; one is enough to
+        fail, and asking for the truth around every point of a broken module takes long.
+        """
+        known: dict[tuple[int, bool], Spread] = {}
+        guilty: Counter[tuple[str | None, Fault]] = Counter()
+        probed: Counter[tuple[str | None, Fault]] = Counter()
         for case in sorted(tally.cases, key=lambda c: -c.ulp):
-            by_point[id(case.point)].append(case)
-        guilty = 0
-        for probed, cases in enumerate(by_point.values()):
-            if probed >= PROBED_AT_MOST or guilty >= CONVINCED_AFTER:
-                break
-            point, truth = cases[0].point, cases[0].truth
-            width = spread(self.oracles, self.loss, point, truth, self.dtype)
-            for case in cases:
-                case.settle(width, self.dtype)
-            if any(c.fails(self.limits) for c in cases) and self.loss.axes:
-                width = spread_of_lines(
-                    self.oracles, self.loss, point, truth, self.dtype
-                )
-                for case in cases:
-                    case.settle_by_line(width, self.dtype)
-            guilty += any(c.fails(self.limits) for c in cases)
+            kind = case.variable, case.fault
+            if guilty[kind] >= CONVINCED_AFTER or probed[kind] >= PROBED_AT_MOST:
+                continue
+            probed[kind] += 1
+            if math.isinf(case.ulp) and case.fault is Fault.NAN:
+                case.probed = True
+                guilty[kind] += 1
+                continue
+            case.settle(self.spread(case, known, by_line=False), self.dtype)
+            if case.fails(self.limits) and self.loss.axes:
+                case.settle_by_line(self.spread(case, known, by_line=True), self.dtype)
+            guilty[kind] += case.fails(self.limits)
+
+    def spread(
+        self, case: Case, known: dict[tuple[int, bool], Spread], *, by_line: bool
+    ) -> Spread:
+        """The spread of a point, worked out once for all its entries."""
+        key = id(case.point), by_line
+        if key not in known:
+            around = spread_of_lines if by_line else spread
+            known[key] = around(
+                self.oracles, self.loss, case.point, case.truth, self.dtype
+            )
+        return known[key]
 
     def found(self, tally: Tally) -> Iterator[Finding]:
         """One finding per variable and kind of error, each with the worst point."""

@@ -35,6 +35,7 @@ from losscodegen.ir.nodes import (
 from losscodegen.ir.ops import OPS, SPELLINGS
 from losscodegen.language.printer import format_expression
 from losscodegen.language.sympy_functions import HALF, OPAQUE
+from losscodegen.language.sympy_indices import find_indices
 from losscodegen.language.sympy_symbols import CODE, domain_word, symbol_name
 
 
@@ -66,49 +67,14 @@ class Reader:
     _bound_somewhere: set[str] = field(default_factory=set)
     _bound_here: list[str] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.whole, sympy.Basic):
-            raise fail(CODE, f"not an expression of SymPy, got {self.whole!r}")
-        for node in sympy.preorder_traversal(self.whole):
-            if isinstance(node, sympy.Sum | sympy.Product):
-                for limit in node.limits:
-                    index, axis = self._limit(limit)
-                    self._bound_somewhere.add(index)
-                    if self.indices.setdefault(index, axis) != axis:
-                        raise fail(CODE, f"index '{index}' runs over two axes")
-        for node in sympy.preorder_traversal(self.whole):
-            if isinstance(node, sympy.Indexed):
-                self._subscripts(node)
-
-    def _limit(self, limit: Any) -> tuple[str, str]:
-        """A range ``(c, 0, C - 1)``: an index and the axis it runs over."""
-        message = f"a sum runs over a whole axis, got {tuple(limit)}"
-        hint = "write it as (c, 0, C - 1) with a symbol C for the size"
-        if len(limit) != 3 or limit[1] != 0:
-            raise fail(CODE, message, hint=hint)
-        size = limit[2] + 1
-        if not isinstance(size, sympy.Symbol):
-            raise fail(CODE, message, hint=hint)
-        return str(limit[0]), str(size)
-
-    def _subscripts(self, node: Any) -> None:
-        shape = node.base.shape
-        for position, subscript in enumerate(node.indices):
-            for found in subscript.free_symbols:
-                if isinstance(found, sympy.Symbol | sympy.Idx) and not _of_gather(
-                    found, subscript
-                ):
-                    own = shape[position] if shape else None
-                    known = isinstance(own, sympy.Symbol)
-                    axis = str(own) if known else str(found).upper()
-                    self.indices.setdefault(str(found), axis)
-
     def expression(self) -> Expr:
         """The whole expression."""
-        try:
-            return self.read(self.whole)
-        except RecursionError:
-            raise fail(CODE, "the expression is nested too deeply") from None
+        if not isinstance(self.whole, sympy.Basic):
+            raise fail(CODE, f"not an expression of SymPy, got {self.whole!r}")
+        if _depth(self.whole) > _DEEPEST:
+            raise fail(CODE, f"the expression is nested more than {_DEEPEST} deep")
+        self.indices, self._bound_somewhere = find_indices(self.whole)
+        return self.read(self.whole)
 
     # ------------------------------------------------------------ numbers
 
@@ -307,9 +273,18 @@ _RELATIONS = {
 _MIRRORED = {"eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 
 
-def _of_gather(symbol: Any, subscript: Any) -> bool:
-    """Whether a symbol of a subscript stands in the subscript of a look-up there."""
-    return any(symbol in inner.free_symbols for inner in subscript.atoms(sympy.Indexed))
+_DEEPEST = 100
+"""A formula nested deeper could not be read back."""
+
+
+def _depth(node: Any) -> int:
+    deepest = 0
+    pending = [(node, 1)]
+    while pending:
+        current, depth = pending.pop()
+        deepest = max(deepest, depth)
+        pending += [(child, depth + 1) for child in current.args]
+    return deepest
 
 
 def _decimal(node: Any) -> Number:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import reduce
@@ -103,7 +104,9 @@ def prose(text: str) -> str:
 
 
 @st.composite
-def domains(draw: st.DrawFn, kinds: list[DomainKind], axes: tuple[str, ...]) -> Domain:
+def domains(
+    draw: st.DrawFn, kinds: Sequence[DomainKind], axes: tuple[str, ...]
+) -> Domain:
     kind = draw(st.sampled_from(kinds))
     choices = ("hard", "soft", "x_y") if kind is DomainKind.CHOICE else ()
     axis = None
@@ -117,11 +120,12 @@ def domains(draw: st.DrawFn, kinds: list[DomainKind], axes: tuple[str, ...]) -> 
     return Domain(kind=kind, axis=axis, choices=choices, interval=interval)
 
 
-TENSORS = [
+TENSORS: Sequence[DomainKind] = [
     *sorted(INTERVALS, key=lambda kind: kind.value),
     *(DomainKind.BINARY, DomainKind.SIGN, DomainKind.MASK, DomainKind.INDEX),
 ]
-SCALARS = [k for k in TENSORS if k is not DomainKind.MASK] + [
+SCALARS: Sequence[DomainKind] = [
+    *(kind for kind in TENSORS if kind is not DomainKind.MASK),
     DomainKind.BOOL,
     DomainKind.CHOICE,
 ]
@@ -163,13 +167,13 @@ def terms(draw: st.DrawFn, variable: Variable) -> Expr:
     """An expression that reads ``variable``."""
     subscripts: list[Expr] = []
     for axis in variable.subscripted_axes:
+        forms: list[Expr] = []
         if axis == "4":
-            subscripts.append(draw(st.sampled_from([number(3, "3"), FURTHER[1]])))
+            forms += [number(3, "3"), FURTHER[1]]
         else:
-            own = Index(AXES[axis], axis)
-            subscripts.append(
-                draw(st.sampled_from([own, FURTHER[0]])) if axis == "B" else own
-            )
+            forms.append(Index(AXES[axis], axis))
+            forms += FURTHER[:1] if axis == "B" else ()
+        subscripts.append(draw(st.sampled_from(forms)))
     read = Read(variable.name, tuple(subscripts))
     if variable.domain.kind is DomainKind.BOOL:
         return Switch(read, number(1), number(2))
@@ -189,7 +193,7 @@ def terms(draw: st.DrawFn, variable: Variable) -> Expr:
         )
     )
     indices = free_indices(term)
-    if indices and draw(st.booleans()):
+    if draw(st.booleans()) and indices:
         kind = draw(
             st.sampled_from([Reduction.SUM, Reduction.MEAN, Reduction.LOGSUMEXP])
         )
@@ -198,26 +202,23 @@ def terms(draw: st.DrawFn, variable: Variable) -> Expr:
 
 
 @st.composite
-def laws(
-    draw: st.DrawFn, parameters: tuple[Variable, ...], inputs: tuple[Variable, ...]
-) -> Law:
-    def side() -> LawSide:
-        factor = draw(st.sampled_from([ONE, number(2), neg(ONE), div(ONE, number(3))]))
-        plain = [v.name for v in parameters if v.scalar and v.domain.kind in CONTINUOUS]
-        replaced = (
-            tuple((name, number(5)) for name in plain[:1])
-            if draw(st.booleans())
-            else ()
-        )
-        return LawSide(factor=factor, loss=True, replaced=replaced)
-
-    right = (
-        side()
-        if draw(st.booleans())
-        else LawSide(factor=number(draw(st.integers(-3, 3))))
+def sides(draw: st.DrawFn, parameters: tuple[Variable, ...]) -> LawSide:
+    factor = draw(st.sampled_from([ONE, number(2), neg(ONE), div(ONE, number(3))]))
+    plain = [v.name for v in parameters if v.scalar and v.domain.kind in CONTINUOUS]
+    replaced = plain[: draw(st.integers(0, 1))]
+    return LawSide(
+        factor=factor, loss=True, replaced=tuple((name, number(5)) for name in replaced)
     )
-    relation = draw(st.sampled_from(["eq", "le", "gt"]))
-    return Law(left=side(), relation=relation, right=right)
+
+
+@st.composite
+def laws(draw: st.DrawFn, parameters: tuple[Variable, ...]) -> Law:
+    constants = st.integers(-3, 3).map(lambda value: LawSide(factor=number(value)))
+    return Law(
+        left=draw(sides(parameters)),
+        relation=draw(st.sampled_from(["eq", "ne", "lt", "le", "gt", "ge"])),
+        right=draw(sides(parameters) | constants),
+    )
 
 
 @st.composite
@@ -255,7 +256,7 @@ def losses(draw: st.DrawFn) -> Loss:
             for v in parameters
             if v.scalar and v.domain.kind in CONTINUOUS
         ),
-        laws=tuple(draw(st.lists(laws(parameters, inputs), max_size=2))),
+        laws=tuple(draw(st.lists(laws(parameters), max_size=2))),
         interface=draw(
             st.sampled_from(
                 [

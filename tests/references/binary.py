@@ -112,7 +112,7 @@ def soft_bce_with_logits(x, y, ignore_index, smooth):
     return _soft(x, y, ignore_index, smooth)
 
 
-@TABLE.add()
+@TABLE.add(settings=({"alpha": -1.0}, {"alpha": 0.0}))
 def sigmoid_focal(x, y, alpha, gamma):
     def one(a: float, b: float) -> float:
         share = 1.0 if alpha < 0 else alpha * b + (1 - alpha) * (1 - b)
@@ -122,7 +122,7 @@ def sigmoid_focal(x, y, alpha, gamma):
     return each(one, x, y)
 
 
-@TABLE.add()
+@TABLE.add(settings=({"threshold": 0.2}, {"threshold": 0.8}))
 def reduced_focal(x, y, gamma, threshold):
     def one(a: float, b: float) -> float:
         right = of_true_class(a, b)

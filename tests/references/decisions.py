@@ -8,7 +8,15 @@ import numpy as np
 from scipy import stats
 from scipy.special import expit
 
-from tests.references.table import Arguments, Array, Table, each, rows
+from tests.references.table import (
+    Arguments,
+    Array,
+    Table,
+    each,
+    empty_row,
+    in_turn,
+    rows,
+)
 
 TABLE = Table()
 
@@ -90,7 +98,12 @@ def discopop(dc, dr, beta, tau):
     return each(one, dc, dr)
 
 
-@TABLE.add()
+def either_side(arguments: Arguments, rng: np.random.Generator) -> None:
+    """Divergence estimates whose mean is well above or below 0."""
+    arguments["kl"] = arguments["kl"] + rng.choice([-3.0, 3.0])
+
+
+@TABLE.add(change=either_side, settings=({"beta": 0.5}, {"beta": 1.0}))
 def kto(x, good, kl, beta, wd, wu):
     point = max(0.0, sum(kl) / len(kl))
 
@@ -170,7 +183,7 @@ def token_mean(terms: list[float]) -> float:
     return sum(terms) / len(terms) if terms else 0.0
 
 
-@TABLE.add(change=close_policies)
+@TABLE.add(change=in_turn(close_policies, empty_row))
 def grpo(lp, old, ref, A, m, eps_low, eps_high, beta):
     result = []
     for b, advantage in enumerate(A):
@@ -205,7 +218,10 @@ def cispo(lp, old, A, m, eps_high):
     return _truncated(lp, old, A, m, eps_high)
 
 
-@TABLE.add(change=close_policies)
+@TABLE.add(
+    change=in_turn(close_policies, empty_row),
+    settings=({"eps_low": 0.05}, {"eps_high": 0.05}),
+)
 def gspo(lp, old, A, m, eps_low, eps_high):
     result = []
     for b, advantage in enumerate(A):
@@ -215,7 +231,7 @@ def gspo(lp, old, A, m, eps_low, eps_high):
     return np.array(result)
 
 
-@TABLE.add(change=close_policies)
+@TABLE.add(change=in_turn(close_policies, empty_row))
 def sapo(lp, old, A, m, tp, tn):
     result = []
     for b, advantage in enumerate(A):

@@ -20,7 +20,7 @@ def pairwise_distance(x, y, p, eps):
     return F.pairwise_distance(*tensors(x, y), p=p, eps=eps)
 
 
-@TABLE.add()
+@TABLE.add(settings=({"margin": 4.0}, {"margin": 8.0}))
 def contrastive(x, y, s, margin):
     apart = rows(distance.euclidean, x, y)
 

@@ -13,9 +13,11 @@ from scipy.stats import entropy as shannon_entropy
 from sklearn.metrics import log_loss
 
 from tests.references.table import (
+    Arguments,
     Array,
     Table,
     each,
+    empty_row,
     ignoring,
     rows,
     samples,
@@ -242,7 +244,15 @@ def reverse_kl(x, y):
     return samples(lambda s, t: divergence(softmax(s), softmax(t)), x, y)
 
 
-@TABLE.add()
+def with_zeros(arguments: Arguments, rng: np.random.Generator) -> None:
+    """Classes without probability: in one distribution, in the other, in both."""
+    for name, classes in (("p", [0, 1]), ("q", [1, 2])):
+        chances = arguments[name].copy()
+        chances[:, classes] = 0.0
+        arguments[name] = chances / chances.sum(1, keepdims=True)
+
+
+@TABLE.add(change=with_zeros)
 def js_divergence(p, q):
     return samples(lambda a, b: jensenshannon(a, b) ** 2, p, q)
 
@@ -303,7 +313,7 @@ def ibot(s, t, m):
     return _patches(s, t, m)
 
 
-@TABLE.add()
+@TABLE.add(change=empty_row)
 def sequence_nll(x, t, m):
     result = []
     for logits, tokens, mask in zip(x, t, m, strict=True):

@@ -34,7 +34,7 @@ def l1(x, y):
     return F.l1_loss(*tensors(x, y), reduction="none")
 
 
-@TABLE.add()
+@TABLE.add(settings=({"beta": 0.0},))
 def smooth_l1(x, y, beta):
     return F.smooth_l1_loss(*tensors(x, y), reduction="none", beta=beta)
 
@@ -194,7 +194,7 @@ def fair(x, y, c):
     )
 
 
-@TABLE.add()
+@TABLE.add(settings=({"alpha": 2.0}, {"alpha": 0.0}, {"alpha": -2.0}))
 def barron_general(x, y, alpha, c):
     def slope(r: float) -> float:
         if alpha == 2:

@@ -8,7 +8,7 @@ None. It returns the unreduced loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class Reference:
     value: the unreduced loss.
     mean: the loss reduced by ``"mean"``, where that is no plain mean over the elements.
     change: adjusts drawn arguments, where the declarations alone do not make good ones.
+    settings: scalars to try besides the defaults and drawn ones, such as those that switch
+        branches.
     tolerance: relative; larger only for references that integrate numerically.
     """
 
@@ -37,6 +39,7 @@ class Reference:
     value: Value
     mean: Value | None = None
     change: Change | None = None
+    settings: tuple[Mapping[str, float], ...] = ()
     tolerance: float = 1e-9
 
 
@@ -48,6 +51,7 @@ class Table(dict[str, Reference]):
         *,
         mean: Value | None = None,
         change: Change | None = None,
+        settings: tuple[Mapping[str, float], ...] = (),
         tolerance: float = 1e-9,
     ) -> Callable[[Value], Value]:
         """Enters the decorated function, which is called like the stem of its spec."""
@@ -56,7 +60,12 @@ class Table(dict[str, Reference]):
             stem = value.__name__
             assert stem not in self, f"two references for {stem}"
             self[stem] = Reference(
-                stem=stem, value=value, mean=mean, change=change, tolerance=tolerance
+                stem=stem,
+                value=value,
+                mean=mean,
+                change=change,
+                settings=settings,
+                tolerance=tolerance,
             )
             return value
 
@@ -115,6 +124,21 @@ def ignoring(target: str, option: str = "ignore_index") -> Change:
         arguments[target] = np.where(drop, arguments[option], arguments[target])
 
     return change
+
+
+def in_turn(*changes: Change) -> Change:
+    """All ``changes``, one after the other."""
+
+    def change(arguments: Arguments, rng: np.random.Generator) -> None:
+        for one in changes:
+            one(arguments, rng)
+
+    return change
+
+
+def empty_row(arguments: Arguments, rng: np.random.Generator) -> None:
+    """Masks the whole first row of the mask ``m``."""
+    arguments["m"][0] = 0.0
 
 
 def weighted_mean(value: Value, weight: Value) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,15 @@ TRIALS = 3
 """The first with the defaults of the scalars and without optional tensors, the others drawn."""
 
 
-def drawn(loss: Loss, reference: Reference, trial: int) -> Arguments:
-    rng = np.random.default_rng([trial, *reference.stem.encode()])
-    found = arguments(loss, rng, plain=trial == 0)
-    if reference.change is not None:
-        reference.change(found, rng)
-    return found
+def trials(loss: Loss, reference: Reference) -> Iterator[Arguments]:
+    extra = [(True, setting) for setting in reference.settings]
+    plans = [(k == 0, {}) for k in range(TRIALS)] + extra
+    for k, (plain, setting) in enumerate(plans):
+        rng = np.random.default_rng([k, *reference.stem.encode()])
+        found = arguments(loss, rng, plain=plain) | dict(setting)
+        if reference.change is not None:
+            reference.change(found, rng)
+        yield found
 
 
 def example_arguments(loss: Loss) -> Arguments:
@@ -95,8 +98,7 @@ def test_example_is_right(reference, losses):
 @pytest.mark.parametrize("reference", REFERENCES.values(), ids=lambda r: r.stem)
 def test_formula_is_the_loss_of_the_literature(reference, losses):
     loss = losses[reference.stem]
-    for trial in range(TRIALS):
-        values = drawn(loss, reference, trial)
+    for values in trials(loss, reference):
         got = naive_loss(loss, bound(values), torch.float64)
         same(got, reference.value(**values), reference)
 
@@ -105,8 +107,7 @@ def test_formula_is_the_loss_of_the_literature(reference, losses):
 def test_module_is_the_loss_of_the_literature(reference, losses):
     loss = losses[reference.stem]
     accused = Accused.load(loss, (GENERATED / f"{reference.stem}.py").read_text())
-    for trial in range(TRIALS):
-        values = drawn(loss, reference, trial)
+    for values in trials(loss, reference):
         wanted = array(reference.value(**values))
         tensors = bound(values)
         same(accused.call(tensors, reduction="none"), wanted, reference)
