@@ -97,7 +97,8 @@ def report(ours: list[Epoch], naive: list[Epoch]) -> str:
         "epoch    loss  accuracy  saturated          loss  accuracy",
     ]
     broken = next((k for k, e in enumerate(naive) if not math.isfinite(e.loss)), None)
-    for k in sorted({*SHOWN} | ({broken} if broken is not None else set())):
+    shown = {k for k in (*SHOWN, broken) if k is not None and k < len(ours)}
+    for k in sorted(shown):
         a, b = ours[k], naive[k]
         lines.append(
             f"{k:5}  {a.loss:6.4f}  {a.accuracy:8.1%}  {a.saturated:9}"

@@ -65,7 +65,7 @@ _LEFT = 60
 
 
 def _window(location: Location) -> tuple[str, int, int]:
-    """The line and the marked stretch of it; of a very long line the part around the stretch."""
+    """The line and the marked stretch; of a very long line the part around the stretch."""
     text, start, end = location.text, location.column - 1, location.end_column - 1
     if len(text) <= _WIDEST:
         return text, start, end

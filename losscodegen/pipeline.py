@@ -46,7 +46,7 @@ class Compiled:
 def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
     """``loss`` through the middle of the compiler; ``without`` names rules and guards to leave out."""
     rules = tuple(rule for rule in RULES if rule.name not in without)
-    stabilized = stabilize(loss, rules)
+    stabilized = stabilize(loss, rules, without=without)
     return Compiled(
         loss=loss, stabilized=stabilized, program=lower(stabilized, without=without)
     )

@@ -10,6 +10,9 @@ from pathlib import Path
 DEMO = Path(__file__).parents[1] / "demo" / "train_breast_cancer.py"
 
 
+EPOCHS = 60  # of 300: enough to see both sides part
+
+
 def test_demo() -> None:
     spec = importlib.util.spec_from_file_location("demo_train", DEMO)
     assert spec is not None
@@ -17,6 +20,7 @@ def test_demo() -> None:
     demo = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = demo  # dataclasses look their module up
     spec.loader.exec_module(demo)
+    vars(demo)["EPOCHS"] = EPOCHS
     data = demo.load_data()
     ours = demo.train(
         demo.WeightedLogLoss(positive_weight=demo.W1, negative_weight=demo.W0), data

@@ -48,22 +48,14 @@ def find_specs(names: Iterable[str]) -> tuple[Path, ...]:
 
 def _find(name: str) -> Path | Diagnostic:
     path = Path(name)
-    if path.is_file():
-        return path
-    if path.suffix != ".toml" and path.name == name:
-        known = {p.stem: p for p in (*bundled_specs(), *project_specs())}
-        if name in known:
-            return known[name]
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "`losscodegen list` has them"
-        if not path.exists():
-            return Diagnostic("unknown-spec", f"no spec is called {name!r}", hint=hint)
-    if path.is_dir():
-        message = f"{name} is a directory, expected a spec file"
-        return Diagnostic("not-a-file", message, hint=f"name the files: {path}/*.toml")
-    if path.exists():
-        return Diagnostic("not-a-file", f"{name} is not a regular file")
-    return Diagnostic("file-not-found", f"{name} does not exist")
+    if path.exists() or path.suffix == ".toml" or path.name != name:
+        return path  # whatever is wrong with it, the reader says so
+    known = {p.stem: p for p in (*bundled_specs(), *project_specs())}
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else "`losscodegen list` has them"
+    return Diagnostic("unknown-spec", f"no spec is called {name!r}", hint=hint)
 
 
 def write_all(texts: Mapping[Path, str]) -> None:

@@ -49,6 +49,9 @@ CHOICE = Guard(
     "As a select the losing side can be kept harmless.",
 )
 
+GUARDS = frozenset(g.rule for g in (DEAD_BRANCH, MASK, CHOICE))
+"""The names of the guards of this stage."""
+
 _SAFE = (number(0, "0"), number(1, "1"), number(2, "2"), number(Fraction(1, 2), "0.5"))
 _INTEGRAL = (DomainKind.INDEX, DomainKind.INTEGER, DomainKind.BOOL, DomainKind.CHOICE)
 
@@ -61,10 +64,16 @@ class Protector:
     scalars: frozenset[str]
     masks: frozenset[str]
     steps: list[Step] = field(default_factory=list)
+    without: frozenset[str] = frozenset()
+    """Guards to leave out."""
 
     @classmethod
     def of_loss(
-        cls, loss: Loss, rules: tuple[Rule, ...], steps: list[Step]
+        cls,
+        loss: Loss,
+        rules: tuple[Rule, ...],
+        steps: list[Step],
+        without: frozenset[str] = frozenset(),
     ) -> Protector:
         scalars = frozenset(v.name for v in loss.parameters if v.scalar)
         masks = frozenset(
@@ -76,7 +85,7 @@ class Protector:
             if not v.scalar and v.domain.kind not in _INTEGRAL and v.name not in masks
         )
         trusted = frozenset(r.name for r in rules if r.safe)
-        return cls(Tame(differentiable, trusted), scalars, masks, steps)
+        return cls(Tame(differentiable, trusted), scalars, masks, steps, without)
 
     def protect(self, expr: Expr, ranges: Ranges) -> Expr:
         """``expr`` with every select, mask and choice inside it made safe for the gradient."""
@@ -249,6 +258,8 @@ class Protector:
         return self._step(expr, self._select(select, ranges), MASK)
 
     def _step(self, before: Expr, after: Expr, guard: Guard) -> Expr:
+        if guard.rule in self.without:
+            return before
         self.steps.append(
             Step(rule=guard.rule, before=before, after=after, why=guard.why)
         )

@@ -145,7 +145,7 @@ RULES = (
         why="Near 0 both terms agree to first order and cancel to `x**2/2`; there a series in "
         "`x/(2 + x)` is summed.",
         source="Loader, Fast and accurate computation of binomial probabilities",
-        witness=Witness(point={"x": 1e-4}),
+        witness=Witness(point={"x": 1e-6}),
         domain={"x": "(-1, 100)"},
     ),
     Rule(
@@ -190,7 +190,7 @@ RULES = (
         pattern="expm1(x)",
         replacement="where(abs(x) < 1, expm1(x), exp(x) - 1)",
         unless="x >= -1",
-        why="torch computes the derivative of `expm1` as `result + 1`, which is 0 below -17; "
+        why="The derivative of torch's `expm1` is computed as `result + 1`, which is 0 below -17; "
         "away from 0 `exp(x) - 1` is as good and its derivative is exact.",
         source="torch derivatives.yaml",
         witness=Witness(point={"x": -20.0}, fault=Fault.GRADIENT, wrt="x"),
@@ -202,7 +202,7 @@ RULES = (
         pattern="sigmoid(x)",
         replacement="exp(logsigmoid(x))",
         unless="x <= 0",
-        why="torch computes the derivative of `sigmoid` as `y (1 - y)`, which is 0 from 17 on; "
+        why="The derivative of torch's `sigmoid` is computed as `y (1 - y)`, which is 0 from 17 on; "
         "that of `logsigmoid` is complete.",
         source="pytorch#195681",
         witness=Witness(point={"x": 20.0}, fault=Fault.GRADIENT, wrt="x"),
@@ -217,7 +217,7 @@ RULES = (
         why="At 0 the backward of `xlogy(x, x)` is `0/0 = nan`.",
         source="pytorch#89558",
         witness=Witness(point={"x": 0.0}, fault=Fault.GRADIENT, wrt="x"),
-        domain={"x": "(0, oo)"},
+        domain={"x": "[0, oo)"},
         phase=Phase.EXPAND,
     ),
     Rule(
@@ -228,7 +228,7 @@ RULES = (
         why="At (0, 0) the derivative with respect to y is `0/0 = nan`; the value is 0 for any y.",
         source="pytorch#89558",
         witness=Witness(point={"x": 0.0, "y": 0.0}, fault=Fault.GRADIENT, wrt="y"),
-        domain={"y": "(0, oo)"},
+        domain={"y": "[0, oo)"},
         phase=Phase.EXPAND,
         gradient_only=True,
     ),

@@ -290,8 +290,13 @@ RULES = (
         why="At 0 a power below 1 has infinite slope, which times 0 is nan; the subgradient "
         "there is taken as 0.",
         source="kornia#2125",
-        witness=Witness(point={"x": 0.0, "p": 0.5}, fault=Fault.GRADIENT, wrt="x"),
-        domain={"x": "(0, oo)", "p": "[0, 3]"},
+        witness=Witness(
+            point={"z": 0.0, "p": 0.5},
+            instead={"x": "abs(z)"},
+            fault=Fault.GRADIENT,
+            wrt="z",
+        ),
+        domain={"x": "[0, oo)", "p": "[0, 3]"},
         phase=Phase.EXPAND,
         gradient_only=True,
     ),

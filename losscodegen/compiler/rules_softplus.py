@@ -5,19 +5,19 @@ from losscodegen.compiler.rule import Fault, Rule, Witness
 RULES = (
     Rule(
         name="sigmoid",
-        pattern="1/(1 + exp(-x))",
-        replacement="sigmoid(x)",
-        why="Once `exp(-x)` overflows, the derivative of the quotient is `inf/inf = nan`.",
-        source="jax#777",
-        witness=Witness(point={"x": -500.0}, fault=Fault.GRADIENT, wrt="x"),
-    ),
-    Rule(
-        name="sigmoid",
         pattern="exp(x)/(1 + exp(x))",
         replacement="sigmoid(x)",
         why="Once `exp(x)` overflows, the quotient is `inf/inf = nan`.",
         source="jax#777",
         witness=Witness(point={"x": 100.0}),
+    ),
+    Rule(
+        name="sigmoid",
+        pattern="1/(1 + exp(-x))",
+        replacement="sigmoid(x)",
+        why="Once `exp(-x)` overflows, the derivative of the quotient is `inf/inf = nan`.",
+        source="jax#777",
+        witness=Witness(point={"x": -500.0}, fault=Fault.GRADIENT, wrt="x"),
     ),
     Rule(
         name="one-minus-sigmoid",
@@ -70,22 +70,6 @@ RULES = (
         why="The sum of exponentials overflows; its logarithm, taken by logsumexp, does not.",
         source="ZLPR and multi-similarity implementations",
         witness=Witness(point={"x": (100.0, 3.0)}),
-    ),
-    Rule(
-        name="softplus-folded",
-        pattern="Max(x, 0) + softplus(-abs(x))",
-        replacement="softplus(x)",
-        why="The kinks of `max` and `abs` at 0 cancel in the value but not in the gradient.",
-        source="jax#2107",
-        witness=Witness(point={"x": 1e-30}, fault=Fault.GRADIENT, wrt="x"),
-    ),
-    Rule(
-        name="softplus-folded",
-        pattern="relu(x) + softplus(-abs(x))",
-        replacement="softplus(x)",
-        why="The kinks of `relu` and `abs` at 0 cancel in the value but not in the gradient.",
-        source="jax#2140",
-        witness=Witness(point={"x": 0.0}, fault=Fault.GRADIENT, wrt="x"),
     ),
     Rule(
         name="softplus-reflected",

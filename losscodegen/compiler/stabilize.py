@@ -24,15 +24,21 @@ _LIMIT = 1000
 """More rewrites than any loss needs: a table that gets here does not terminate."""
 
 
-def stabilize(loss: Loss, rules: tuple[Rule, ...] = RULES) -> Stabilized:
+def stabilize(
+    loss: Loss,
+    rules: tuple[Rule, ...] = RULES,
+    *,
+    without: frozenset[str] = frozenset(),
+) -> Stabilized:
     """``loss`` with its definitions expanded and every rule of ``rules`` applied where it helps.
 
+    ``without`` names guards of `branches` to leave out, for the tests that show what each is for.
     The result has the same inputs, axes, domain and value as a function over the reals.
     """
     loss = inline_loss(loss)
     scalars = frozenset(v.name for v in loss.parameters if v.scalar)
     rewriter = Rewriter(rules, scalars)
-    protector = Protector.of_loss(loss, rules, rewriter.steps)
+    protector = Protector.of_loss(loss, rules, rewriter.steps, without)
     ranges = Ranges.of_loss(loss)
 
     def run(expr: Expr) -> Expr:

@@ -42,7 +42,8 @@ from losscodegen.judge.oracle_numbers import (
 
 
 def _of_angle(x: Value, core: Callable[[arb], arb]) -> Value:
-    return settled(core(ball(x)), x, UNDEFINED, UNDEFINED)
+    # A ball for the sine of infinity would be [-1, 1], true of a number that does not exist.
+    return UNDEFINED if infinite(x) else settled(core(ball(x)), x, UNDEFINED, UNDEFINED)
 
 
 def sin(x: Value) -> Value:

@@ -41,11 +41,15 @@ def one_sided_limit(
 ) -> Value | None:
     """The derivative by the leaf at ``place`` just above (1) or below (-1) its value.
 
-    At an infinity it is the limit from the finite side. None where the function is not defined
+    At an infinity it is the limit from the finite side, if no other entry is infinite. None where the function is not defined
     there or no limit is seen.
     """
     start = entries[place]
-    if infinite(start) == way or not (infinite(start) or isinstance(start, fmpq)):
+    if infinite(start):
+        alone = sum(map(bool, map(infinite, entries.values()))) == 1
+        if infinite(start) == way or not alone:
+            return None
+    elif not isinstance(start, fmpq):
         return None
     scale = _scale(entries)
     before = flint.ctx.prec

@@ -49,7 +49,7 @@ class Declaration:
 
 
 def read_declaration(source: Source) -> Declaration:
-    """The declaration that ``source`` spells; LossCodegenError at the first thing wrong in it."""
+    """The declaration that ``source`` spells; LossCodegenError at the first thing wrong."""
     cursor = Cursor(source)
     first = cursor.token
     domain, domain_axis = _domain(cursor)

@@ -34,8 +34,8 @@ _VALUES = {
 def admits(domain: Domain, value: float | Fraction) -> bool:
     """Whether a single entry of this domain may be ``value``.
 
-    What ties entries together is not asked: that a simplex sums to 1, that an index is below the
-    size of a named axis.
+    What ties entries together is not asked: that a simplex sums to 1, that an index is below
+    the size of a named axis.
     """
     kind = domain.kind
     whole = value == value // 1
@@ -113,7 +113,7 @@ def format_fraction(value: Fraction) -> str:
 
 
 def _decimal_places(denominator: int) -> int | None:
-    """How many decimal places a fraction with this denominator needs; None if no number does."""
+    """The decimal places that a fraction with this denominator needs; None if none will do."""
     places = 0
     for prime in (2, 5):
         power = 0

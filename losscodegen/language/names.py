@@ -14,7 +14,7 @@ _WORD_ENDS = re.compile(r"(?<=[A-Z])(?=[A-Z][a-z])|(?<=[a-z0-9])(?=[A-Z])")
 _AXIS = re.compile(r"[A-Z][A-Za-z0-9_]*")
 
 _MODULES = frozenset({"torch", "math", "typing", "losscodegen"})
-"""What a generated file imports or stands beside; a file of that name would be imported instead."""
+"""What generated files import: one of that name would be imported instead."""
 
 _GENERATED = (
     frozenset({"self", "cls", "torch", "nn", "F", "math", "Tensor", "Literal"})

@@ -1,6 +1,6 @@
 """The shape of a spec file: its keys, their types, and what each of them is for.
 
-One set of pydantic models both checks a file and makes the JSON Schema that editors complete from.
+One set of pydantic models checks files and makes the JSON Schema that editors complete from.
 """
 
 from __future__ import annotations

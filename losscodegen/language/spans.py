@@ -1,7 +1,7 @@
 """Where everything stands in a TOML file: keys, values, and each character of each string.
 
-The values come from `tomllib`, which knows no positions; the positions come from tree-sitter, which
-knows no values. They meet in the path of a value, ``("HuberLoss", "inputs", "x", "type")``.
+The values come from `tomllib`, which knows no positions; the positions come from tree-sitter,
+which knows no values. They meet in the path of a value, ``("ALoss", "inputs", "x", "type")``.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Spans:
         return Span(self._characters[node.start_byte], self._characters[node.end_byte])
 
     def key(self, path: Path) -> Location:
-        """Where the last key of ``path`` stands, or the nearest thing around it that is known."""
+        """Where the last key of ``path`` stands, or the nearest thing around it."""
         entry = self._nearest(path)
         span = entry.key or entry.value
         return self.text.location(span or Span(0, 0))
@@ -235,7 +235,7 @@ def _contents(node: Node) -> list[Node]:
 
 
 def _character_offsets(text: str, size: int) -> list[int] | None:
-    """For each byte of the encoded text the character it belongs to; None if they are the same."""
+    """The character each byte of the encoded text belongs to; None if they are the same."""
     if size == len(text):
         return None
     offsets = []
@@ -249,7 +249,7 @@ _HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 
 def decode(text: str, span: Span) -> tuple[str, list[int]]:
-    """A TOML string or key, and the offset in ``text`` of each of its characters and of its end."""
+    """A TOML string or key, and the offset of each of its characters and of its end."""
     start, end = span.start, span.end
     raw = text[start:end]
     for quotes in ('"""', "'''", '"', "'"):

@@ -89,7 +89,7 @@ class SpecLoss:
 class SpecFile:
     """A spec file: its losses in order, and what is wrong with its shape.
 
-    The ``problems`` are carried along so that `parse` can report them with its own, all at once.
+    The ``problems`` are carried along so that `parse` reports them with its own, all at once.
     """
 
     file: str

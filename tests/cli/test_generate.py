@@ -210,8 +210,8 @@ def test_the_text_does_not_depend_on_where_it_is_made(
     [
         (["--stdout"], "--stdout takes one spec, got 2"),
         (["--stdout", "--check"], "exclude each other"),
-        (["nowhere.toml"], "error[file-not-found]: nowhere.toml does not exist"),
-        (["specs"], "error[not-a-file]: specs is a directory"),
+        (["nowhere.toml"], "nowhere.toml:1:1: error[no-such-file]"),
+        (["specs"], "specs:1:1: error[no-such-file]: it is a directory"),
         (["frist"], "hint: did you mean 'first'?"),
         (["first", "elsewhere/first.toml"], "would both become the module first"),
         (["--nonsense"], "No such option"),

@@ -15,15 +15,19 @@ from losscodegen.compiler.instantiate import Ready, fill, ready
 from losscodegen.compiler.intervals import Range, read_range
 from losscodegen.compiler.match import Bindings, Template
 from losscodegen.compiler.ranges import TRUE, Ranges
+from losscodegen.compiler.branches import GUARDS as BRANCHES
 from losscodegen.compiler.rule import INDICES, Refuted, Rule, Witness
+from losscodegen.compiler.rules import RULES
 from losscodegen.ir.loss import Domain, DomainKind, Interval, Loss, Role, Variable
 from losscodegen.ir.nodes import Call, Expr, Index, Keep, Number, Read, Reduce
 from losscodegen.ir.walk import transform, walk
-from losscodegen.judge.naive import Evaluator
+from losscodegen.judge.accused import Accused
 from losscodegen.judge.oracle import Oracle
-from losscodegen.judge.point import Array, Point, Truth
+from losscodegen.judge.point import Array, Entry, Point, Truth
 from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.tensors import Result, execute
 from losscodegen.language.formula import parse_formula
+from losscodegen.pipeline import compile_losses
 
 Row = Rule | Refuted
 SIZE = 3
@@ -35,11 +39,30 @@ def masked(row: Row) -> bool:
 
 
 @cache
-def instance(rule: Rule, *, mask: bool = False) -> Loss:
-    """The loss that the pattern of ``rule`` spells."""
+def instance(rule: Rule, *, mask: bool = False, index: bool = False) -> Loss:
+    """The loss that the pattern of ``rule`` spells.
+
+    With ``mask`` the reductions have a condition; with ``index`` the subscript ``t`` is an index, so
+    that the loss runs over a whole axis.
+    """
     found = ready(rule)
-    pattern = found.matcher.pattern
-    return _loss(rule, _filled(pattern, found, mask))
+    pattern = _filled(found.matcher.pattern, found, mask)
+    if index:
+        own = Index("k", "I")
+        pattern = transform(pattern, lambda e: own if e == Read("t") else e)
+        return replace(_loss(rule, pattern), free=(own,), indices=(own,))
+    return _loss(rule, pattern)
+
+
+@cache
+def witnessed(rule: Rule) -> Loss:
+    """The instance in which the witness shows the fault."""
+    instead = {n: parse_formula(t) for n, t in rule.witness.instead.items()}
+    expression = transform(
+        instance(rule).expression,
+        lambda e: instead.get(e.name, e) if isinstance(e, Read) else e,
+    )
+    return _loss(rule, expression)
 
 
 def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
@@ -72,6 +95,11 @@ def _loss(row: Row, expression: Expr) -> Loss:
         s.name for n in walk(expression) if isinstance(n, Read) for s in n.subscripts
         if isinstance(s, Read)
     } | {n.at.name for n in walk(expression) if isinstance(n, Keep) and isinstance(n.at, Read)}
+    orders = {
+        n.order.name
+        for n in walk(expression)
+        if isinstance(n, Reduce) and isinstance(n.order, Read)
+    }
     domains = dict(row.domain) if isinstance(row, Rule) else {}
     inputs: dict[str, Variable] = {}
     for node in walk(expression):
@@ -85,17 +113,18 @@ def _loss(row: Row, expression: Expr) -> Loss:
             inputs[node.name] = Variable(
                 name=node.name,
                 arg=node.name,
-                role=Role.INPUT,
+                role=Role.PARAMETER if node.name in orders else Role.INPUT,
                 domain=domain,
-                axes=axes or ("...",),
+                axes=() if node.name in orders else axes or ("...",),
             )
     return Loss(
         name="Instance",
         function="instance",
         module="instance",
         expression=expression,
-        inputs=tuple(inputs.values()),
-        batch=0,
+        inputs=tuple(v for v in inputs.values() if v.role is Role.INPUT),
+        parameters=tuple(v for v in inputs.values() if v.role is Role.PARAMETER),
+        batch=0 if any(v.axes == ("...",) for v in inputs.values()) else None,
     )
 
 
@@ -130,10 +159,12 @@ def points(row: Row, loss: Loss, count: int, seed: int = 0) -> Iterator[Point]:
     """Points of moderate size inside the domains."""
     random = Random(f"{row.name} {row.pattern} {seed}")
     for _ in range(count):
-        yield Point(values={v.name: _entry(v, random) for v in loss.inputs})
+        yield Point(values={v.name: _entry(v, random) for v in loss.variables})
 
 
-def _entry(variable: Variable, random: Random) -> Array:
+def _entry(variable: Variable, random: Random) -> Array | float:
+    if variable.scalar:
+        return random.choice((1.0, 1.5, 2.0, 3.0))
     size = SIZE if variable.subscripted_axes else 1
     shape = (SIZE,) if variable.subscripted_axes else ()
     if variable.domain.kind is DomainKind.INDEX:
@@ -159,10 +190,13 @@ def _number(found: Range, random: Random) -> float:
 
 def witness_point(loss: Loss, witness: Witness) -> Point:
     """The witness as a point; ``kept`` is 1 everywhere."""
-    values = {}
-    for variable in loss.inputs:
+    values: dict[str, Array | float] = {}
+    for variable in loss.variables:
         given = witness.point.get(variable.name, 1.0)
-        if isinstance(given, tuple):
+        if variable.scalar:
+            assert isinstance(given, float)
+            values[variable.name] = given
+        elif isinstance(given, tuple):
             values[variable.name] = Array((len(given),), given)
         elif variable.domain.kind is DomainKind.INDEX:
             values[variable.name] = Array((), (int(given),))
@@ -189,10 +223,9 @@ def truth(loss: Loss, point: Point, dtype: Dtype = Dtype.FLOAT64) -> Truth:
 
 def rounded_point(point: Point, dtype: torch.dtype) -> Point:
     """The point with every number rounded to the format."""
-    values = {}
+    values: dict[str, Entry] = {}
     for name, array in point.values.items():
-        assert isinstance(array, Array)
-        if all(isinstance(e, int) for e in array.entries):
+        if not isinstance(array, Array) or all(isinstance(e, int) for e in array.entries):
             values[name] = array
         else:
             numbers = torch.tensor(array.entries, dtype=dtype).tolist()
@@ -200,30 +233,17 @@ def rounded_point(point: Point, dtype: torch.dtype) -> Point:
     return Point(values=values)
 
 
-def computed(
-    loss: Loss, point: Point, dtype: torch.dtype
-) -> tuple[float, dict[str, tuple[float, ...]]]:
-    """Value and gradient in floating point, op by op, by autograd."""
-    arguments = {}
-    for variable in loss.inputs:
-        array = point.values[variable.name]
-        assert isinstance(array, Array)
-        whole = variable.domain.kind is DomainKind.INDEX
-        tensor = torch.tensor(array.entries, dtype=torch.long if whole else dtype)
-        arguments[variable.name] = tensor.reshape(array.shape).requires_grad_(not whole)
-    value = Evaluator(loss, arguments, dtype).unreduced().sum()
-    leaves = {n: t for n, t in arguments.items() if t.requires_grad}
-    if value.requires_grad:
-        slopes = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
-    else:
-        slopes = (None,) * len(leaves)
-    gradient = {
-        name: tuple((torch.zeros_like(leaf) if slope is None else slope).reshape(-1).tolist())
-        for (name, leaf), slope in zip(leaves.items(), slopes, strict=True)
-    }
-    return float(value), gradient
+def module(loss: Loss, *, stable: bool) -> Accused:
+    """The generated module of ``loss``; unless ``stable``, with all rules left out."""
+    without = frozenset(rule.name for rule in RULES) | BRANCHES
+    source = compile_losses(
+        (loss,), origin="test", without=frozenset() if stable else without
+    )
+    return Accused.load(loss, source.text)
 
 
-def simplified(expr: Expr) -> Expr:
-    """``expr`` without the marks of origin, to compare by eye when a test fails."""
-    return transform(expr, lambda e: e)
+def computed(accused: Accused, point: Point, dtype: Dtype) -> Result:
+    """Value and gradient of a module, by autograd."""
+    (result,) = execute(accused.loss, (point,), accused.call, dtype)
+    assert result.error is None, result.error
+    return result

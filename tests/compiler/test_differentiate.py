@@ -403,13 +403,12 @@ def second_opinions() -> Iterator[tuple[Expr, Read, dict[str, float]]]:
         expr = inline_loss(loss).expression
         reads = {n for n in walk(expr) if isinstance(n, Read)}
         seeds = {v.name: k for k, v in enumerate(loss.variables)}
-        point = {
-            symbol(r).name: float(
-                sample(loss.variable(r.name), seeds[r.name]).flatten()[0]
-            )
-            for r in reads
-            if not any(isinstance(s, Read) for s in r.subscripts)
-        }
+        point = {}
+        for read in reads:
+            place = tuple(int(getattr(s, "value", 0)) for s in read.subscripts)
+            if not any(isinstance(s, Read) for s in read.subscripts):
+                entries = sample(loss.variable(read.name), seeds[read.name])
+                point[symbol(read).name] = float(entries[place])
         for read in sorted(reads, key=lambda r: r.name):
             if not loss.variable(read.name).scalar:
                 yield expr, read, point
