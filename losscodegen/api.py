@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import linecache
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from losscodegen import resources
 from losscodegen.errors import fail
 from losscodegen.language.parse import losses_from_text
+from losscodegen.language.write import toml_key, toml_value
 from losscodegen.pipeline import check_text, generate, generate_text
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def compile_loss(
             )
         text = spec_text_from_sympy(loss, inputs, params or {}, name=name)
         if keys:
-            text += "".join(f"{key} = {_toml(value)}\n" for key, value in keys.items())
+            text += "".join(f"{key} = {toml_value(value)}\n" for key, value in keys.items())
     module = "compiled_loss"
     file = f"{module}.toml"
     source = generate_text(text, file=file)
@@ -132,23 +132,6 @@ def compile_loss(
 
 def spec_text(name: str, table: Mapping[str, Any]) -> str:
     """A spec file with one loss."""
-    lines = [f"[{_key(name)}]"]
-    lines += [f"{_key(key)} = {_toml(value)}" for key, value in table.items()]
+    lines = [f"[{toml_key(name)}]"]
+    lines += [f"{toml_key(str(key))} = {toml_value(value)}" for key, value in table.items()]
     return "\n".join(lines) + "\n"
-
-
-def _key(key: object) -> str:
-    return json.dumps(str(key)) if not str(key).isidentifier() else str(key)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items())
-        return f"{{ {inner} }}"
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    return json.dumps(str(value))

@@ -85,7 +85,7 @@ def environment(folder: Path, *requirement: str | Path) -> Path:
     return python
 
 
-def test_wheel_holds_every_file(wheel: Path) -> None:
+def test_wheel_holds_every_file(checkout: Path, wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder, target in (
         ("losscodegen", "losscodegen"),
@@ -93,9 +93,12 @@ def test_wheel_holds_every_file(wheel: Path) -> None:
         ("specs", "losscodegen/specs"),
         ("templates", "losscodegen/templates"),
     ):
-        for path in (ROOT / folder).rglob("*"):
+        for path in (checkout / folder).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                assert f"{target}/{path.relative_to(ROOT / folder).as_posix()}" in names
+                assert (
+                    f"{target}/{path.relative_to(checkout / folder).as_posix()}"
+                    in names
+                )
     tops = {name.partition("/")[0] for name in names}
     assert tops == {
         "losscodegen",
@@ -115,13 +118,13 @@ print(huber.HuberLoss())
 """
 
 
-def test_main_job_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
+def test_main_job_from_the_wheel(checkout: Path, wheel: Path, tmp_path: Path) -> None:
     python = environment(tmp_path / "env", wheel)
     empty = tmp_path / "empty"
     empty.mkdir()
     call(python, "-m", "losscodegen", "generate", "huber", cwd=empty)
     fresh = (empty / "generated" / "huber.py").read_bytes()
-    assert fresh == (ROOT / "generated" / "huber.py").read_bytes()
+    assert fresh == (checkout / "generated" / "huber.py").read_bytes()
     assert "HuberLoss(" in call(python, "-c", JOB, tmp_path / "env", cwd=empty)
     script = python.with_name("losscodegen")
     assert (

@@ -13,18 +13,23 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 
-from losscodegen.compiler.canonical import factors, from_factors
+from losscodegen.compiler.canonical import (
+    Factor,
+    factors,
+    from_factors,
+)
 from losscodegen.compiler.intervals import point
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rule import Rule
 from losscodegen.compiler.steps import Step
 from losscodegen.compiler.tame import Extent, Tame
-from losscodegen.ir.build import ZERO, number
-from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.build import ONE, ZERO, number
+from losscodegen.ir.loss import DomainKind, Loss, Role
 from losscodegen.ir.nodes import (
     Call,
     Expr,
     Guard,
+    Number,
     Origin,
     Read,
     Reduce,
@@ -63,6 +68,8 @@ class Protector:
     tame: Tame
     scalars: frozenset[str]
     masks: frozenset[str]
+    labels: frozenset[str] = frozenset()
+    """Inputs that are 0 or 1."""
     steps: list[Step] = field(default_factory=list)
     without: frozenset[str] = frozenset()
     """Guards to leave out."""
@@ -82,10 +89,17 @@ class Protector:
         differentiable = frozenset(
             v.name
             for v in loss.variables
-            if not v.scalar and v.domain.kind not in _INTEGRAL and v.name not in masks
+            if v.role is not Role.PARAMETER
+            and v.domain.kind not in _INTEGRAL
+            and v.name not in masks
         )
         trusted = frozenset(r.name for r in rules if r.safe)
-        return cls(Tame(differentiable, trusted), scalars, masks, steps, without)
+        labels = frozenset(
+            v.name for v in loss.variables if v.domain.kind is DomainKind.BINARY
+        )
+        differentiable -= labels
+        tame = Tame(differentiable, trusted)
+        return cls(tame, scalars, masks, labels, steps, without)
 
     def protect(self, expr: Expr, ranges: Ranges) -> Expr:
         """``expr`` with every select, mask and choice inside it made safe for the gradient."""
@@ -95,18 +109,22 @@ class Protector:
             case Select(condition, then, otherwise):
                 yes, no = ranges.under(condition), ranges.under(opposite(condition))
                 new = replace(
-                    expr, then=self.protect(then, yes), otherwise=self.protect(otherwise, no)
+                    expr,
+                    then=self.protect(then, yes),
+                    otherwise=self.protect(otherwise, no),
                 )
                 return self._select(new, ranges)
             case Switch(condition, then, otherwise):
                 return replace(
                     expr,
                     then=self.protect(then, ranges.under(condition)),
-                    otherwise=self.protect(otherwise, ranges.under(opposite(condition))),
+                    otherwise=self.protect(
+                        otherwise, ranges.under(opposite(condition))
+                    ),
                 )
             case Reduce(_, body, _, where):
-                new = replace(expr, body=self.protect(body, ranges.under(where)))
-                return self._reduce(new, ranges)
+                inside = replace(expr, body=self.protect(body, ranges.under(where)))
+                return self._reduce(inside, ranges)
             case Call(op) if op in ("detach", "eq", "ne", "lt", "le", "gt", "ge"):
                 return expr
             case Call("max" | "min") if len(expr.args) == 2:
@@ -114,13 +132,13 @@ class Protector:
             case Call("clip"):
                 return self._clip(expr, ranges)
             case Call("mul"):
-                new = rebuild(expr, tuple(self.protect(c, ranges) for c in expr.args))
-                return self._masked(new, ranges)
+                args = tuple(self.protect(c, ranges) for c in expr.args)
+                return self._masked(rebuild(expr, args), ranges)
             case Read():
                 return expr
             case _:
-                new = tuple(self.protect(c, ranges) for c in children(expr))
-                return rebuild(expr, new)
+                parts = tuple(self.protect(c, ranges) for c in children(expr))
+                return rebuild(expr, parts)
 
     # ------------------------------------------------------------ selects
 
@@ -128,10 +146,12 @@ class Protector:
         if self._known(expr.condition):
             return expr
         then = self._guarded(expr.then, expr.condition, ranges)
-        otherwise = self._guarded(expr.otherwise, opposite(expr.condition), ranges)
+        otherwise = self._guarded(expr.otherwise, expr.condition, ranges, kept=False)
         if then is expr.then and otherwise is expr.otherwise:
             return expr
-        return self._step(expr, replace(expr, then=then, otherwise=otherwise), DEAD_BRANCH)
+        return self._step(
+            expr, replace(expr, then=then, otherwise=otherwise), DEAD_BRANCH
+        )
 
     def _known(self, condition: Expr) -> bool:
         """Whether a condition is decided in Python: then only one side is ever computed."""
@@ -139,9 +159,9 @@ class Protector:
             case Read(name):
                 return name in self.scalars
             case _ if not children(condition):
-                return not isinstance(condition, Reduce) and condition.__class__.__name__ != (
-                    "Index"
-                )
+                return not isinstance(
+                    condition, Reduce
+                ) and condition.__class__.__name__ != ("Index")
             case _:
                 return all(map(self._known, children(condition)))
 
@@ -153,16 +173,22 @@ class Protector:
             return expr
         return self._step(expr, replace(expr, body=body), DEAD_BRANCH)
 
-    def _guarded(self, branch: Expr, condition: Expr, ranges: Ranges) -> Expr:
-        """``branch`` kept harmless where ``condition`` does not hold."""
-        dead = ranges.under(opposite(condition))
+    def _guarded(
+        self, branch: Expr, condition: Expr, ranges: Ranges, *, kept: bool = True
+    ) -> Expr:
+        """``branch`` kept harmless where it is dropped: where ``condition`` is not ``kept``."""
+        dead = ranges.under(opposite(condition) if kept else condition)
         found = self.tame.analyse(branch, dead)
         if found.tame and not _missing(branch, dead):
             return branch
         frontier = dict.fromkeys(_missing(branch, dead))
-        frontier |= dict.fromkeys(e for bad in found.bad for e in self._frontier(bad, dead))
+        frontier |= dict.fromkeys(
+            e for bad in found.bad for e in self._frontier(bad, dead)
+        )
         table = self._harmless_values(branch, tuple(frontier), dead)
-        return branch if table is None else _substituted(branch, table, condition)
+        if table is None:
+            return branch
+        return _substituted(branch, table, condition, kept=kept)
 
     def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
         """The largest finite subexpressions below an op that was found bad."""
@@ -240,22 +266,43 @@ class Protector:
     def _masked(self, expr: Expr, ranges: Ranges) -> Expr:
         """A product with a mask whose other factors may be infinite becomes a select."""
         found = factors(expr)
-        masks = [
-            f
-            for f in found.factors
-            if isinstance(f.base, Read) and f.base.name in self.masks and f.exponent == 1
-        ]
+        masks = {f: kept for f in found.factors if (kept := self._kept(f)) is not None}
         if not masks:
             return expr
-        rest = from_factors(found.coefficient, [f for f in found.factors if f not in masks])
+        rest = from_factors(
+            found.coefficient, [f for f in found.factors if f not in masks]
+        )
         harmless = self.tame.analyse(rest, ranges)
-        if harmless.tame and harmless.size < Extent.EDGE:
+        strict = any(
+            isinstance(f.base, Read) and f.base.name in self.masks for f in masks
+        )
+        limit = Extent.EDGE if strict else Extent.HUGE
+        if harmless.size < limit and (harmless.tame or not strict):
             return expr
-        kept = tuple(Call("ne", (m.base, ZERO)) for m in masks)
-        condition = kept[0] if len(kept) == 1 else Call("and", kept)
+        conditions = tuple(masks.values())
+        condition = conditions[0] if len(conditions) == 1 else Call("and", conditions)
         mark = replace(expr.origin, guard=MASK)
         select = Select(condition, rest, ZERO, origin=mark)
-        return self._step(expr, self._select(select, ranges), MASK)
+        gentle = (
+            self if strict else replace(self, tame=replace(self.tame, strict=False))
+        )
+        return self._step(expr, gentle._select(select, ranges), MASK)
+
+    def _kept(self, factor: Factor) -> Expr | None:
+        """The condition that a factor is 1 and not 0; None if it can be anything else."""
+        if factor.exponent != 1:
+            return None
+        match factor.base:
+            case Read(name) if name in self.masks:
+                return Call("ne", (factor.base, ZERO))
+            case Read(name) if name in self.labels:
+                return Call("eq", (factor.base, ONE))
+            case Call(
+                "add", (Number() as one, Call("neg", (Read(name) as label,)))
+            ) if (name in self.labels and one == ONE):
+                return Call("eq", (label, ZERO))
+            case _:
+                return None
 
     def _step(self, before: Expr, after: Expr, guard: Guard) -> Expr:
         if guard.rule in self.without:
@@ -284,7 +331,9 @@ def _assignments(count: int) -> Iterator[tuple[Expr, ...]]:
         yield from product(_SAFE, repeat=count)
 
 
-def _substituted(branch: Expr, table: dict[Expr, Expr], condition: Expr) -> Expr:
+def _substituted(
+    branch: Expr, table: dict[Expr, Expr], condition: Expr, *, kept: bool
+) -> Expr:
     new: dict[Expr, Expr] = {}
     for node, value in table.items():
         name = node.origin.name or (node.name if isinstance(node, Read) else None)
@@ -293,7 +342,8 @@ def _substituted(branch: Expr, table: dict[Expr, Expr], condition: Expr) -> Expr
             name=None if name is None else f"safe_{name}",
             guard=DEAD_BRANCH,
         )
-        new[node] = Select(condition, node, value, origin=origin)
+        sides = (node, value) if kept else (value, node)
+        new[node] = Select(condition, *sides, origin=origin)
     return _replaced(branch, new)
 
 

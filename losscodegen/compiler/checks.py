@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from losscodegen.compiler.backends.torch import render
 from losscodegen.compiler.program import Program, ShapeCheck
+from losscodegen.compiler.tensors import names_in
 from losscodegen.ir.loss import ELLIPSIS, Domain, DomainKind, Interval, Loss, Variable
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -24,30 +27,37 @@ def shape_checks(program: Program) -> list[str]:
     lines: list[str] = []
     earlier: list[Variable] = []
     for check in program.checks:
-        lines += _shape_check(check, earlier)
-        if not check.argument.optional:
-            earlier.append(check.argument)
+        variable = check.argument
+        if not variable.optional:
+            if any(v.axes == variable.axes for v in earlier):
+                continue  # checked together with the first of that shape
+            earlier.append(variable)
+        lines += _shape_check(check, [v for v in earlier if v is not variable])
+        alike = [c.argument for c in program.checks if c.argument.axes == variable.axes]
+        alike = [v for v in alike if not v.optional]
+        if not variable.optional and len(alike) > 1:
+            lines += _same_shape([v.arg for v in alike])
     return lines
+
+
+def _same_shape(args: list[str]) -> list[str]:
+    if len(args) == 2:
+        condition = f"{args[1]}.shape != {args[0]}.shape"
+    else:
+        condition = f"not {' == '.join(f'{arg}.shape' for arg in args)}"
+    shapes = listed([f"{{tuple({arg}.shape)}}" for arg in args])
+    message = f"{listed(args)} must have the same shape, got {shapes}"
+    return [f"if {condition}:", *raise_error(message)]
 
 
 def _shape_check(check: ShapeCheck, earlier: list[Variable]) -> list[str]:
     variable = check.argument
     arg = variable.arg
-    same = [v for v in earlier if v.axes == variable.axes]
-    if same and not variable.optional:
-        other = same[0].arg
-        return [
-            f"if {arg}.shape != {other}.shape:",
-            "    raise ValueError(",
-            f'        "{other} and {arg} must have the same shape, "',
-            f'        f"got {{tuple({other}.shape)}} and {{tuple({arg}.shape)}}"',
-            "    )",
-        ]
     owner = _owner(variable, earlier)
     condition = (
         f"{arg}.shape != {_expected(variable, owner)}"
         if owner is not None
-        else _partial(check)
+        else _partial(check, earlier)
     )
     if condition is None:
         return []
@@ -55,20 +65,47 @@ def _shape_check(check: ShapeCheck, earlier: list[Variable]) -> list[str]:
         condition = (
             f"{arg} is not None and ({condition})"
             if " or " in condition
-            else (f"{arg} is not None and {condition}")
+            else f"{arg} is not None and {condition}"
         )
-    known = owner or (earlier[0] if earlier else None)
     shape = shape_text(variable.axes)
-    head = f'f"{arg} must have shape {shape}'
-    if known is not None and any(isinstance(d, tuple) for d in check.dims):
-        message = [
-            f'        "{arg} must have shape {shape} where {known.arg} has '
-            f'{shape_text(known.axes)}, "',
-            f'        f"got {{tuple({arg}.shape)}} and {{tuple({known.arg}.shape)}}"',
-        ]
+    known = owner
+    if known is None:
+        known = next((v for v in earlier if set(v.axes) & set(variable.axes)), None)
+    got = f"{{tuple({arg}.shape)}}"
+    if known is None:
+        message = f"{arg} must have shape {shape}, got {got}"
+    elif known.axes == variable.axes:
+        message = (
+            f"{arg} must have the shape of {known.arg}, "
+            f"got {got} and {{tuple({known.arg}.shape)}}"
+        )
     else:
-        message = [f'        {head}, got {{tuple({arg}.shape)}}"']
-    return [f"if {condition}:", "    raise ValueError(", *message, "    )"]
+        message = (
+            f"{arg} must have shape {shape} where {known.arg} has "
+            f"{shape_text(known.axes)}, got {got} and {{tuple({known.arg}.shape)}}"
+        )
+    return [f"if {condition}:", *raise_error(message)]
+
+
+def raise_error(message: str) -> list[str]:
+    """``raise ValueError(message)``, whose fields in braces are expressions without spaces."""
+    lines = textwrap.wrap(message, _MESSAGE, break_long_words=False, break_on_hyphens=False)
+    texts = [
+        f"{line} " if k < len(lines) - 1 else line for k, line in enumerate(lines)
+    ]
+    texts = [f'        {"f" if "{" in text else ""}"{text}"' for text in texts]
+    return ["    raise ValueError(", *texts, "    )"]
+
+
+_MESSAGE = 70
+"""Characters of a message on one line: it stands twelve deep, in quotes, before a comma."""
+
+
+def listed(items: list[str]) -> str:
+    """``a, b and c``."""
+    if len(items) == 1:
+        return items[0]
+    return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 def _owner(variable: Variable, earlier: list[Variable]) -> Variable | None:
@@ -90,7 +127,8 @@ def _expected(variable: Variable, owner: Variable) -> str:
             runs[-1].append(position)
         else:
             runs.append([position])
-    return " + ".join(f"{owner.arg}.shape{_slice(owner, run)}" for run in runs)
+    parts = [f"{owner.arg}.shape{_slice(owner, run)}" for run in runs]
+    return " + ".join(parts).replace(".shape[:]", ".shape")
 
 
 def _slice(owner: Variable, run: list[int]) -> str:
@@ -104,7 +142,7 @@ def _slice(owner: Variable, run: list[int]) -> str:
     return f"[{start}:{end}]"
 
 
-def _partial(check: ShapeCheck) -> str | None:
+def _partial(check: ShapeCheck, earlier: list[Variable]) -> str | None:
     """The condition that some known dim differs or their number is wrong."""
     arg = check.argument.arg
     axes = check.argument.axes
@@ -122,6 +160,11 @@ def _partial(check: ShapeCheck) -> str | None:
             conditions.append(f"{arg}.shape[{dim}] != {known[0]}.shape[{known[1]}]")
         elif isinstance(known, int):
             conditions.append(f"{arg}.shape[{dim}] != {known}")
+    other = next((v for v in earlier if ELLIPSIS in v.axes), None)
+    if ELLIPSIS in axes and other is not None:
+        batches = [_slice(v, [v.axes.index(ELLIPSIS)]) for v in (check.argument, other)]
+        ours, theirs = (b.replace("[:]", "") for b in batches)
+        conditions.append(f"{arg}.shape{ours} != {other.arg}.shape{theirs}")
     return " or ".join(conditions) or None
 
 
@@ -131,12 +174,14 @@ def _partial(check: ShapeCheck) -> str | None:
 def domain_condition(name: str, domain: Domain) -> tuple[str, str] | None:
     """A Python condition for a scalar in its domain, and what to say when it does not hold."""
     if domain.interval is not None:
-        return _interval_condition(name, domain.interval)
+        found = _interval_condition(name, domain.interval)
+        if found is not None:
+            return found
     match domain.kind:
         case DomainKind.POSITIVE:
             return f"{name} > 0", "be positive"
         case DomainKind.NONNEGATIVE:
-            return f"{name} >= 0", "not be negative"
+            return f"{name} >= 0", "be non-negative"
         case DomainKind.NEGATIVE:
             return f"{name} < 0", "be negative"
         case DomainKind.UNIT:
@@ -146,10 +191,11 @@ def domain_condition(name: str, domain: Domain) -> tuple[str, str] | None:
         case DomainKind.SIGN:
             return f"{name} in (-1, 1)", "be -1 or 1"
         case DomainKind.COUNT:
-            return (
-                f"{name} >= 0 and {name} == int({name})",
-                "be a whole number, not negative",
-            )
+            return f"{name} >= 0 and {name} % 1 == 0", "be a non-negative integer"
+        case DomainKind.INTEGER | DomainKind.INDEX:
+            return f"{name} % 1 == 0", "be an integer"
+        case DomainKind.REAL:
+            return f"math.isfinite({name})", "be finite"
         case DomainKind.CHOICE:
             return f"{name} in {domain.choices!r}", f"be one of {domain.choices!r}"
         case _:
@@ -192,21 +238,16 @@ def parameter_checks(program: Program) -> list[str]:
         negated = f"not ({condition})" if " and " in condition else f"not {condition}"
         if " in " in condition:
             negated = condition.replace(" in ", " not in ", 1)
-        rejects = "  # also rejects nan" if " in " not in condition else ""
-        lines += [
-            f"if {given}{negated}:{rejects}",
-            f'    raise ValueError(f"{variable.arg} must {words}, got {{{variable.arg}!r}}")',
-        ]
-    for condition_, text in program.require:
-        names = [
-            v.arg for v in loss.parameters if v.scalar and v.arg in render(condition_)
-        ]
+        plain = " in " in condition or condition.startswith("math.")
+        rejects = "" if plain else "  # also rejects nan"
+        lines.append(f"if {given}{negated}:{rejects}")
+        lines += raise_error(f"{variable.arg} must {words}, got {{{variable.arg}!r}}")
+    for condition_, _ in program.require:
+        text = render(condition_)
+        names = [v.arg for v in loss.parameters if v.arg in names_in(condition_)]
         got = ", ".join(f"{n}={{{n}!r}}" for n in names)
-        message = text.replace("{", "{{").replace("}", "}}").replace('"', "'")
-        lines += [
-            f"if not ({render(condition_)}):",
-            f'    raise ValueError(f"{message} must hold, got {got}")',
-        ]
+        lines.append(f"if not ({text}):")
+        lines += raise_error(f"{text.replace(chr(34), chr(39))} must hold, got {got}")
     if not loss.scalar:
         lines += [
             f"if reduction not in {REDUCTIONS!r}:",
@@ -215,8 +256,3 @@ def parameter_checks(program: Program) -> list[str]:
             "    )",
         ]
     return lines
-
-
-def checked_parameters(loss: Loss) -> list[Variable]:
-    """The scalars that ``_check_parameters`` looks at."""
-    return [v for v in loss.parameters if v.scalar]

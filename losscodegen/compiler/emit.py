@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import textwrap
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -21,8 +22,10 @@ from losscodegen import resources
 from losscodegen.compiler import signature
 from losscodegen.compiler.backends.torch import method, render
 from losscodegen.compiler.checks import parameter_checks, shape_checks
-from losscodegen.compiler.docs import class_docstring, one_line
+from losscodegen.compiler.docs import class_docstring, module_docstring
+from losscodegen.compiler.kinks import CONSTANT_KINDS
 from losscodegen.compiler.program import Assign, Branch, Program, Statement
+from losscodegen.compiler.tensors import only_compared
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Guard
 
@@ -95,7 +98,9 @@ def emit(
     context = ModuleContext(
         version=version,
         origin=origin,
-        title=one_line(programs[0][0].summary or programs[0][0].name),
+        title="\n".join(
+            module_docstring(programs[0][0].summary or programs[0][0].name)
+        ),
         imports=_imports(body, contexts, reduces),
         exports=tuple(
             sorted(f'"{name}"' for c in contexts for name in (c.name, c.function))
@@ -126,15 +131,14 @@ def _imports(
     body: str, contexts: tuple[LossContext, ...], reduces: bool
 ) -> tuple[str, ...]:
     everything = body + "\n".join("\n".join(c.constructor) for c in contexts)
-    lines = ["import math"] if "math." in everything else []
+    lines = ["import math"] if re.search(r"\bmath\.", everything) else []
     if reduces or "Literal[" in everything:
         lines.append("from typing import Literal")
     if lines:
         lines.append("")
-    if "torch." in everything.replace("import torch", ""):
-        lines.append("import torch")
+    lines.append("import torch")
     lines.append("from torch import Tensor, nn")
-    if "F." in everything:
+    if re.search(r"\bF\.", everything):
         lines.append("from torch.nn import functional as F")
     return tuple(lines)
 
@@ -150,7 +154,7 @@ def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContex
     call = f"{check_name}({', '.join(v.split(':')[0] for v in checked)})"
     body: list[str] = [call] if checks else []
     body += shape_checks(program)
-    body += _widening(loss)
+    body += _widening(program)
     body += _statements(program.statements, spaced=True)
     body += ["", *_returns(program)]
     return LossContext(
@@ -158,7 +162,7 @@ def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContex
         function=loss.function,
         function_parameters=signature.function_parameters(loss),
         body=tuple(body),
-        docstring=tuple(class_docstring(written, loss.function)),
+        docstring=tuple(class_docstring(written)),
         annotations=signature.attributes(loss),
         constructor_parameters=signature.constructor_parameters(loss),
         constructor=(*([call] if checks else []), *signature.constructor(loss)),
@@ -171,33 +175,28 @@ def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContex
     )
 
 
-def _widening(loss: Loss) -> list[str]:
+def _widening(program: Program) -> list[str]:
     """Half precision inputs become float32 until the result."""
-    floating = [v.arg for v in loss.inputs if v.domain.kind is not DomainKind.INDEX]
-    real = [
-        v.arg
-        for v in loss.inputs
-        if v.domain.kind
-        not in (
-            DomainKind.INDEX,
-            DomainKind.BINARY,
-            DomainKind.SIGN,
-            DomainKind.COUNT,
-            DomainKind.INTEGER,
-            DomainKind.MASK,
-            DomainKind.BOOL,
-        )
-    ] or floating[:1]
-    dtype = f"{real[0]}.dtype"
-    for arg in real[1:]:
-        dtype = f"torch.promote_types({dtype}, {arg}.dtype)"
-    targets = ", ".join(floating)
-    sources = ", ".join(f"{a}.to(wide)" for a in floating)
-    return [
-        f"dtype = {dtype}",
-        "wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse",
-        f"{targets} = {sources}",
+    inputs = [
+        v for v in program.loss.inputs if v.domain.kind is not DomainKind.INDEX
     ]
+    # The result has the dtype of what varies freely: a target may be of integers.
+    real = [v.arg for v in inputs if v.domain.kind not in CONSTANT_KINDS]
+    real = real or [inputs[0].arg]
+    lines = [f"dtype = {real[0]}.dtype"]
+    if len(real) > 1:
+        lines = [f"dtype = torch.promote_types({real[0]}.dtype, {real[1]}.dtype)"]
+    lines += [f"dtype = torch.promote_types(dtype, {arg}.dtype)" for arg in real[2:]]
+    lines += [
+        "if not dtype.is_floating_point:",
+        f'    raise TypeError(f"{real[0]} must be floating point, got {{dtype}}")',
+        "wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse",
+    ]
+    widened = [v.arg for v in inputs if not only_compared(program, v.arg)]
+    line = f"{', '.join(widened)} = {', '.join(f'{a}.to(wide)' for a in widened)}"
+    if len(line) <= WIDTH - 4:
+        return [*lines, line]
+    return [*lines, *(f"{arg} = {arg}.to(wide)" for arg in widened)]
 
 
 def _statements(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from losscodegen.compiler.canonical import tidy
-from losscodegen.compiler.match import Bindings, Match, Matcher
+from losscodegen.compiler.bindings import Bindings, Match
+from losscodegen.compiler.match import Matcher
 from losscodegen.compiler.ranges import TRUE, Ranges
 from losscodegen.compiler.rule import INDICES, Rule
+from losscodegen.compiler.simplify import tidy
 from losscodegen.ir.nodes import (
     Call,
     Expr,
@@ -136,6 +137,7 @@ class Filler:
         self.let = let
         self.origin = Origin(guard=guard)
         self.made: dict[str, Expr] = {}
+        self.found = bindings.indices
         outer = {
             i
             for template in bindings.names.values()
@@ -185,7 +187,9 @@ class Filler:
                 (found,) = self.indices[index]
                 (subscript,) = self._subscripts(at)
                 inside = self.fill(body)
-                if isinstance(subscript, Index) and subscript not in free_indices(inside):
+                if isinstance(subscript, Index) and subscript not in free_indices(
+                    inside
+                ):
                     inside = substitute(inside, {found: subscript})
                     found = subscript
                 return self._mark(Keep(kind, inside, found, subscript))
@@ -200,16 +204,19 @@ class Filler:
 
     def _reduce(self, node: Reduce) -> Expr:
         indices = tuple(i for p in node.indices for i in self.indices[p])
-        where = None if node.where is None else self.fill(node.where)
-        return self._mark(
-            Reduce(
-                node.kind,
-                self.fill(node.body),
-                indices,
-                None if where == TRUE else where,
-                None if node.order is None else self.fill(node.order),
-            )
-        )
+        parts = [self.fill(c) for c in children(node)]
+        # A new name is kept only where the old one would capture something.
+        own = [i for p in node.indices for i in self.found[p]]
+        used = {i for p in parts for i in free_indices(p)}
+        if indices != tuple(own) and used.isdisjoint(own):
+            back: dict[Index, Expr] = dict(zip(indices, own, strict=True))
+            parts = [substitute(p, back) for p in parts]
+            indices = tuple(own)
+        rest = iter(parts[1:])
+        where = None if node.where is None else next(rest)
+        order = None if node.order is None else next(rest)
+        mask = None if where == TRUE else where
+        return self._mark(Reduce(node.kind, parts[0], indices, mask, order))
 
     def _subscripts(self, node: Expr) -> tuple[Expr, ...]:
         """What a subscript of a formula stands for: one expression per index of its binder."""
@@ -226,8 +233,10 @@ class Filler:
 
 
 def _conjuncts(condition: Expr) -> tuple[Expr, ...]:
-    return condition.args if isinstance(condition, Call) and condition.op == "and" else (
-        condition,
+    return (
+        condition.args
+        if isinstance(condition, Call) and condition.op == "and"
+        else (condition,)
     )
 
 

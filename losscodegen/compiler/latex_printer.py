@@ -27,6 +27,7 @@ from losscodegen.compiler.latex_math import (
     stretched,
     vanishes,
 )
+from losscodegen.compiler.tidy import product
 from losscodegen.ir.build import ONE, ZERO, call
 from losscodegen.ir.nodes import (
     Call,
@@ -223,16 +224,18 @@ class Printer:
         return Math(rf"\frac{{{above_}}}{{{self.math(bottom).text}}}", Level.FRACTION)
 
     def power(self, base: Expr, exponent: Expr) -> Math:
-        if number_of(exponent) == Fraction(1, 2):
+        value = number_of(exponent)
+        match exponent:
+            case Call("div", (Number(above), Number(below))) if below:
+                value = above / below
+        if value == Fraction(1, 2):
             return Math(rf"\sqrt{{{self.math(base).text}}}")
-        text = self.math(exponent).text.replace(r"\tfrac", r"\frac")
-        if isinstance(exponent, Call) and exponent.op == "div":
-            above, below = (self.at(a, Level.PREFIX) for a in exponent.args)
-            text = f"{above}/{below}"
-        elif number_of(exponent) is not None and r"\frac" in text:
-            value = number_of(exponent)
-            assert value is not None
+        if value is not None and value.denominator != 1:
             text = f"{value.numerator}/{value.denominator}"
+        elif isinstance(exponent, Call) and exponent.op == "div":
+            text = "/".join(self.at(a, Level.PREFIX) for a in exponent.args)
+        else:
+            text = self.math(exponent).text
         text = text if len(text) == 1 else f"{{{text}}}"
         return Math(f"{self.at(base, Level.ATOM)}^{text}", Level.POWER)
 
@@ -282,8 +285,10 @@ class Printer:
             case Reduction.SUM:
                 return Math(rf"\sum_{{{under}}} {operand}", Level.PREFIX)
             case Reduction.MEAN if expr.where is None:
-                sizes = " ".join(latex_names.axis(i.axis) for i in expr.indices)
-                text = rf"\frac{{1}}{{{sizes}}} \sum_{{{under}}} {operand}"
+                count = product(*(Size(i.axis) for i in expr.indices))
+                text = (
+                    rf"\frac{{1}}{{{self.math(count).text}}} \sum_{{{under}}} {operand}"
+                )
                 return Math(text, Level.PREFIX)
             case Reduction.MEAN:
                 return Math(

@@ -42,6 +42,13 @@ class Axes:
     batch_argument: str | None
     batch_count: int
     """How many dims the batch argument has beside its batch."""
+    batch_first: int = 0
+    batch_last: int | None = None
+
+    @property
+    def batch_dims(self) -> tuple[str | None, int, int | None]:
+        """The argument that tells the batch's sizes, and the first and last dim of the batch."""
+        return self.batch_argument, self.batch_first, self.batch_last
 
     def sort(self, entries: Iterable[Index | Batch]) -> Layout:
         """The layout of a tensor with these indices."""
@@ -61,7 +68,7 @@ class Axes:
 def axes_of(loss: Loss) -> Axes:
     order: dict[str, None] = {}
     extents: dict[str, Extent] = {}
-    batch: tuple[str, int] | None = None
+    batch: tuple[str, int, int, int | None] | None = None
     for variable in (*loss.inputs, *loss.parameters):
         if not variable.axes:
             continue
@@ -71,7 +78,8 @@ def axes_of(loss: Loss) -> Axes:
                 dim = dim_at(variable.axes, position)
                 extents.setdefault(axis, Extent(variable.arg, dim))
             elif axis == ELLIPSIS and batch is None:
-                batch = (variable.arg, len(variable.axes) - 1)
+                after = len(variable.axes) - position - 1
+                batch = (variable.arg, len(variable.axes) - 1, position, -after or None)
     for variable in loss.parameters:  # an axis that only an optional tensor has
         for position, axis in enumerate(variable.axes):
             if axis != ELLIPSIS:
@@ -84,8 +92,7 @@ def axes_of(loss: Loss) -> Axes:
         tuple(order),
         tuple(names),
         tuple(extents.items()),
-        batch[0] if batch else None,
-        batch[1] if batch else 0,
+        *(batch or (None, 0)),
     )
 
 

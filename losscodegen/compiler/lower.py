@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from losscodegen.compiler import lower_axes, tensors
+from losscodegen.compiler import lower_axes, lower_switch, tensors
+from losscodegen.compiler.keys import Keys
 from losscodegen.compiler.layout import (
     BATCH,
     Axes,
@@ -32,8 +33,6 @@ from losscodegen.compiler.program import (
     Apply,
     Arange,
     Assign,
-    Branch,
-    Conditional,
     Fill,
     Float,
     Literal,
@@ -50,8 +49,8 @@ from losscodegen.compiler.program import (
     Word,
 )
 from losscodegen.compiler.share import drop_unused, share_indices
+from losscodegen.compiler.value import Value
 from losscodegen.errors import fail
-from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Role
 from losscodegen.ir.nodes import (
     Call,
@@ -69,7 +68,7 @@ from losscodegen.ir.nodes import (
     Use,
 )
 from losscodegen.ir.ops import OPS, Sort
-from losscodegen.ir.walk import canonical, children, walk
+from losscodegen.ir.walk import children
 from losscodegen.language.printer import format_expression
 
 if TYPE_CHECKING:
@@ -78,18 +77,6 @@ if TYPE_CHECKING:
 NOTHING: frozenset[str] = frozenset()
 _INLINE_LIMIT = 9
 """How many ops one statement may hold before its heaviest part gets a line of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A tensor expression, the indices of its dims, and what it carries along."""
-
-    tensor: Tensor
-    layout: Layout = ()
-    static: bool = False
-    integer: bool = False
-    weight: int = 0
-    guards: tuple[Guard, ...] = ()
 
 
 def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Program:
@@ -179,10 +166,10 @@ class Builder:
     axes: Axes
     names: Names
     without: frozenset[str]
-    root: Expr = ZERO
-    """What is being lowered: the whole expression, or one side of a switch."""
-    counts: Counter[Expr] = field(default_factory=Counter)
-    known: dict[Expr, Value] = field(default_factory=dict)
+    counts: Counter[int] = field(default_factory=Counter)
+    parents: dict[int, set[int]] = field(default_factory=dict)
+    known: dict[int, Value] = field(default_factory=dict)
+    keys: Keys = field(default_factory=Keys)
     statements: list[Statement] = field(default_factory=list)
     printed: dict[Guard, None] = field(default_factory=dict)
 
@@ -201,26 +188,27 @@ class Builder:
 
     def count(self, expr: Expr) -> None:
         """Count how often each subexpression is used, each distinct one entered once."""
-        self.counts = Counter()
-        self.root = expr
-        self._count(expr)
+        self.counts, self.parents = Counter(), {}
+        self._count(expr, None)
 
-    def _count(self, expr: Expr) -> None:
-        key = canonical(expr)
+    def _count(self, expr: Expr, parent: int | None) -> None:
+        key = self.keys.of(expr)
         self.counts[key] += 1
+        if parent is not None:
+            self.parents.setdefault(key, set()).add(parent)
         if self.counts[key] > 1:
             return
         if isinstance(expr, Keep) and not isinstance(expr.at, Index):
-            self._count(lower_axes.whole(expr))
-            self._count(expr.at)
+            self._count(lower_axes.whole(expr), key)
+            self._count(expr.at, key)
             return
         for child in children(expr):
             # A plain subscript is no value: it only says which dim is which.
             if not (isinstance(expr, Read | Keep) and isinstance(child, Index)):
-                self._count(child)
+                self._count(child, key)
 
     def value(self, expr: Expr) -> Value:
-        key = canonical(expr)
+        key = self.keys.of(expr)
         if key in self.known:
             return self.known[key]
         value = self.compute(expr)
@@ -230,7 +218,7 @@ class Builder:
             self.known[key] = value
         return value
 
-    def _deserves_name(self, expr: Expr, key: Expr, value: Value) -> bool:
+    def _deserves_name(self, expr: Expr, key: int, value: Value) -> bool:
         if value.weight == 0 or isinstance(value.tensor, Name):
             return False
         if expr.origin.name is not None and (value.weight > 1 or self.counts[key] > 1):
@@ -252,11 +240,13 @@ class Builder:
         if value.weight and not value.static:
             name = None if expr.origin.name else self.names.take(stem)
             value = self.assign(expr, value, name)
-            self.known[canonical(expr)] = value
+            self.known[self.keys.of(expr)] = value
         return value
 
     def finish(self, value: Value, target: Layout) -> tuple[Statement, ...]:
         """The statements, the last of which assigns ``loss`` with the dims of ``target``."""
+        if value.partial:
+            value = lower_switch.spread(self, value, value.layout)
         tensor = value.tensor
         if value.static:
             tensor = Fill(tensor, self.like)
@@ -264,7 +254,7 @@ class Builder:
             tensor = permute(tensor, value.layout, target)
         last = self.statements[-1] if self.statements else None
         if isinstance(tensor, Name) and last is not None:
-            renamed = rename_last(last, tensor.name, "loss")
+            renamed = lower_switch.rename_last(last, tensor.name, "loss")
             used = any(tensor.name in tensors.names_in(s) for s in self.statements[:-1])
             if renamed is not None and not used:
                 self.statements[-1] = renamed
@@ -298,7 +288,7 @@ class Builder:
             case Select(condition, then, otherwise):
                 value = self._select(condition, then, otherwise)
             case Switch():
-                value = self._switch(expr)
+                value = lower_switch.switch(self, expr)
             case Read():
                 value = lower_axes.read(self, expr)
             case Reduce():
@@ -320,6 +310,14 @@ class Builder:
     def combine(self, values: list[Value]) -> tuple[list[Tensor], Layout]:
         """The tensors of ``values`` aligned with each other, and their common layout."""
         target = self.axes.sort(e for v in values for e in v.layout)
+        values = [
+            (
+                lower_switch.padded(self, v, target)
+                if v.partial and v.layout != target
+                else v
+            )
+            for v in values
+        ]
         return [align(v.tensor, v.layout, target, self.axes) for v in values], target
 
     def _call(self, expr: Call) -> Value:
@@ -348,12 +346,22 @@ class Builder:
                 for v in values
             ]
         if row.tensors:
-            values = [self._filled(v) for v in values]
+            values = [self.filled(v) for v in values]
         aligned, layout = self.combine(values)
+        if expr.op in ("add", "mul") and any(
+            not v.static and not v.partial for v in values
+        ):
+            aligned = [lower_switch.bare(t) for t in aligned]
         tensor: Tensor = Apply(expr.op, tuple(aligned))
         if expr.op == "delta":
             tensor = Float(Apply("eq", tuple(aligned)))
-        return Value(tensor, layout, weight=weight, guards=guards)
+        return Value(
+            tensor,
+            layout,
+            weight=weight,
+            guards=guards,
+            partial=_partial(values, layout),
+        )
 
     def _is_choice(self, expr: Expr) -> bool:
         if not isinstance(expr, Read):
@@ -375,15 +383,15 @@ class Builder:
         match expr, value.tensor:
             case Call("neg", (inner,)), Apply("neg", (tensor,)):
                 named = self.assign(inner, replace(value, tensor=tensor))
-                self.known[canonical(inner)] = named
+                self.known[self.keys.of(inner)] = named
                 negated = Apply("neg", (named.tensor,))
                 return replace(named, tensor=negated, weight=1)
             case _:
                 named = self.assign(expr, value)
-                self.known[canonical(expr)] = named
+                self.known[self.keys.of(expr)] = named
                 return named
 
-    def _filled(self, value: Value) -> Value:
+    def filled(self, value: Value) -> Value:
         """Python scalars as 0-dim tensors, for functions that take tensors alone."""
         return (
             replace(value, tensor=Fill(value.tensor, self.like))
@@ -395,7 +403,7 @@ class Builder:
         exprs = (condition, then, otherwise)
         values = self._lighten(exprs, [self.value(e) for e in exprs])
         if values[1].static and values[2].static:
-            values[1] = self._filled(values[1])
+            values[1] = self.filled(values[1])
         if values[1].integer != values[2].integer and not (
             values[1].static or values[2].static
         ):
@@ -419,99 +427,8 @@ class Builder:
             integer=values[1].integer or values[2].integer,
             weight=1 + sum(v.weight for v in values),
             guards=_guards(values),
+            partial=_partial(values, layout),
         )
-
-    # ------------------------------------------------------------ switches
-
-    def _switch(self, expr: Switch) -> Value:
-        condition = self.value(expr.condition)
-        self._hoist(expr)
-        then, then_block = self._block(expr.then)
-        otherwise, otherwise_block = self._block(expr.otherwise)
-        layout = self.axes.sort((*then.layout, *otherwise.layout))
-        static = then.static and otherwise.static
-        integer = then.integer or otherwise.integer
-        guards = (*then.guards, *otherwise.guards)
-        if not then_block and not otherwise_block:
-            tensor = Conditional(condition.tensor, then.tensor, otherwise.tensor)
-            weight = 2 + then.weight + otherwise.weight
-            return Value(tensor, layout, static, integer, weight, guards)
-        if not static:
-            then, otherwise = (self._spread(v, layout, expr) for v in (then, otherwise))
-        name = self.names.for_expression(expr)
-        first = self._end(then_block, then, name)
-        second = self._end(otherwise_block, otherwise, name)
-        self.statements.append(Branch(condition.tensor, first, second))
-        return Value(Name(name, static), layout, static, integer)
-
-    def _end(
-        self, block: tuple[Statement, ...], value: Value, name: str
-    ) -> tuple[Statement, ...]:
-        """``block`` made to assign ``name``: its last statement is renamed if that is possible."""
-        if block and isinstance(value.tensor, Name):
-            renamed = rename_last(block[-1], value.tensor.name, name)
-            used = any(value.tensor.name in tensors.names_in(s) for s in block[:-1])
-            if renamed is not None and not used:
-                return (*block[:-1], renamed)
-        fresh = tuple(g for g in value.guards if g not in self.printed)
-        self.printed.update(dict.fromkeys(fresh))
-        return (*block, Assign(name, value.tensor, fresh))
-
-    def _spread(self, value: Value, layout: Layout, expr: Switch) -> Value:
-        """One side of a switch with the dims of both."""
-        if value.static:
-            value = self._filled(value)
-        if value.layout == layout:
-            return value
-        tensor = align(value.tensor, value.layout, layout, self.axes)
-        for variable in self.loss.inputs:
-            if lower_axes.declared_layout(variable, self.loss) == layout:
-                return replace(
-                    value, tensor=Spread(tensor, Name(variable.arg)), layout=layout
-                )
-        raise fail(
-            "not-lowered",
-            "a switch whose sides have different shapes is not supported here",
-            expr.origin.location,
-        )
-
-    def _hoist(self, expr: Switch) -> None:
-        """What both sides need is computed before the choice."""
-        self._hoist_shared(expr.otherwise, {canonical(e) for e in walk(expr.then)})
-        inside = Counter(canonical(e) for e in walk(expr))
-        everywhere = Counter(canonical(e) for e in walk(self.root))
-        outside = {key for key, count in inside.items() if everywhere[key] > count}
-        self._hoist_shared(expr.then, outside)
-        self._hoist_shared(expr.otherwise, outside)
-
-    def _hoist_shared(self, node: Expr, ours: set[Expr]) -> None:
-        """Compute what is among ``ours`` now, unless it needs an optional argument."""
-        key = canonical(node)
-        if key in self.known or not children(node):
-            return
-        optional = {v.name for v in self.loss.parameters if v.optional}
-        present = not any(
-            isinstance(n, Read) and n.name in optional for n in walk(node)
-        )
-        if key in ours and present and not isinstance(node, Switch | Read):
-            value = self.value(node)
-            if value.weight > 1 and not value.static:
-                self.known[key] = self.assign(node, value)
-            return
-        for child in children(node):
-            self._hoist_shared(child, ours)
-
-    def _block(self, expr: Expr) -> tuple[Value, tuple[Statement, ...]]:
-        """``expr`` lowered in a scope of its own."""
-        statements, known, counts = self.statements, dict(self.known), self.counts
-        root = self.root
-        self.statements = []
-        self.count(expr)
-        value = self.value(expr)
-        block = tuple(self.statements)
-        self.statements, self.known, self.counts = statements, known, counts
-        self.root = root
-        return value, block
 
     def refuse(self, expr: Expr, what: str) -> Exception:
         return fail(
@@ -524,26 +441,15 @@ class Builder:
         return is_static(expr, self.scalars)
 
 
+def _partial(values: list[Value], layout: Layout) -> bool:
+    """Whether no full tensor is there to make the others full."""
+    if not any(v.partial for v in values):
+        return False
+    return not any(v.layout == layout and not v.partial for v in values)
+
+
 def _guards(values: list[Value]) -> tuple[Guard, ...]:
     return tuple(dict.fromkeys(g for v in values for g in v.guards))
-
-
-def rename_last(statement: Statement, old: str, new: str) -> Statement | None:
-    """``statement`` assigning ``new`` where it assigned ``old``; None if it does not."""
-    match statement:
-        case Assign(name) if name == old:
-            return replace(statement, name=new)
-        case Branch(_, then, otherwise) if then and otherwise:
-            ends = [rename_last(block[-1], old, new) for block in (then, otherwise)]
-            if ends[0] is None or ends[1] is None:
-                return None
-            return replace(
-                statement,
-                then=(*then[:-1], ends[0]),
-                otherwise=(*otherwise[:-1], ends[1]),
-            )
-        case _:
-            return None
 
 
 def shape_checks(loss: Loss) -> tuple[ShapeCheck, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from losscodegen.compiler import lower_switch
 from losscodegen.compiler.layout import (
     BATCH,
     Batch,
@@ -37,7 +38,8 @@ from losscodegen.compiler.program import (
     Where,
 )
 from losscodegen.compiler.tensors import fraction
-from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.compiler.value import Value
+from losscodegen.ir.loss import ELLIPSIS, DomainKind, Variable
 from losscodegen.ir.nodes import (
     Call,
     Expr,
@@ -55,7 +57,7 @@ from losscodegen.ir.nodes import (
 from losscodegen.ir.walk import free_indices
 
 if TYPE_CHECKING:
-    from losscodegen.compiler.lower import Builder, Value
+    from losscodegen.compiler.lower import Builder
 
 INTEGERS = (DomainKind.INDEX,)
 
@@ -66,7 +68,7 @@ FINITE_MASK = Guard(
 )
 
 
-def declared_layout(variable: Variable, loss: Loss) -> Layout | None:
+def declared_layout(variable: Variable) -> Layout | None:
     """The layout of a tensor under its own indices; None if an axis has no index of its own."""
     entries: list[Index | Batch] = []
     for axis in variable.axes:
@@ -83,8 +85,6 @@ def declared_layout(variable: Variable, loss: Loss) -> Layout | None:
 
 
 def read(builder: Builder, expr: Read) -> Value:
-    from losscodegen.compiler.lower import Value
-
     variable = builder.loss.variable(expr.name)
     name = Name(variable.arg, variable.scalar)
     if not variable.axes:
@@ -211,6 +211,8 @@ def take(
 def reduce(builder: Builder, expr: Reduce) -> Value:
     kind, where = expr.kind, expr.where
     body = builder.value(expr.body)
+    if body.partial:
+        body = lower_switch.spread(builder, body, body.layout)
     if body.integer:
         body = replace(body, tensor=Float(body.tensor), integer=False)
     if where is None:
@@ -378,6 +380,8 @@ def keep(builder: Builder, expr: Keep) -> Value:
         index = builder.value(expr.at)
         return take(builder, base, base.layout, expr.index, index)
     body = builder.value(expr.body)
+    if body.partial:
+        body = lower_switch.spread(builder, body, body.layout)
     if expr.index not in body.layout:
         raise builder.refuse(expr, f"{expr.kind.value} over an index its body lacks")
     dim = dim_of(body.layout, expr.index)

@@ -82,6 +82,10 @@ def _nary(expr: Call) -> Expr:
     """Switches whose absent side is neutral move out of a product or sum."""
     neutral = ONE if expr.op == "mul" else ZERO
     for position, arg in enumerate(expr.args):
+        match expr.op, arg:
+            case "mul", Call("neg", (Switch() as switch,)) if _absence(switch):
+                args = (*expr.args[:position], switch, *expr.args[position + 1 :])
+                return Call("neg", (_nary(replace(expr, args=args)),))
         if not isinstance(arg, Switch) or _absence(arg) is None:
             continue
         rest = expr.args[:position] + expr.args[position + 1 :]
@@ -181,9 +185,16 @@ def _guarded(expr: Expr, ruled: set[str], condition: Expr) -> Expr:
     """``expr`` with ``where(condition, t, 0)`` for every ``t`` among ``ruled``."""
 
     def guard(node: Expr) -> Expr:
-        if isinstance(node, Read) and node.name in ruled:
-            origin = Origin(name=f"safe_{node.name}", guard=IGNORED)
-            return Select(condition, node, ZERO, origin=origin)
-        return node
+        match node:
+            case Call("eq" | "ne", (Read(name), Number() | Read())) if name in ruled:
+                # Still true of the target as it is, and not of what it is replaced by.
+                return node
+            case Select(known) if node.origin.guard == IGNORED and known == condition:
+                return node
+            case Read(name) if name in ruled:
+                origin = Origin(name=f"safe_{name}", guard=IGNORED)
+                return Select(condition, node, ZERO, origin=origin)
+            case _:
+                return rebuild(node, tuple(map(guard, children(node))))
 
-    return transform(expr, guard)
+    return guard(expr)

@@ -235,6 +235,18 @@ class Spread:
     like: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Expand:
+    """``value`` broadcast to ``sizes``; None stands for the dims of the batch, which are those of
+    ``argument`` from ``first`` up to ``last`` (None: the end)."""
+
+    value: Tensor
+    sizes: tuple[Tensor | None, ...]
+    argument: str | None = None
+    first: int = 0
+    last: int | None = None
+
+
 Tensor = (
     Literal
     | Word
@@ -263,6 +275,7 @@ Tensor = (
     | Fill
     | Float
     | Spread
+    | Expand
 )
 
 

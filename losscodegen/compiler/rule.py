@@ -33,8 +33,8 @@ class Witness:
 
     ``point`` gives every name of the pattern a number, or a tuple of numbers for a name that
     depends on a bound index; a subscript such as ``t`` is a position. ``wrt`` is the name whose
-    derivative fails. ``instead`` puts formulas in place of names, where it takes a context to see the
-    fault.
+    derivative fails. ``instead`` puts formulas in place of names, where it takes a context to
+    see the fault.
     """
 
     point: Mapping[str, float | tuple[float, ...]] = field(hash=False)

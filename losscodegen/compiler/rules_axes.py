@@ -3,12 +3,14 @@
 from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 _MARGIN = (
-    "margin[i] = x[i] - x[t]",
-    "rivals = logsumexp(margin[i], i, where=i != t and m[i])",
+    "largest = detach(amax(x[i], i, where=m[i]))",
+    "below[i] = x[i] - largest",
+    "rivals = logsumexp(below[i], i, where=i != t and m[i]) - (x[t] - largest)",
 )
 _UNMASKED = (
-    "margin[i] = x[i] - x[t]",
-    "rivals = logsumexp(margin[i], i, where=i != t)",
+    "largest = detach(amax(x[i], i))",
+    "below[i] = x[i] - largest",
+    "rivals = logsumexp(below[i], i, where=i != t) - (x[t] - largest)",
 )
 
 RULES = (
@@ -79,6 +81,23 @@ RULES = (
         "the rivals add up to.",
         source="pytorch#195684",
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
+    ),
+    Rule(
+        name="log-softmax-tail",
+        pattern="log_softmax(x[i], i, at=t)",
+        let=(
+            "largest = amax(x[i], i)",
+            "below = Sum(exp(x[i] - largest), i, where=x[i] < largest)",
+            "ties = Sum(1, i, where=x[i] == largest)",
+            "log_probability = x[t] - largest - log1p(below + (ties - 1))",
+        ),
+        replacement="log_probability",
+        why="The logarithm of the largest probability is lost where it is taken of a sum that "
+        "rounds to 1; `log1p` of what the others add to it keeps its digits.",
+        source="pytorch#195680",
+        witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
+        phase=Phase.EXPAND,
+        safe=True,
     ),
     Rule(
         name="norm",

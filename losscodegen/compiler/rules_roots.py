@@ -112,6 +112,29 @@ RULES = (
         witness=Witness(point={"x": 1e-9}),
     ),
     Rule(
+        name="power-minus-one",
+        pattern="(1 + x)**p - 1",
+        condition="x >= 0",
+        unless="p == 2 or p == 3",
+        varying=("x",),
+        replacement="expm1(p*log1p(x))",
+        why="For small x or p the power rounds to 1 and the difference is lost.",
+        source="robust_loss_pytorch#21",
+        witness=Witness(point={"x": 1e-9, "p": 0.5}),
+        domain={"x": "[0, oo)", "p": "(0, 4]"},
+    ),
+    Rule(
+        name="power-minus-one",
+        pattern="1 - x**p",
+        condition="x > 0",
+        unless="p == 2 or p == 3",
+        replacement="-expm1(p*log(x))",
+        why="For small p the power rounds to 1 and the difference is lost.",
+        source="Cui et al., class-balanced loss",
+        witness=Witness(point={"x": 0.999, "p": 1e-9}),
+        domain={"x": "(0, oo)", "p": "(0, 4]"},
+    ),
+    Rule(
         name="one-minus-cos",
         pattern="1 - cos(x)",
         replacement="2*sin(x/2)**2",
@@ -168,7 +191,9 @@ RULES = (
         "torch.where would also differentiate the branch not taken, where an infinite r gives "
         "`0 * inf = nan`.",
         source="optax, huber_loss",
-        witness=Witness(point={"r": float("inf"), "d": 1.0}, fault=Fault.GRADIENT, wrt="r"),
+        witness=Witness(
+            point={"r": float("inf"), "d": 1.0}, fault=Fault.GRADIENT, wrt="r"
+        ),
         domain={"d": "(0, oo)"},
     ),
     Rule(
@@ -181,7 +206,9 @@ RULES = (
         "torch.where would also differentiate the branch not taken, where an infinite r gives "
         "`0 * inf = nan`.",
         source="optax, huber_loss",
-        witness=Witness(point={"r": float("inf"), "d": 1.0}, fault=Fault.GRADIENT, wrt="r"),
+        witness=Witness(
+            point={"r": float("inf"), "d": 1.0}, fault=Fault.GRADIENT, wrt="r"
+        ),
         domain={"d": "(0, oo)"},
     ),
     Rule(
@@ -272,21 +299,24 @@ RULES = (
     ),
     Rule(
         name="mixture-complement",
-        pattern="1 - x*y - z*(1 - y)",
+        pattern="1 - sigmoid(x)*y - sigmoid(z)*(1 - y)",
         condition="y >= 0 and y <= 1",
-        replacement="y*(1 - x) + (1 - y)*(1 - z)",
-        why="The complement of a mixture is the mixture of the complements, each of which keeps "
-        "its digits.",
+        let=("complement = y*sigmoid(-x) + (1 - y)*sigmoid(-z)",),
+        replacement="complement",
+        why="The complement of a mixture of probabilities is the mixture of their complements, "
+        "each of which keeps its digits.",
         source="kornia#918",
-        witness=Witness(point={"x": 0.0, "y": 1e-9, "z": 1.0}),
-        domain={"y": "[0, 1]", "x": "[0, 1]", "z": "[0, 1]"},
+        witness=Witness(point={"x": 20.0, "y": 1.0, "z": 0.0}),
+        domain={"y": "[0, 1]"},
     ),
     Rule(
         name="power-at-zero",
         pattern="x**p",
         condition="x >= 0 and p >= 0",
+        varying=("x",),
         unless="p >= 1 or p == 1/2 or x >= 1e-30",
-        replacement="where(x == 0, 0**p, x**p)",
+        let=("base = x",),
+        replacement="where(base == 0, 0**p, base**p)",
         why="At 0 a power below 1 has infinite slope, which times 0 is nan; the subgradient "
         "there is taken as 0.",
         source="kornia#2125",

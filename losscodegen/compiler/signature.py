@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from losscodegen.ir.loss import Absent, DomainKind, Loss, Role, Variable
 
 
@@ -138,7 +140,7 @@ def checked(loss: Loss) -> tuple[str, ...]:
 
 
 def representation(loss: Loss) -> tuple[str, ...]:
-    """The body of ``extra_repr``."""
+    """The body of ``extra_repr``: numbers as they are, tensors by their shape."""
     lines = []
     parts = []
     for variable in loss.parameters:
@@ -149,9 +151,18 @@ def representation(loss: Loss) -> tuple[str, ...]:
             shown = f"None if self.{arg} is None else tuple(self.{arg}.shape)"
             lines.append(f"{arg} = {shown}")
             parts.append(f"{arg}={{{arg}}}")
-        elif variable.role is Role.PARAMETER:
+        elif variable.axes:
             parts.append(f"{arg}={{tuple(self.{arg}.shape)}}")
     if not loss.scalar:
         parts.append("reduction={self.reduction!r}")
-    text = ", ".join(parts)
-    return (*lines, f'return f"{text}"' if parts else 'return ""')
+    if not parts:
+        return ('return ""',)
+    texts = textwrap.wrap(", ".join(parts), _LINE, break_long_words=False)
+    if len(texts) == 1:
+        return (*lines, f'return f"{texts[0]}"')
+    between = [f'    f"{text} "' for text in texts[:-1]]
+    return (*lines, "return (", *between, f'    f"{texts[-1]}"', ")")
+
+
+_LINE = 72
+"""Characters of a string on one line: it stands twelve deep, in quotes."""

@@ -10,11 +10,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from losscodegen.compiler.branches import Protector
-from losscodegen.compiler.canonical import factors, from_factors
+from losscodegen.compiler.canonical import (
+    factors,
+    from_factors,
+)
 from losscodegen.compiler.instantiate import features, grows, ready
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.steps import Stabilized, Step
+from losscodegen.compiler.tame import Tame
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Group
@@ -37,8 +41,9 @@ def stabilize(
     """
     loss = inline_loss(loss)
     scalars = frozenset(v.name for v in loss.parameters if v.scalar)
-    rewriter = Rewriter(rules, scalars)
-    protector = Protector.of_loss(loss, rules, rewriter.steps, without)
+    steps: list[Step] = []
+    protector = Protector.of_loss(loss, rules, steps, without)
+    rewriter = Rewriter(rules, scalars, protector.tame, steps)
     ranges = Ranges.of_loss(loss)
 
     def run(expr: Expr) -> Expr:
@@ -48,7 +53,7 @@ def stabilize(
 
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
     loss = replace(loss, expression=run(loss.expression), mean_weight=weight)
-    return Stabilized(loss=loss, steps=tuple(dict.fromkeys(rewriter.steps)))
+    return Stabilized(loss=loss, steps=tuple(dict.fromkeys(steps)))
 
 
 @dataclass(slots=True)
@@ -56,7 +61,8 @@ class Rewriter:
     """Applies rules until none fires, and keeps the steps."""
 
     rules: tuple[Rule, ...]
-    scalars: frozenset[str] = frozenset()
+    scalars: frozenset[str]
+    tame: Tame
     steps: list[Step] = field(default_factory=list)
     done: dict[Hashable, tuple[Expr, Ranges]] = field(default_factory=dict)
     """What has been rewritten; the ranges are held so that their identity stays unique."""
@@ -87,13 +93,16 @@ class Rewriter:
         present = features(expr)
         for rule in rules:
             found = ready(rule)
-            if not found.ops <= present or (rule.gradient_only and not gradient):
+            if not found.ops <= present:
+                continue
+            if rule.gradient_only and not (gradient and self.tame.depends(expr)):
                 continue
             if self._final(expr, rule):
                 continue
             for match in found.matches(expr, ranges):
                 if any(
-                    self._static(match.bindings.names[n].bodies[0]) for n in rule.varying
+                    self._static(match.bindings.names[n].bodies[0])
+                    for n in rule.varying
                 ):
                     continue
                 new = found.apply(expr, match)
@@ -110,8 +119,11 @@ class Rewriter:
     def _children(
         self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
     ) -> Expr:
+        places: tuple[tuple[Expr, Ranges, bool], ...]
         match expr:
-            case Select(condition, then, otherwise) | Switch(condition, then, otherwise):
+            case Select(condition, then, otherwise) | Switch(
+                condition, then, otherwise
+            ):
                 places = (
                     (condition, ranges, False),
                     (then, ranges.under(condition), gradient),
@@ -141,7 +153,7 @@ class Rewriter:
             return False
         if rule.as_written or guard == Guard(rule=rule.name, why=rule.why):
             return True
-        return rule.phase is Phase.EXPAND and guard.rule in self.expansions
+        return guard.rule in self.expansions
 
     @property
     def expansions(self) -> frozenset[str]:
@@ -166,10 +178,9 @@ def settled(new: Expr, old: Expr) -> Expr:
     if not turned:
         return new
     if new.op == "add":
-        args = tuple(a if a is b else settled(a, a) for a, b in zip(new.args, children(old)))
+        pairs = zip(new.args, children(old), strict=True)
+        args = tuple(a if a is b else settled(a, a) for a, b in pairs)
         return replace(new, args=args)
     product = factors(new)
     found = from_factors(product.coefficient, product.factors)
     return replace(found, origin=new.origin)
-
-

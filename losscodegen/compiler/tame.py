@@ -13,7 +13,11 @@ from fractions import Fraction
 from functools import cache
 from typing import assert_never
 
-from losscodegen.compiler.canonical import Factor, factors
+from losscodegen.compiler.canonical import (
+    Factor,
+    factors,
+)
+from losscodegen.compiler.intervals import closed
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.ir.nodes import (
     Call,
@@ -60,7 +64,9 @@ _SMOOTH = frozenset(
 ) | frozenset({"softplus", "logsigmoid", "sigmoid", "tanh", "atan", "erf", "erfc"})
 """Ops whose derivative is bounded for every argument, infinite ones included."""
 
-_DISCRETE = frozenset({"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"})
+_DISCRETE = frozenset(
+    {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +137,16 @@ class Tame:
             case _ if expr.origin.guard and expr.origin.guard.rule in self.trusted:
                 parts = [self.analyse(e, ranges) for e in _outside(expr)]
                 return _joined(Extent.EDGE, parts)
-            case Select(condition, then, otherwise) | Switch(condition, then, otherwise):
+            case Select(condition, then, otherwise) | Switch(
+                condition, then, otherwise
+            ):
                 yes = self.analyse(then, ranges.under(condition))
                 no = self.analyse(otherwise, ranges.under(opposite(condition)))
                 return _joined(max(yes.size, no.size), (yes, no))
             case Reduce(kind, body, _, where):
-                return self._reduced(expr, kind, self.analyse(body, ranges.under(where)))
+                return self._reduced(
+                    expr, kind, self.analyse(body, ranges.under(where))
+                )
             case Keep(kind, body):
                 inner = self.analyse(body, ranges)
                 wild = inner.size > Extent.EDGE or kind is Keeper.NORMALIZE
@@ -171,7 +181,9 @@ class Tame:
                 unbounded = sum(p.size > Extent.BOUNDED for p in parts)
                 if unbounded > 1:
                     size = max(size, Extent.EDGE)
-                huge = [a for a, p in zip(args, parts, strict=True) if p.size is Extent.HUGE]
+                huge = [
+                    a for a, p in zip(args, parts, strict=True) if p.size is Extent.HUGE
+                ]
                 if len(huge) > 1 and not _same_sign(huge, ranges):
                     size = Extent.UNDEFINED
                 return _joined(size, parts)
@@ -203,7 +215,11 @@ class Tame:
             return self._away(expr.args[0], ranges)
         if expr.op == "hypot":
             return any(self._away(a, ranges) for a in expr.args)
-        return ranges.refutes(_with_arguments(_singular(expr.op), expr.args))
+        # An open end is no comfort: what comes close to it may be rounded onto it.
+        names = tuple(f"#{k}" for k in range(len(expr.args)))
+        known = {n: closed(ranges.of(a)) for n, a in zip(names, expr.args, strict=True)}
+        condition = _with_arguments(_singular(expr.op), tuple(map(Read, names)))
+        return Ranges(known).refutes(condition)
 
     def _away(self, expr: Expr, ranges: Ranges) -> bool:
         """Whether ``expr`` is known to keep off 0, so far that its inverse is finite.
@@ -218,7 +234,9 @@ class Tame:
             case Call("sqrt" | "abs" | "neg", (arg,)):
                 return self._away(arg, ranges)
             case Call("max", args):
-                return any(self._away(a, ranges) and ranges.of(a).positive for a in args)
+                return any(
+                    self._away(a, ranges) and ranges.of(a).positive for a in args
+                )
             case Call("add", args):
                 return all(ranges.of(a).nonnegative for a in args) and any(
                     self._away(a, ranges) for a in args
@@ -271,7 +289,9 @@ class Tame:
         elif exponent < 1:
             result, wild = size, not away
         else:
-            result = Extent.BOUNDED if size is Extent.BOUNDED else max(size, Extent.HUGE)
+            result = (
+                Extent.BOUNDED if size is Extent.BOUNDED else max(size, Extent.HUGE)
+            )
             lenient = not self.strict and exponent <= 2
             wild = size > (Extent.EDGE if lenient else Extent.BOUNDED)
         return self._finding(expr, result, (inner,), bad=flows and wild)

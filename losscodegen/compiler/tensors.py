@@ -6,11 +6,16 @@ from dataclasses import fields, is_dataclass
 from fractions import Fraction
 
 from losscodegen.compiler.program import (
+    Apply,
+    Arange,
     Assign,
     Branch,
     Extent,
+    Fill,
+    Literal,
     Missing,
     Name,
+    Program,
     Statement,
 )
 
@@ -48,3 +53,34 @@ def statements_in(statements: tuple[Statement, ...]) -> tuple[Assign, ...]:
             found += statements_in(statement.then)
             found += statements_in(statement.otherwise)
     return tuple(found)
+
+
+_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+
+
+def only_compared(program: Program, argument: str) -> bool:
+    """Whether nothing but comparisons with -1, 0 and 1 read an input: any dtype will do."""
+    parts: list[object] = [program.statements]
+    if program.mean is not None:
+        parts += [program.mean.statements, program.mean.weight]
+    return not any(_computed(part, argument) for part in parts)
+
+
+def _computed(item: object, argument: str) -> bool:
+    match item:
+        case Name(name) | Fill(_, name):
+            return name == argument
+        case Extent() | Arange() | Missing():
+            return False  # size and device alone
+        case Apply(op, (Name(), Literal(value)) | (Literal(value), Name())) if (
+            op in _COMPARISONS and value in (-1, 0, 1)
+        ):
+            return False
+        case tuple():
+            return any(_computed(part, argument) for part in item)
+        case _ if is_dataclass(item):
+            return any(
+                _computed(getattr(item, f.name), argument) for f in fields(item)
+            )
+        case _:
+            return False

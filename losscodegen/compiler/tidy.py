@@ -44,7 +44,7 @@ class _Factors:
             case Number(value) if value or exponent > 0:
                 self.coefficient *= value**exponent
             case Call("neg", (inner,)) if not named:
-                self.coefficient *= (-1) ** exponent
+                self.coefficient *= Fraction(-1) ** exponent
                 self.absorb(inner, exponent)
             case Call("mul", args) if not named:
                 for arg in args:

@@ -106,7 +106,7 @@ class Variable:
 
     @property
     def optional(self) -> bool:
-        """Whether it may be left out. A learnable parameter never may: it has to start somewhere."""
+        """Whether it may be left out. Never a learnable parameter, which has to start somewhere."""
         return self.default is Absent.NONE and self.role is not Role.LEARNABLE
 
     @property

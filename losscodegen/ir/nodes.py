@@ -137,7 +137,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Select:
-    """Elementwise choice, ``where(condition, then, otherwise)``. A Piecewise is a chain of these."""
+    """Elementwise choice, ``where(condition, then, otherwise)``. A Piecewise is a chain of them."""
 
     condition: Expr
     then: Expr

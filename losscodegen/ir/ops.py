@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-
 EXACT_ULPS = 600
 """How far from the true derivative a backward may be that is called exact: it loses the digits of
 one rounded square in an exponential, no more."""

@@ -123,7 +123,7 @@ def _collect(expr: Expr, bound: frozenset[Index], found: dict[Index, None]) -> N
 
 
 def substitute(expr: Expr, new: Mapping[Index, Expr]) -> Expr:
-    """``expr`` with free indices replaced; bound indices are renamed where one would be captured."""
+    """``expr`` with free indices replaced; bound ones are renamed where one would be captured."""
     if not new:
         return expr
     match expr:

@@ -112,16 +112,19 @@ class Accused:
         learnable = {
             v.arg: value
             for v in self.loss.parameters
-            if v.role is Role.LEARNABLE
-            and isinstance(value := bound[v.name], Tensor)
+            if v.role is Role.LEARNABLE and isinstance(value := bound[v.name], Tensor)
         }
         if learnable and dtype is None:
             dtype = next(iter(learnable.values())).dtype
         module = self.build(bound, reduction=reduction, dtype=dtype)
         inputs = tuple(bound[v.name] for v in self.loss.inputs)
         if learnable:
-            return torch.func.functional_call(module, learnable, inputs)
-        return module(*inputs)
+            result = torch.func.functional_call(module, learnable, inputs)
+        else:
+            result = module(*inputs)
+        if not isinstance(result, Tensor):
+            raise TypeError(f"the loss is a {type(result).__name__}, not a tensor")
+        return result
 
     def function(self) -> Function:
         """The unreduced loss as a function of every variable by symbol."""

@@ -204,15 +204,11 @@ def _plain(value: Any) -> Any:
 def _place(data: dict[str, Any] | None) -> Place | None:
     if data is None:
         return None
-    return Place(
-        **{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])}
-    )
+    return Place(**{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])})
 
 
 def _score(data: dict[str, Any]) -> Score:
-    return Score(
-        **{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])}
-    )
+    return Score(**{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])})
 
 
 def _check(data: dict[str, Any]) -> Check:

@@ -11,16 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.ir.loss import DomainKind, Loss, Variable
 from losscodegen.judge.accused import Accused, words_as_numbers
 from losscodegen.judge.certificate import Claim, Finding, Severity, Status
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Entry, Point
-from losscodegen.judge.points import admitted, generator, repaired
-from losscodegen.judge.settings import settings
-from losscodegen.judge.shaped import shaped_point
 from losscodegen.judge.rounding import Dtype
-from losscodegen.judge.tensors import TORCH, Bound, bind, run, stacks
+from losscodegen.judge.tensors import TORCH, Bound, bind, stacks
+
+CALLS = 6
+"""For how many calls a promise is tried."""
 
 HALVES = (Dtype.FLOAT16, Dtype.BFLOAT16)
 LABELS = frozenset(
@@ -66,9 +66,7 @@ def check_contract(
                 )
             )
         status = (
-            Status.FAILED
-            if detail
-            else Status.PASSED if checked else Status.SKIPPED
+            Status.FAILED if detail else Status.PASSED if checked else Status.SKIPPED
         )
         claims.append(
             Claim(
@@ -110,9 +108,7 @@ def _reductions(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     return checked
 
 
-def _weights(
-    loss: Loss, bound: Mapping[str, Bound], shape: torch.Size
-) -> Tensor:
+def _weights(loss: Loss, bound: Mapping[str, Bound], shape: torch.Size) -> Tensor:
     evaluator = Evaluator(loss, words_as_numbers(loss, bound), torch.float64)
     weight = evaluator.loss.mean_weight
     assert weight is not None
@@ -126,7 +122,9 @@ def _halves(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
         for values in _stacked_values(loss, points):
             small = bind(loss, values, TORCH[dtype])
             wide = {
-                name: b.float() if isinstance(b, Tensor) and b.is_floating_point() else b
+                name: (
+                    b.float() if isinstance(b, Tensor) and b.is_floating_point() else b
+                )
                 for name, b in small.items()
             }
             got = accused.call(small)
@@ -167,7 +165,9 @@ def _untouched(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     for values in _stacked_values(loss, points):
         bound = bind(loss, values, torch.float64)
         before = {
-            name: b.detach().clone() for name, b in bound.items() if isinstance(b, Tensor)
+            name: b.detach().clone()
+            for name, b in bound.items()
+            if isinstance(b, Tensor)
         }
         first = accused.call(bound).detach()
         for name, copy in before.items():
@@ -253,8 +253,10 @@ PROMISES = (
 def _stacked_values(
     loss: Loss, points: Sequence[Point]
 ) -> Iterator[Mapping[str, Entry]]:
-    for stack in stacks(loss, points)[:6]:
-        yield stack.values
+    found = stacks(loss, points)
+    # Evenly spaced: the later ones are those of further settings.
+    for k in range(min(CALLS, len(found))):
+        yield found[k * len(found) // CALLS if len(found) > CALLS else k].values
 
 
 def _stacked(
@@ -270,7 +272,9 @@ def _stacked(
 def _same(got: Tensor, want: Tensor, what: str, tolerance: float) -> None:
     got, want = got.detach(), want.detach()
     if got.shape != want.shape:
-        raise Broken(f"{what} gives the shape {tuple(got.shape)}, not {tuple(want.shape)}")
+        raise Broken(
+            f"{what} gives the shape {tuple(got.shape)}, not {tuple(want.shape)}"
+        )
     slack = tolerance * want.abs().max().nan_to_num(0.0).item() if want.numel() else 0.0
     if not torch.allclose(got, want, rtol=tolerance, atol=slack, equal_nan=True):
         raise Broken(f"{what} gives {_list(got)}, not {_list(want)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 
+from losscodegen.judge.certificate import Severity
 from losscodegen.judge.point import Kind, Real, Slope
 from losscodegen.judge.rounding import Dtype, neighbour, ulp_exponent
 
@@ -15,15 +16,17 @@ from losscodegen.judge.rounding import Dtype, neighbour, ulp_exponent
 class Limits:
     """When an error fails, and when it is worth telling.
 
-    An error fails if it exceeds both ``value`` (``gradient``) ulp and ``scaled`` times what a change
-    of one ulp in every input would make. Results below the smallest normal number may be off by
-    that number. Gradients get more room: torch.logsumexp's own backward is 8000 ulp off for logits
-    of 1e4, while whatever is really broken is off by millions.
+    An error fails if it exceeds both ``value`` (``gradient``) ulp and ``scaled`` times what a
+    change of one ulp in every input would make. Results below the smallest normal number may be
+    off by that number.
     """
 
     value: float = 1024.0
-    gradient: float = 16384.0
+    gradient: float = 1024.0
     scaled: float = 64.0
+    cancellation: Severity = Severity.FAILURE
+    """What it is if a small result has lost its digits to the rounding of larger ones, so that the
+    error is negligible beside what the loss usually gives: near an optimum, usually."""
     loose_value: float = 16.0
     loose_gradient: float = 64.0
     judged_at_least: int = 12
@@ -42,6 +45,8 @@ class Fault(Enum):
     INFINITE = "infinity"
     ZERO = "zero"
     DIGITS = "digits"
+    CANCELLATION = "cancellation"
+    """Digits or zero, but by an amount that is negligible beside usual results."""
 
 
 class Skip(Enum):
@@ -77,8 +82,10 @@ def measure(truth: Real, got: float, dtype: Dtype) -> Measure | Skip:
         return Measure(0.0, Fault.DIGITS, abs(want) < dtype.tiny and want != 0)
     if math.isinf(want) and truth.finite and not math.isfinite(got):
         # inf - inf on the way to an overflow: no number of the format is right, either.
-        return Skip.OVERFLOW if math.isnan(got) else Measure(
-            0.0 if got == want else math.inf, Fault.INFINITE, True
+        return (
+            Skip.OVERFLOW
+            if math.isnan(got)
+            else Measure(0.0 if got == want else math.inf, Fault.INFINITE, True)
         )
     if math.isnan(got):
         return Measure(math.inf, Fault.NAN)
@@ -98,7 +105,7 @@ def _fault(got: float) -> Fault:
     return Fault.ZERO if got == 0 else Fault.DIGITS
 
 
-ROOM = 8
+ROOM = 24
 """A result within so many powers of two of an end of the range is near it."""
 
 
@@ -107,9 +114,7 @@ def near_overflow(truth: Real, dtype: Dtype) -> bool:
 
 
 def near_underflow(truth: Real, dtype: Dtype) -> bool:
-    return (
-        truth.finite and truth.mantissa != 0 and _top(truth) < 1 - dtype.top + ROOM
-    )
+    return truth.finite and truth.mantissa != 0 and _top(truth) < 1 - dtype.top + ROOM
 
 
 def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:

@@ -43,9 +43,7 @@ def check_shapes(
         point = _admitted(
             loss,
             [
-                shaped_point(
-                    loss, setting, Dtype.FLOAT64, random, size=3, batch=batch
-                )
+                shaped_point(loss, setting, Dtype.FLOAT64, random, size=3, batch=batch)
                 for _ in range(8 if loss.require else 1)
             ],
         )
@@ -57,7 +55,9 @@ def check_shapes(
             detail = f"{found} for a batch of {batch}"
             break
         except Exception as problem:  # the accused may raise whatever it likes
-            detail = f"raises {type(problem).__name__}: {problem} for a batch of {batch}"
+            detail = (
+                f"raises {type(problem).__name__}: {problem} for a batch of {batch}"
+            )
             break
         worst = max(worst, off)
         checked += entries
@@ -86,9 +86,7 @@ def _admitted(loss: Loss, points: Sequence[Point]) -> Point | None:
     return fit[0] if fit else None
 
 
-def _against_naive(
-    loss: Loss, accused: Accused, point: Point
-) -> tuple[float, int]:
+def _against_naive(loss: Loss, accused: Accused, point: Point) -> tuple[float, int]:
     """The largest error relative to the largest entry, and how many entries were compared."""
 
     def naive(bound: Mapping[str, Bound]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -15,8 +15,8 @@ from losscodegen.judge.certificate import Claim, Finding, Severity, Status
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Array, Entry, Point
 from losscodegen.judge.points import default_values
-from losscodegen.judge.tally import format_point
 from losscodegen.judge.tensors import INTEGRAL, bind
+from losscodegen.judge.wording import format_point
 
 RELATIVE = 1e-4
 """Laws compare nearly equal parameters (alpha=2 with alpha=2.000001), so equality is not strict."""
@@ -46,7 +46,7 @@ class Breach:
 
 
 def check_laws(
-    loss: Loss, points: Sequence[Point], judges: dict[str, Values]
+    loss: Loss, points: Sequence[Point], judges: Mapping[str, Values]
 ) -> tuple[list[Claim], list[Finding]]:
     """Every law at every point, by every judge: the truth and the module."""
     claims, findings = [], []
@@ -200,7 +200,7 @@ def _short(value: float) -> str:
 
 
 def check_example(
-    loss: Loss, judges: dict[str, Values]
+    loss: Loss, judges: Mapping[str, Values]
 ) -> tuple[list[Claim], list[Finding]]:
     """Whether the example of the spec is true, and what the module gives."""
     example = loss.example
@@ -211,8 +211,10 @@ def check_example(
     claims, findings = [], []
     for name, values in judges.items():
         got = values([point])[0]
-        good = got is not None and len(got) == len(expected) and all(
-            _prints_as(g, e) for g, e in zip(got, expected, strict=True)
+        good = (
+            got is not None
+            and len(got) == len(expected)
+            and all(_prints_as(g, e) for g, e in zip(got, expected, strict=True))
         )
         detail = "" if good else f"gives {_list(got)}, the spec says {_list(expected)}"
         if not good:
@@ -239,22 +241,23 @@ def example_point(loss: Loss) -> Point:
     """The point of the spec's example, defaults filled in."""
     assert loss.example is not None
     values = default_values(loss)
-    for name, nested in loss.example.arguments:
+    for name, given in loss.example.arguments:
         variable = loss.variable(name)
-        if variable.scalar:
-            assert not isinstance(nested, tuple)
-            kind = variable.domain.kind
+        kind = variable.domain.kind
+        whole = kind in INTEGRAL | {DomainKind.COUNT}
+        if isinstance(given, str):
+            values[name] = given
+        elif variable.scalar:
+            assert not isinstance(given, tuple)
             if kind is DomainKind.BOOL:
-                values[name] = bool(nested)
-            elif kind in INTEGRAL | {DomainKind.COUNT}:
-                values[name] = int(nested)
+                values[name] = bool(given)
             else:
-                values[name] = nested
+                values[name] = int(given) if whole else float(given)
         else:
-            flat = _flat(nested)
-            if variable.domain.kind in INTEGRAL:
+            flat = _flat(given)
+            if kind in INTEGRAL:
                 flat = tuple(int(v) for v in flat)
-            values[name] = Array(_shape(nested), flat)
+            values[name] = Array(_shape(given), flat)
     return Point(values=values, label="example")
 
 
@@ -277,7 +280,11 @@ def _prints_as(got: float, expected: float) -> bool:
     if not (math.isfinite(got) and math.isfinite(expected)):
         return False
     digits = len(repr(expected).partition("e")[0].replace(".", "").strip("-0")) or 1
-    unit = 10.0 ** (math.floor(math.log10(abs(expected))) - digits + 1) if expected else 1e-12
+    unit = (
+        10.0 ** (math.floor(math.log10(abs(expected))) - digits + 1)
+        if expected
+        else 1e-12
+    )
     return abs(got - expected) <= 0.51 * max(unit, 1e-6 * abs(expected))
 
 

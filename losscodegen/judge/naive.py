@@ -10,8 +10,8 @@ by a different route.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache, partial, reduce
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import assert_never
 
 import torch
@@ -24,8 +24,6 @@ from losscodegen.ir.nodes import (
     Expr,
     Index,
     Keep,
-    Keeper,
-    Named,
     Number,
     Read,
     Reduce,
@@ -35,89 +33,11 @@ from losscodegen.ir.nodes import (
     Switch,
     Use,
 )
-from losscodegen.ir.ops import OPS
 from losscodegen.ir.walk import inline_loss, walk
-from losscodegen.language.formula import parse_formula
+from losscodegen.judge.plain import CONSTANTS, KEEPERS, PRIMITIVES, meaning
 
 Argument = Tensor | float | int | bool | None
 """What a variable is bound to; None is an optional left out, which counts as 1."""
-
-CONSTANTS = {Named.PI: math.pi, Named.E: math.e, Named.OO: math.inf}
-
-KEEPERS: Mapping[Keeper, Callable[[Tensor, int], Tensor]] = {
-    Keeper.SOFTMAX: lambda x, d: x.exp() / x.exp().sum(d, keepdim=True),
-    Keeper.LOG_SOFTMAX: lambda x, d: (x.exp() / x.exp().sum(d, keepdim=True)).log(),
-    Keeper.SOFTMIN: lambda x, d: (-x).exp() / (-x).exp().sum(d, keepdim=True),
-    Keeper.NORMALIZE: lambda x, d: x / (x * x).sum(d, keepdim=True).sqrt(),
-}
-
-
-def _besseli(order: Tensor, x: Tensor) -> Tensor:
-    return torch.special.i1(x) if order.item() == 1 else torch.special.i0(x)
-
-
-def _polygamma(order: Tensor, x: Tensor) -> Tensor:
-    return torch.polygamma(int(order.item()), x)
-
-
-_Function = Callable[..., Tensor]
-
-PRIMITIVES: Mapping[str, _Function] = {
-    "add": lambda *args: reduce(torch.add, args),
-    "mul": lambda *args: reduce(torch.mul, args),
-    "neg": torch.neg,
-    "div": torch.div,
-    "pow": torch.pow,
-    "mod": torch.remainder,
-    "eq": torch.eq,
-    "ne": torch.ne,
-    "lt": torch.lt,
-    "le": torch.le,
-    "gt": torch.gt,
-    "ge": torch.ge,
-    "and": lambda *args: reduce(torch.logical_and, args),
-    "or": lambda *args: reduce(torch.logical_or, args),
-    "not": torch.logical_not,
-    "isnan": torch.isnan,
-    "isfinite": torch.isfinite,
-    "max": lambda *args: reduce(torch.maximum, args),
-    "min": lambda *args: reduce(torch.minimum, args),
-    "detach": torch.detach,
-    "gamma": lambda x: torch.exp(torch.lgamma(x)),
-    "polygamma": _polygamma,
-    "besseli": _besseli,
-    "exp": torch.exp,
-    "log": torch.log,
-    "sqrt": torch.sqrt,
-    "abs": torch.abs,
-    "sign": torch.sign,
-    "floor": torch.floor,
-    "sin": torch.sin,
-    "cos": torch.cos,
-    "tan": torch.tan,
-    "asin": torch.asin,
-    "acos": torch.acos,
-    "atan": torch.atan,
-    "atan2": torch.atan2,
-    "sinh": torch.sinh,
-    "cosh": torch.cosh,
-    "tanh": torch.tanh,
-    "asinh": torch.asinh,
-    "acosh": torch.acosh,
-    "atanh": torch.atanh,
-    "erf": torch.erf,
-    "erfc": torch.erfc,
-    "erfinv": torch.erfinv,
-    "lgamma": torch.lgamma,
-    "digamma": torch.digamma,
-}
-"""The ops that are not computed by their meaning."""
-
-
-@cache
-def _meaning(op: str) -> Expr | None:
-    text = OPS[op].meaning
-    return None if text is None else parse_formula(text)
 
 
 def axis_sizes(loss: Loss, arguments: Mapping[str, Argument]) -> dict[str, int]:
@@ -172,8 +92,7 @@ class Evaluator:
             (
                 a.ndim - len(v.subscripted_axes)
                 for v in loss.variables
-                if ELLIPSIS in v.axes
-                and isinstance(a := arguments.get(v.name), Tensor)
+                if ELLIPSIS in v.axes and isinstance(a := arguments.get(v.name), Tensor)
             ),
             default=0,
         )
@@ -213,9 +132,7 @@ class Evaluator:
 
     # ------------------------------------------------------------------ expressions
 
-    def evaluate(
-        self, expr: Expr, bound: Mapping[str, Tensor] | None = None
-    ) -> Tensor:
+    def evaluate(self, expr: Expr, bound: Mapping[str, Tensor] | None = None) -> Tensor:
         """``expr`` in the common layout; ``bound`` are the arguments of an op's meaning."""
         go = partial(self.evaluate, bound=bound)
         match expr:
@@ -252,10 +169,9 @@ class Evaluator:
         return torch.tensor(value, dtype=self.dtype)
 
     def _call(self, op: str, args: list[Tensor]) -> Tensor:
-        meaning = None if op in PRIMITIVES else _meaning(op)
-        if meaning is None:
+        if op in PRIMITIVES:
             return PRIMITIVES[op](*args)
-        return self.evaluate(meaning, dict(zip("xyz", args, strict=False)))
+        return self.evaluate(meaning(op), dict(zip("xyz", args, strict=False)))
 
     def _place(self, value: Tensor, dims: tuple[int, ...]) -> Tensor:
         """``value`` with its first dims at these places of the layout; the others are the batch."""

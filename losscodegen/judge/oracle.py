@@ -24,6 +24,7 @@ from losscodegen.ir.nodes import Expr, Index
 from losscodegen.ir.walk import free_indices, inline, inline_loss
 from losscodegen.judge import oracle_conditions as conditions
 from losscodegen.judge.oracle_binding import Binding, bind, sizes_of
+from losscodegen.judge.oracle_graph import Leaf
 from losscodegen.judge.oracle_lane import (
     MOST_BITS,
     Lane,
@@ -35,7 +36,7 @@ from losscodegen.judge.oracle_lane import (
 )
 from losscodegen.judge.oracle_numbers import ZERO, Cut
 from losscodegen.judge.oracle_real import resolve
-from losscodegen.judge.oracle_tape import Builder, Leaf
+from losscodegen.judge.oracle_tape import Builder
 from losscodegen.judge.point import Point, Real, Slope, Truth
 from losscodegen.judge.rounding import Dtype
 

@@ -12,7 +12,6 @@ from losscodegen.judge.oracle_functions import (
     pi,
     settled,
     sigmoid,
-    sqrt,
 )
 from losscodegen.judge.oracle_numbers import (
     HALF,
@@ -39,6 +38,7 @@ from losscodegen.judge.oracle_numbers import (
     subtract,
     zero,
 )
+from losscodegen.judge.oracle_powers import sqrt
 
 
 def _of_angle(x: Value, core: Callable[[arb], arb]) -> Value:

@@ -41,8 +41,8 @@ def one_sided_limit(
 ) -> Value | None:
     """The derivative by the leaf at ``place`` just above (1) or below (-1) its value.
 
-    At an infinity it is the limit from the finite side, if no other entry is infinite. None where the function is not defined
-    there or no limit is seen.
+    At an infinity it is the limit from the finite side, if no other entry is infinite. None where
+    the function is not defined there or no limit is seen.
     """
     start = entries[place]
     if infinite(start):

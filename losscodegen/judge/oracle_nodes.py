@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from losscodegen.ir.nodes import Named
 from losscodegen.judge import oracle_conditions as conditions
+from losscodegen.judge.oracle_graph import CONDITIONS, Node
+from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
 from losscodegen.judge.oracle_numbers import (
     INFINITY,
     ONE,
@@ -17,8 +19,7 @@ from losscodegen.judge.oracle_numbers import (
     hull,
     order,
 )
-from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY, Partials, Tie, Wanted
-from losscodegen.judge.oracle_tape import CONDITIONS, Node
+from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY
 
 Register = Any
 """A `Value`, or the code of a condition."""

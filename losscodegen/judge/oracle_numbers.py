@@ -19,7 +19,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from flint import arb, fmpq, fmpz
+from flint import arb, fmpq
 
 
 class Undefined(Enum):
@@ -53,8 +53,7 @@ INFINITY: Final = arb.pos_inf()
 MINUS_INFINITY: Final = arb.neg_inf()
 UNKNOWN: Final = arb.nan()
 
-_LARGE_EXPONENT = 1 << 16
-_GROWN = 1 << 15
+GROWN = 1 << 15
 """Rationals of more bits than this become balls: sums of doubles have 2100, their squares 4200."""
 
 
@@ -253,7 +252,7 @@ def _total_infinite(values: list[Value]) -> Value:
 
 
 def _tamed(value: fmpq) -> Value:
-    return value if value.height_bits() < _GROWN else arb(value)
+    return value if value.height_bits() < GROWN else arb(value)
 
 
 def multiply(left: Value, right: Value) -> Value:
@@ -337,38 +336,6 @@ def square(value: Value) -> Value:
             return result if result > 0 else result.nonnegative_part()
         return INFINITY if infinite(value) else UNKNOWN
     return multiply(value, value)
-
-
-def integer_power(base: Value, exponent: int) -> Value:
-    """``base**exponent`` for a finite base; 0**-n has no value for odd n and is oo for even n."""
-    if exponent == 0:
-        return ONE
-    if exponent == 1:
-        return base
-    if exponent == 2:
-        return square(base)
-    if zero(base):
-        if exponent > 0:
-            return ZERO
-        return UNDEFINED if exponent % 2 else INFINITY
-    if isinstance(base, fmpq):
-        if base.height_bits() * abs(exponent) < _GROWN:
-            return base**exponent
-        base = arb(base)
-    if abs(exponent) > _LARGE_EXPONENT:
-        # Squaring again and again would lose all digits.
-        size = (ball(absolute(base)).log() * exponent).exp()
-        power = -size if exponent % 2 and sign(base) == -1 else size
-        return power if power.is_finite() and sign(base) else UNKNOWN
-    if isinstance(base, Pair) and 0 < exponent <= 64:
-        result: Value = base
-        for _ in range(exponent - 1):
-            result = multiply(result, base)
-        return result
-    power = ball(base) ** fmpz(exponent)
-    if not power.is_finite():
-        return UNKNOWN
-    return power.nonnegative_part() if exponent % 2 == 0 else power
 
 
 def absolute(value: Value) -> Value:

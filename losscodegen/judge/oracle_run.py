@@ -10,6 +10,8 @@ from flint import fmpq
 
 from losscodegen.ir.nodes import Named
 from losscodegen.judge.oracle_functions import e, pi
+from losscodegen.judge.oracle_graph import Node
+from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
 from losscodegen.judge.oracle_nodes import (
     STEPS,
     Register,
@@ -29,8 +31,7 @@ from losscodegen.judge.oracle_numbers import (
     multiply,
     negate,
 )
-from losscodegen.judge.oracle_partials import Partials, Tie, Wanted
-from losscodegen.judge.oracle_tape import Node, Tape
+from losscodegen.judge.oracle_tape import Tape
 
 MOST_CHOICES = 64
 """Combinations of tied choices that are tried one by one; beyond, their partials are intervals."""

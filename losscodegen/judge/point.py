@@ -140,8 +140,9 @@ class Slope:
     ``value`` follows the conventions of the language: 0 for abs and relu at 0, 1 for clip at its
     ends, shared equally for max, the branch taken for where. At a kink ``low`` and ``high`` enclose
     the one-sided derivatives: any number between them is a subgradient that may be given. They
-    may lie further out than they need, by some 1e-8 of their size, and are None where the loss is differentiable. ``value`` is undefined if no convention applies (0*oo
-    in the chain rule), and ``low`` and ``high`` are then the limits from both sides.
+    may lie further out than they need, by some 1e-8 of their size, and are None where the loss is
+    differentiable. ``value`` is undefined if no convention applies (0*oo in the chain rule), and
+    ``low`` and ``high`` are then the limits from both sides.
 
     ``jump`` says that the loss itself is discontinuous here, by a condition on computed numbers: a
     program that rounds may land on the other side.

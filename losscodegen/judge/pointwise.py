@@ -31,7 +31,8 @@ ENUMERATED: dict[DomainKind, tuple[int, ...]] = {
     DomainKind.MASK: (0, 1),
     DomainKind.BOOL: (0, 1),
 }
-EDGES_AT_MOST = 400
+EDGES = 100
+"""So many points at edges on top of as many as are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,7 @@ class _Maker:
     ) -> None:
         self.loss, self.setting, self.dtype, self.random = loss, setting, dtype, random
         self.tensors = [
-            v
-            for v in loss.variables
-            if not v.scalar and v.name not in setting.absent
+            v for v in loss.variables if not v.scalar and v.name not in setting.absent
         ]
         self.slots = [
             Slot(v, k, _range(v, dtype))
@@ -92,15 +91,9 @@ class _Maker:
             else:
                 name = next(styles)
                 yield self.point(self.draw(STYLES[name]), name)
+        yield from self.edges(count + EDGES if full else count // 2)
         if full:
-            edges = list(self.edges())
-            if len(edges) > EDGES_AT_MOST:
-                edges = self.random.sample(edges, EDGES_AT_MOST)
-            yield from edges
             yield from self.special()
-        else:
-            edges = list(self.edges())
-            yield from self.random.sample(edges, min(len(edges), count // 2))
 
     # ------------------------------------------------------------------ making
 
@@ -169,16 +162,21 @@ class _Maker:
         ]
         return self.random.choice(alike) if alike else None
 
-    def edges(self) -> Iterator[Point]:
+    def edges(self, limit: int) -> Iterator[Point]:
         """Each entry at each of its edges, the others plain, typical, or at an edge of theirs."""
-        for slot in self.free:
-            assert slot.range is not None
-            for edge in slot.range.edges():
-                label = f"edge {slot.variable.name}"
-                for others in (self._plain, STYLES["typical"], self._edge):
-                    numbers = self.draw(others)
-                    numbers[slot] = edge
-                    yield self.point(numbers, label)
+        found = [
+            (slot, edge, others)
+            for slot in self.free
+            if slot.range is not None
+            for edge in slot.range.edges()
+            for others in (self._plain, STYLES["typical"], self._edge)
+        ]
+        if len(found) > limit:
+            found = self.random.sample(found, limit)
+        for slot, edge, others in found:
+            numbers = self.draw(others)
+            numbers[slot] = edge
+            yield self.point(numbers, f"edge {slot.variable.name}")
 
     def _plain(self, span: Range, random: Random) -> float:
         return span.near(random.choice((0.0, 0.0, 1.0)))

@@ -51,7 +51,7 @@ _CONTINUA = frozenset(
     }
 )
 _SEPARATELY_UP_TO = 4
-_TOGETHER = 6
+_TOGETHER = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,16 @@ class Spread:
     gradient: Mapping[str, tuple[float, ...]]
 
 
-def spread(ask: Ask, loss: Loss, point: Point, truth: Truth, dtype: Dtype) -> Spread:
-    """What one ulp of each entry changes."""
-    return _spread(ask, truth, dtype, _probes(loss, point, dtype))
+def spread(
+    ask: Ask,
+    loss: Loss,
+    point: Point,
+    truth: Truth,
+    dtype: Dtype,
+    constants: MovedConstants,
+) -> Spread:
+    """What one ulp of each entry and each constant changes."""
+    return _spread(ask, truth, dtype, _probes(loss, point, dtype, constants))
 
 
 def spread_of_lines(
@@ -99,7 +106,9 @@ def _spread(
     return Spread(tuple(value), {n: tuple(g) for n, g in gradient.items()})
 
 
-def _probes(loss: Loss, point: Point, dtype: Dtype) -> Iterator[tuple[Loss, Point]]:
+def _probes(
+    loss: Loss, point: Point, dtype: Dtype, constants: MovedConstants
+) -> Iterator[tuple[Loss, Point]]:
     leaves = list(_leaves(loss, point))
     # The probes depend on the shape of the point alone, so that a rerun sees the same.
     random = Random(len(leaves))
@@ -111,7 +120,7 @@ def _probes(loss: Loss, point: Point, dtype: Dtype) -> Iterator[tuple[Loss, Poin
         steps = {leaf: random.choice((-1, 1)) for leaf in leaves}
         yield loss, moved(loss, point, steps, dtype)
     for sign in (-1, 1):
-        other = with_moved_constants(loss, dtype, sign)
+        other = constants(loss, dtype, sign)
         if other is not loss:
             yield other, point
 
@@ -180,9 +189,7 @@ def _leaves(loss: Loss, point: Point) -> Iterator[Leaf]:
             yield variable.name, 0
 
 
-def moved(
-    loss: Loss, point: Point, steps: Mapping[Leaf, int], dtype: Dtype
-) -> Point:
+def moved(loss: Loss, point: Point, steps: Mapping[Leaf, int], dtype: Dtype) -> Point:
     """``point`` with entries moved by a number of ulps, kept inside their domains."""
     return _changed(
         loss,
@@ -239,13 +246,27 @@ def _changed(
 # ---------------------------------------------------------------------- constants
 
 
+class MovedConstants:
+    """The variants of a loss with its constants moved, each made once."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, Dtype, int], tuple[Loss, Loss]] = {}
+
+    def __call__(self, loss: Loss, dtype: Dtype, sign: int) -> Loss:
+        key = id(loss), dtype, sign
+        if key not in self.kept:
+            # Kept together with the original, whose id could be given to another otherwise.
+            self.kept[key] = loss, with_moved_constants(loss, dtype, sign)
+        return self.kept[key][1]
+
+
 def with_moved_constants(loss: Loss, dtype: Dtype, sign: int) -> Loss:
     """``loss`` with every constant that is no integer off by one ulp; itself if there is none."""
-    loss = inline_loss(loss)
+    original, loss = loss, inline_loss(loss)
     factor = Number(1 + sign * Fraction(dtype.epsilon))
     expression = _moved(loss, loss.expression, factor)
     if expression == loss.expression:
-        return loss
+        return original
     return replace(loss, expression=expression)
 
 
@@ -263,7 +284,11 @@ def _moved(loss: Loss, expr: Expr, factor: Number) -> Expr:
         case Switch() | Select():
             # Conditions too: 1 - 1e-7 as a threshold is rounded like any other number.
             new = [
-                expr.condition if isinstance(expr, Switch) else _moved(loss, expr.condition, factor),
+                (
+                    expr.condition
+                    if isinstance(expr, Switch)
+                    else _moved(loss, expr.condition, factor)
+                ),
                 _moved(loss, expr.then, factor),
                 _moved(loss, expr.otherwise, factor),
             ]

@@ -106,7 +106,9 @@ class Range:
             low, high = self.low, self.high
         return self.near(random.uniform(low, high))
 
-    def logarithmic(self, random: Random, low: float = -6.0, high: float = 3.0) -> float:
+    def logarithmic(
+        self, random: Random, low: float = -6.0, high: float = 3.0
+    ) -> float:
         """Of a magnitude that is log-uniform over 10**low to 10**high, either sign."""
         value = 10.0 ** random.uniform(low, high) * random.choice((-1.0, 1.0))
         for candidate in (value, -value, value % 1.0, 1.0 - abs(value) % 1.0):
@@ -203,9 +205,7 @@ def simplex(random: Random, size: int, dtype: Dtype) -> list[float]:
         parts[random.randrange(size)] = one
     elif style == 1:
         # Confident: all but one entry small.
-        parts = [
-            random.choice((0, 1, 1 << random.randrange(12))) for _ in range(size)
-        ]
+        parts = [random.choice((0, 1, 1 << random.randrange(12))) for _ in range(size)]
         top = random.randrange(size)
         parts[top] += one - sum(parts)
     else:

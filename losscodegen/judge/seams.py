@@ -1,9 +1,9 @@
 """Points on both sides of every decision: kinks of the formula, seams that a guard introduced.
 
-Whatever runs is watched at the level of tensor operations: which comparisons it makes, where results
-leave the range, vanish or change sign, where an addend is absorbed. Along a path through the
-domain each such fact flips somewhere; bisection over the ordinals of the format finds the two
-neighbouring numbers between which it does. Nothing is known of the source text.
+Whatever runs is watched at the level of tensor operations: which comparisons it makes, where
+results leave the range, vanish or change sign, where an addend is absorbed. Along a path through
+the domain each such fact flips somewhere; bisection over the ordinals of the format finds the
+two neighbouring numbers between which it does. Nothing is known of the source text.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from losscodegen.judge.rounding import Dtype, from_ordinal, ordinal, round_float
 from losscodegen.judge.samplers import Range
 from losscodegen.judge.tensors import (
     DIFFERENTIABLE,
+    TORCH,
     Function,
     is_pointwise,
     run,
     stacks,
-    TORCH,
 )
 
 Facts = dict[str, Tensor]
@@ -182,9 +182,7 @@ def boundaries(
     for lanes in _lanes(loss, bases, dtype, random):
         grids = [_grid(path.range, pointwise) for path in lanes]
         points = [
-            path.at(n)
-            for path, grid in zip(lanes, grids, strict=True)
-            for n in grid
+            path.at(n) for path, grid in zip(lanes, grids, strict=True) for n in grid
         ]
         facts = _observe(loss, function, dtype, points, slopes)
         start = 0
@@ -228,13 +226,19 @@ def _grid(span: Range, fine: bool) -> list[int]:
     dtype = span.dtype
     values = [s * 10.0 ** (k / 4) for k in range(-24, 13) for s in (-1.0, 1.0)]
     values += [0.5 * k for k in range(-50, 51)] if fine else [5.0 * k for k in (-4, 4)]
-    values += [s * 10.0**k for k in (-300, -150, -30, -15, 15, 30, 150, 300) for s in (-1.0, 1.0)]
+    values += [
+        s * 10.0**k
+        for k in (-300, -150, -30, -15, 15, 30, 150, 300)
+        for s in (-1.0, 1.0)
+    ]
     values += [1.0 - 10.0**-k for k in range(1, 8)]
     if not fine:
         values = values[::3]
     values += [0.0, span.low, span.high]
     numbers = (round_float(v, dtype) for v in values)
-    return sorted({ordinal(v, dtype) for v in numbers if math.isfinite(v) and v in span})
+    return sorted(
+        {ordinal(v, dtype) for v in numbers if math.isfinite(v) and v in span}
+    )
 
 
 def _observe(
@@ -321,5 +325,3 @@ def _spread(flips: list[Flip], random: Random, limit: int) -> list[Flip]:
             if group and len(chosen) < limit:
                 chosen.append(group.pop())
     return chosen
-
-

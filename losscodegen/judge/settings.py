@@ -106,13 +106,7 @@ def _candidates(loss: Loss, variable: Variable, dtype: Dtype) -> Iterator[Entry]
     middle = Fraction(-1 if kind is DomainKind.NEGATIVE else 1)
     start_ = middle if number is None else number
     wanted = [start_, start_ / 2, start_ * 2, *compared(loss, variable.name)]
-    interval = variable.domain.interval
-    if interval is not None or kind is DomainKind.UNIT:
-        wanted.append(Fraction(1, 4))
-    if kind is DomainKind.UNIT or (interval and interval.low is not None):
-        wanted.append(Fraction(span.low))
-    if kind is DomainKind.UNIT or (interval and interval.high is not None):
-        wanted.append(Fraction(span.high))
+    wanted += _ends(variable)
     if kind is DomainKind.NONNEGATIVE:
         wanted.append(Fraction(0))
     if kind is DomainKind.REAL:
@@ -121,6 +115,25 @@ def _candidates(loss: Loss, variable: Variable, dtype: Dtype) -> Iterator[Entry]
         value = round_fraction(fraction, dtype)
         if value in span:
             yield value
+
+
+def _ends(variable: Variable) -> list[Fraction]:
+    """The closed ends of the declared interval, and numbers not far from the open ones."""
+    interval = variable.domain.interval
+    if variable.domain.kind is DomainKind.UNIT and interval is None:
+        return [Fraction(0), Fraction(1), Fraction(1, 4)]
+    if interval is None:
+        return []
+    low, high = interval.low, interval.high
+    width = Fraction(1) if low is None or high is None else high - low
+    found = []
+    if low is not None:
+        found.append(low + width / 64 if interval.low_open else low)
+    if high is not None:
+        found.append(high - width / 64 if interval.high_open else high)
+    if low is not None and high is not None:
+        found.append(low + width / 4)
+    return found
 
 
 def compared(loss: Loss, name: str) -> list[Fraction]:
@@ -136,7 +149,7 @@ def compared(loss: Loss, name: str) -> list[Fraction]:
     return found
 
 
-# ---------------------------------------------------------------------- what a formula asks of inputs
+# ---------------------------------------------------------------------- what inputs may hold
 
 
 def ignored_values(loss: Loss) -> dict[str, str]:

@@ -6,8 +6,17 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from statistics import median
 
-from losscodegen.judge.certificate import Check, Culprit, Place, Score, Status, tidy
+from losscodegen.judge.certificate import (
+    Check,
+    Culprit,
+    Place,
+    Score,
+    Severity,
+    Status,
+    tidy,
+)
 from losscodegen.judge.criterion import (
     Fault,
     Limits,
@@ -19,11 +28,15 @@ from losscodegen.judge.criterion import (
     near_underflow,
     scaled_error,
 )
-from losscodegen.judge.point import Array, Entry, Point, Real, Slope, Truth
+from losscodegen.judge.point import Point, Real, Truth
 from losscodegen.judge.probes import Spread
 from losscodegen.judge.rim import at_rim
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import Result
+from losscodegen.judge.wording import format_number, format_point
+
+CANCELLED = 64
+"""An error of so many roundings of a usual result is lost beside it."""
 
 
 @dataclass(slots=True)
@@ -63,6 +76,11 @@ class Case:
         return scaled_error(self.want, self.got, width, self.ulp, dtype)
 
     def fails(self, limits: Limits) -> bool:
+        if (
+            self.fault is Fault.CANCELLATION
+            and limits.cancellation is not Severity.FAILURE
+        ):
+            return False
         return (
             self.probed
             and self.ulp > limits.fails(self.order)
@@ -111,6 +129,8 @@ class Tally:
     naive_faults: Counter[Fault] = field(default_factory=Counter)
     cases: list[Case] = field(default_factory=list)
     naive_culprits: Counter[Culprit] = field(default_factory=Counter)
+    sizes: dict[str | None, list[float]] = field(default_factory=dict)
+    """Magnitudes of the truth, by variable."""
 
     def add(
         self, case: Case, measure: Measure | Skip, naive: Measure | Skip, group: str
@@ -121,6 +141,8 @@ class Tally:
         self.classes["outside" if measure.outside else group] += 1
         if not measure.outside and case.want.mantissa:
             self.informative += 1
+            size = abs(case.want.rounded(self.dtype))
+            self.sizes.setdefault(case.variable, []).append(size)
         telling = self.limits.tells(self.order)
         if measure.ulp > telling:
             self.cases.append(case)
@@ -132,6 +154,15 @@ class Tally:
                 self.naive_culprits[case.naive_culprit(self.limits)] += 1
                 if naive.fault is not Fault.DIGITS:
                     self.naive_faults[naive.fault] += 1
+
+    def name_cancellations(self) -> None:
+        """Tells errors that are large for small results alone from those that are large."""
+        usual = {name: median(sizes) for name, sizes in self.sizes.items()}
+        for case in self.cases:
+            error = abs(case.got - case.want.rounded(self.dtype))
+            least = CANCELLED * self.dtype.epsilon * usual.get(case.variable, 0.0)
+            if case.fault in (Fault.DIGITS, Fault.ZERO) and error <= least:
+                case.fault = Fault.CANCELLATION
 
     def failures(self) -> list[Case]:
         found = [c for c in self.cases if c.fails(self.limits)]
@@ -278,46 +309,3 @@ def point_class(label: str) -> str:
     if words[:2] in (["formula", "seam"], ["module", "seam"]):
         return "kink" if words[0] == "formula" else "seam"
     return "edge" if words[0] in ("edge", "formula", "module") else "smooth"
-
-
-# ---------------------------------------------------------------------- text
-
-
-def format_number(value: float, dtype: Dtype) -> str:
-    """The shortest decimal that rounds to ``value`` in the format."""
-    if dtype is Dtype.FLOAT64 or not math.isfinite(value):
-        return repr(value)
-    for digits in range(1, 18):
-        text = f"{value:.{digits}g}"
-        if _same(float(text), value, dtype):
-            return repr(float(text))
-    return repr(value)
-
-
-def _same(one: float, other: float, dtype: Dtype) -> bool:
-    from losscodegen.judge.rounding import round_float
-
-    return round_float(one, dtype) == other
-
-
-def format_point(point: Point) -> str:
-    parts = (f"{n} = {_format_entry(e)}" for n, e in point.values.items())
-    return ", ".join(p for p in parts if not p.endswith("= None"))
-
-
-def _format_entry(entry: Entry) -> str:
-    if not isinstance(entry, Array):
-        return str(entry)
-    if len(entry.entries) == 1:
-        return repr(entry.entries[0])
-    return _nested(list(entry.entries), entry.shape)
-
-
-def _nested(entries: list[float | int | bool], shape: tuple[int, ...]) -> str:
-    if not shape:
-        return repr(entries[0])
-    step = math.prod(shape[1:])
-    rows = (
-        _nested(entries[k * step : (k + 1) * step], shape[1:]) for k in range(shape[0])
-    )
-    return "[" + ", ".join(rows) + "]"

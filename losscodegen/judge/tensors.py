@@ -91,9 +91,11 @@ def stacks(loss: Loss, points: Sequence[Point]) -> tuple[Stack, ...]:
         )
         groups[key].append(k)
     return tuple(
-        Stack(places=tuple(places), values=points[places[0]].values, joined=False)
-        if len(key) == 1 and isinstance(key[0], int)
-        else _stack(loss, points, places)
+        (
+            Stack(places=tuple(places), values=points[places[0]].values, joined=False)
+            if len(key) == 1 and isinstance(key[0], int)
+            else _stack(loss, points, places)
+        )
         for key, places in groups.items()
     )
 

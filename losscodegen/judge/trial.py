@@ -1,4 +1,4 @@
-"""One dtype of a verification: the points, the truth at each, the module and the formula on them."""
+"""One dtype of a verification: points, the truth at each, the module and the formula on them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle import Oracle
 from losscodegen.judge.point import Array, Point, Truth
 from losscodegen.judge.points import admitted, generator, sample
-from losscodegen.judge.probes import Spread, spread, spread_of_lines
+from losscodegen.judge.probes import MovedConstants, Spread, spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import boundaries
-from losscodegen.judge.tally import Case, Tally, compare, format_point
+from losscodegen.judge.tally import Case, Tally, compare
 from losscodegen.judge.tensors import (
     TORCH,
     Function,
@@ -28,8 +28,9 @@ from losscodegen.judge.tensors import (
     is_pointwise,
     stacks,
 )
+from losscodegen.judge.wording import format_point
 
-PROBED_AT_MOST = 60
+PROBED_AT_MOST = 30
 CONVINCED_AFTER = 3
 """So many errors of a kind that conditioning does not excuse are enough; the rest go unprobed."""
 
@@ -90,6 +91,7 @@ class Trial:
     truths: list[Truth] = field(default_factory=list)
     rejected: int = 0
     findings: list[Finding] = field(default_factory=list)
+    constants: MovedConstants = field(default_factory=MovedConstants)
 
     def run(self) -> dict[str, Tally]:
         """The tallies of both orders; `findings` has what else went wrong."""
@@ -110,6 +112,7 @@ class Trial:
             ):
                 tallies[order].add(case, error, beside, group)
         for tally in tallies.values():
+            tally.name_cancellations()
             self.excuse(tally)
             self.findings += self.found(tally)
         return tallies
@@ -212,9 +215,9 @@ class Trial:
         """The spread of a point, worked out once for all its entries."""
         key = id(case.point), by_line
         if key not in known:
-            around = spread_of_lines if by_line else spread
-            known[key] = around(
-                self.oracles, self.loss, case.point, case.truth, self.dtype
+            there = self.oracles, self.loss, case.point, case.truth, self.dtype
+            known[key] = (
+                spread_of_lines(*there) if by_line else spread(*there, self.constants)
             )
         return known[key]
 
@@ -229,8 +232,6 @@ class Trial:
                 groups[case.variable, case.fault].append(case)
             for (variable, fault), members in groups.items():
                 worst = members[0]
-                if severity is Severity.LOOSE and fault is not Fault.DIGITS:
-                    fault = Fault.DIGITS
                 where = worst.place(self.dtype)
                 what = "value" if variable is None else f"gradient by {variable}"
                 yield Finding(
@@ -244,9 +245,11 @@ class Trial:
                     dtype=self.dtype.value,
                     order=tally.order,
                     place=where,
-                    culprit=worst.culprit(self.limits)
-                    if severity is Severity.FAILURE
-                    else Culprit.NOBODY,
+                    culprit=(
+                        worst.culprit(self.limits)
+                        if severity is Severity.FAILURE
+                        else Culprit.NOBODY
+                    ),
                 )
 
 
@@ -255,9 +258,9 @@ _CODES = {
     Fault.INFINITE: "wrong-infinity",
     Fault.ZERO: "wrong-zero",
     Fault.DIGITS: "wrong-digits",
+    Fault.CANCELLATION: "cancellation",
 }
 
 
 def _ulps(ulp: float) -> str:
     return f"{ulp:.3g} ulp off"
-

@@ -88,17 +88,31 @@ def partials(expr: Expr, wrt: Read | str, variables: Iterable[Variable] = ()) ->
     return sympy.diff(to_sympy(expr, variables), symbol(wrt, variables))
 
 
+_GUARD = 400
+"""Decimal digits carried beside those asked for: ``1 + exp(-x)`` cancels that much, not more."""
+
+
 def evaluate(
     expression: Any, point: Mapping[str, Fraction | int | float], digits: int = 30
 ) -> Any:
     """The value of a SymPy expression at numbers given by the names of the symbols.
 
-    Numbers are taken exactly. The result is a SymPy number of so many digits; it is ``nan``,
-    ``zoo`` or complex where the expression has no real value.
+    The result is a SymPy number of so many digits; it is ``nan``, ``zoo`` or complex where the
+    expression has no real value. Numbers enter as floats of high precision: exact ones would be
+    kept as exact algebraic numbers, whose comparisons can take minutes.
     """
-    exact = {name: sympy.Rational(Fraction(value)) for name, value in point.items()}
-    new = {s: exact[s.name] for s in expression.free_symbols if s.name in exact}
+    new = {
+        s: _at(s, Fraction(point[s.name]), digits + _GUARD)
+        for s in expression.free_symbols
+        if s.name in point
+    }
     return sympy.N(expression.xreplace(new), digits)
+
+
+def _at(symbol_: Any, value: Fraction, digits: int) -> Any:
+    if not symbol_.is_real:
+        return sympy.true if value else sympy.false
+    return sympy.Float(sympy.Rational(value.numerator, value.denominator), digits)
 
 
 def _refuse_aliases(expr: Expr) -> None:

@@ -11,11 +11,11 @@ from random import Random
 
 import torch
 
+from losscodegen.compiler.bindings import Bindings, Template
+from losscodegen.compiler.branches import GUARDS as BRANCHES
 from losscodegen.compiler.instantiate import Ready, fill, ready
 from losscodegen.compiler.intervals import Range, read_range
-from losscodegen.compiler.match import Bindings, Template
 from losscodegen.compiler.ranges import TRUE, Ranges
-from losscodegen.compiler.branches import GUARDS as BRANCHES
 from losscodegen.compiler.rule import INDICES, Refuted, Rule, Witness
 from losscodegen.compiler.rules import RULES
 from losscodegen.ir.loss import Domain, DomainKind, Interval, Loss, Role, Variable
@@ -42,8 +42,8 @@ def masked(row: Row) -> bool:
 def instance(rule: Rule, *, mask: bool = False, index: bool = False) -> Loss:
     """The loss that the pattern of ``rule`` spells.
 
-    With ``mask`` the reductions have a condition; with ``index`` the subscript ``t`` is an index, so
-    that the loss runs over a whole axis.
+    With ``mask`` the reductions have a condition; with ``index`` the subscript ``t`` is an index,
+    so that the loss runs over a whole axis.
     """
     found = ready(rule)
     pattern = _filled(found.matcher.pattern, found, mask)
@@ -92,9 +92,16 @@ def _conditions(expr: Expr) -> set[str]:
 
 def _loss(row: Row, expression: Expr) -> Loss:
     subscripts = {
-        s.name for n in walk(expression) if isinstance(n, Read) for s in n.subscripts
+        s.name
+        for n in walk(expression)
+        if isinstance(n, Read)
+        for s in n.subscripts
         if isinstance(s, Read)
-    } | {n.at.name for n in walk(expression) if isinstance(n, Keep) and isinstance(n.at, Read)}
+    } | {
+        n.at.name
+        for n in walk(expression)
+        if isinstance(n, Keep) and isinstance(n.at, Read)
+    }
     orders = {
         n.order.name
         for n in walk(expression)
@@ -107,7 +114,9 @@ def _loss(row: Row, expression: Expr) -> Loss:
             axes = tuple(s.axis for s in node.subscripts if isinstance(s, Index))
             if node.subscripts and not axes:
                 axes = ("I",)
-            domain = Domain(kind=DomainKind.REAL, interval=_interval(domains.get(node.name)))
+            domain = Domain(
+                kind=DomainKind.REAL, interval=_interval(domains.get(node.name))
+            )
             if node.name in subscripts:
                 domain = Domain(kind=DomainKind.INDEX, axis="I")
             inputs[node.name] = Variable(
@@ -184,7 +193,7 @@ def _number(found: Range, random: Random) -> float:
     low, high = max(found.low, -6.0), min(found.high, 6.0)
     if random.random() < 0.5:
         return random.uniform(low, high)
-    small = random.choice((-1.0, 1.0)) * 10.0 ** random.uniform(-6, 0.5)
+    small: float = random.choice((-1.0, 1.0)) * 10.0 ** random.uniform(-6, 0.5)
     return min(max(small, low + 1e-9), high - 1e-9)
 
 
@@ -217,7 +226,11 @@ def oracle(loss: Loss, size: int = SIZE) -> Oracle:
 
 
 def truth(loss: Loss, point: Point, dtype: Dtype = Dtype.FLOAT64) -> Truth:
-    sizes = [len(a.entries) for a in point.values.values() if isinstance(a, Array) and a.shape]
+    sizes = [
+        len(a.entries)
+        for a in point.values.values()
+        if isinstance(a, Array) and a.shape
+    ]
     return oracle(loss, sizes[0] if sizes else SIZE).truth(point, dtype)
 
 
@@ -225,7 +238,9 @@ def rounded_point(point: Point, dtype: torch.dtype) -> Point:
     """The point with every number rounded to the format."""
     values: dict[str, Entry] = {}
     for name, array in point.values.items():
-        if not isinstance(array, Array) or all(isinstance(e, int) for e in array.entries):
+        if not isinstance(array, Array) or all(
+            isinstance(e, int) for e in array.entries
+        ):
             values[name] = array
         else:
             numbers = torch.tensor(array.entries, dtype=dtype).tolist()

@@ -27,7 +27,11 @@ def at(formula: str, *rows: tuple[float, ...], dtype: Dtype = Dtype.FLOAT64) -> 
     names = "xyz"[: len(rows[0])]
     inputs = tuple(
         Variable(
-            name=n, arg=n, role=Role.INPUT, domain=Domain(kind=DomainKind.REAL), axes=("...",)
+            name=n,
+            arg=n,
+            role=Role.INPUT,
+            domain=Domain(kind=DomainKind.REAL),
+            axes=("...",),
         )
         for n in names
     )
@@ -60,7 +64,13 @@ def slope(formula: str, *arguments: float, by: str = "x") -> float:
 
 @pytest.mark.parametrize(
     "formula",
-    ["log(1 + exp(x))", "softplus(x)", "log1p(exp(x))", "logaddexp(x, 0)", "-logsigmoid(-x)"],
+    [
+        "log(1 + exp(x))",
+        "softplus(x)",
+        "log1p(exp(x))",
+        "logaddexp(x, 0)",
+        "-logsigmoid(-x)",
+    ],
 )
 def test_softplus_however_it_is_written(formula: str) -> None:
     for x in HUGE:
@@ -96,7 +106,10 @@ def test_small_arguments_lose_nothing(x: float) -> None:
     assert value("(exp(x) - 1)/x", x) == pytest.approx(1 + x / 2)
     assert slope("(exp(x) - 1)/x", x) == pytest.approx(0.5, rel=1e-4)
     assert slope("sin(x)/x", x) == pytest.approx(-x / 3)
-    assert value("acos(1 - x)", x) == pytest.approx(math.sqrt(2 * x), rel=1e-4) or x < 1e-16
+    assert (
+        value("acos(1 - x)", x) == pytest.approx(math.sqrt(2 * x), rel=1e-4)
+        or x < 1e-16
+    )
 
 
 def test_a_million_bits_are_not_needed() -> None:
@@ -181,7 +194,9 @@ def test_norms_have_no_range(scale: float) -> None:
     oracle = Oracle(NORM, {"B": 1, "D": 2})
     truth = oracle.truth(Point(values={"x": Array((1, 2), (3 * scale, -4 * scale))}))
     assert truth.value[0].rounded() == pytest.approx(5 * scale)
-    assert [s.value.rounded() for s in truth.gradient["x"]] == pytest.approx([0.6, -0.8])
+    assert [s.value.rounded() for s in truth.gradient["x"]] == pytest.approx(
+        [0.6, -0.8]
+    )
 
 
 # ------------------------------------------------------------------ random formulas against mpmath

@@ -20,6 +20,7 @@ from losscodegen.ir.loss import Domain, DomainKind, Loss, Role, Variable
 from losscodegen.ir.nodes import Call, Expr, Read
 from losscodegen.ir.ops import OPS, Sort
 from losscodegen.judge.oracle import Oracle
+from losscodegen.judge.oracle_kinks import Tie
 from losscodegen.judge.oracle_numbers import (
     INFINITY,
     MINUS_INFINITY,
@@ -59,7 +60,11 @@ def precision(bits: int) -> Iterator[None]:
 def pointwise(expr: Expr, names: str) -> Loss:
     inputs = tuple(
         Variable(
-            name=n, arg=n, role=Role.INPUT, domain=Domain(kind=DomainKind.REAL), axes=("...",)
+            name=n,
+            arg=n,
+            role=Role.INPUT,
+            domain=Domain(kind=DomainKind.REAL),
+            axes=("...",),
         )
         for n in names
     )
@@ -68,7 +73,9 @@ def pointwise(expr: Expr, names: str) -> Loss:
     )
 
 
-def at(expr: Expr | str, *rows: tuple[float, ...], dtype: Dtype = Dtype.FLOAT64) -> Truth:
+def at(
+    expr: Expr | str, *rows: tuple[float, ...], dtype: Dtype = Dtype.FLOAT64
+) -> Truth:
     """The truth of a formula in x, y, z, with one row of arguments per element."""
     expr = parse_formula(expr) if isinstance(expr, str) else expr
     names = ARGUMENTS[: len(rows[0])]
@@ -214,7 +221,9 @@ def test_values_agree_with_mpmath(op: str, dtype: Dtype) -> None:
     assert [v.rounded(dtype) for v in truth.value] == want
 
 
-SMOOTH = [n for n in NUMBERS if OPS[n].derivative and n not in ("detach", "mod", "floor")]
+SMOOTH = [
+    n for n in NUMBERS if OPS[n].derivative and n not in ("detach", "mod", "floor")
+]
 
 
 @pytest.mark.parametrize("op", SMOOTH)
@@ -279,7 +288,9 @@ def test_values_and_gradients_agree_with_the_meaning_in_the_op_table(op: str) ->
     assert meaning is not None
     rows = samples(op)
     by_name, by_meaning = at(call(op, len(rows[0])), *rows), at(meaning, *rows)
-    assert [v.rounded() for v in by_name.value] == [v.rounded() for v in by_meaning.value]
+    assert [v.rounded() for v in by_name.value] == [
+        v.rounded() for v in by_meaning.value
+    ]
     if op == "detach":
         return
     for name, slopes in by_name.gradient.items():
@@ -410,6 +421,76 @@ def assert_same(got: Real, want: float) -> None:
         assert got.kind is Kind.UNDEFINED
     else:
         assert got.rounded() == pytest.approx(want, rel=1e-15)
+
+
+# ------------------------------------------------------------------- enclosures of enclosures
+
+
+def widened(value: float, bits: int) -> arb:
+    exact = arb(value)
+    return exact + arb(0, abs(exact).upper() * arb(2) ** -bits)
+
+
+def apart(value: float, bits: int) -> tuple[fmpq, Pair]:
+    """A rational beside ``value``, and the pair that stands for it."""
+    exact = fmpq(*value.as_integer_ratio())
+    rest = exact / (3 << bits)
+    return exact + rest, Pair(exact, arb(rest))
+
+
+def evaluated(op: str, args: list[Value]) -> list[Value]:
+    """Value and partial derivatives."""
+    if op in UNARY:
+        function, slope = UNARY[op]
+        result = function(args[0])
+        found = [slope(args[0], result)]
+    else:
+        call_, rule = BINARY[op] if op in BINARY else NARY[op]
+        result = call_(*args) if op in BINARY else call_(args)
+        partials = rule(args, result, (True,) * len(args))
+        found = [] if isinstance(partials, Tie) else list(partials)
+    return [result, *(v for v in found if v is not None and not isinstance(v, Tie))]
+
+
+@pytest.mark.parametrize("op", NUMBERS)
+@pytest.mark.parametrize("bits", [8, 30])
+def test_what_encloses_the_argument_encloses_the_result(op: str, bits: int) -> None:
+    for row in samples(op, 8):
+        wide: list[Value] = [widened(v, bits) if v else ZERO for v in row]
+        if op in ("polygamma", "besseli"):
+            wide[0] = fmpq(int(row[0]))
+        exact: list[Value] = [fmpq(*v.as_integer_ratio()) for v in row]
+        with precision(300):
+            want = evaluated(op, exact)
+        with precision(64):
+            got = evaluated(op, wide)
+        if len(want) == len(got):
+            for one, other in zip(got, want, strict=True):
+                assert encloses(one, other), (op, row, one, other)
+
+
+@pytest.mark.parametrize("op", NUMBERS)
+def test_pairs_stand_for_the_rationals_that_they_are(op: str) -> None:
+    for row in samples(op, 8):
+        if op in ("polygamma", "besseli"):
+            numbers: list[tuple[Value, Value]] = [(fmpq(int(row[0])),) * 2]
+            numbers += [apart(row[1], 80)]
+        else:
+            numbers = [apart(v, 80) if v else (ZERO, ZERO) for v in row]
+        with precision(300):
+            want = evaluated(op, [n[0] for n in numbers])
+        with precision(64):
+            got = evaluated(op, [n[1] for n in numbers])
+        if len(want) == len(got):
+            for one, other in zip(got, want, strict=True):
+                assert encloses(one, other), (op, row, one, other)
+
+
+def encloses(wide: Value, exact: Value) -> bool:
+    if wide is UNDEFINED or exact is UNDEFINED:
+        return wide is exact
+    enclosure = ball(wide)
+    return not enclosure.is_finite() or bool(enclosure.overlaps(ball(exact)))
 
 
 # --------------------------------------------------------------------------- numbers as such

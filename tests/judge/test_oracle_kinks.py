@@ -1,4 +1,4 @@
-"""Kinks, jumps and singular points: the convention, the hull of one-sided derivatives, the limits."""
+"""Kinks, jumps and singular points: conventions, hulls of one-sided derivatives, limits."""
 
 from __future__ import annotations
 
@@ -75,7 +75,11 @@ KINKS: tuple[tuple[str, dict[str, float], dict[str, tuple[float, ...]]], ...] = 
     ("hypot(x, y)", {"x": 0.0, "y": 0.0}, {"x": (0, -1, 1), "y": (0, -1, 1)}),
     ("hypot(x, y)", {"x": 0.0, "y": 2.0}, {"x": (0,), "y": (1,)}),
     ("where(x == 0, 1, sin(x)/x)", {"x": 0.0}, {"x": (0,)}),
-    ("where(x == y, x, (x - y)/(log(x) - log(y)))", {"x": 2.0, "y": 2.0}, {"x": (1, 0.5, 1), "y": (0, 0, 0.5)}),
+    (
+        "where(x == y, x, (x - y)/(log(x) - log(y)))",
+        {"x": 2.0, "y": 2.0},
+        {"x": (1, 0.5, 1), "y": (0, 0, 0.5)},
+    ),
     ("abs(x) - abs(x)", {"x": 0.0}, {"x": (0,)}),
     ("abs(detach(x))*x", {"x": 0.0}, {"x": (0,)}),
     ("abs(x)**1.5", {"x": 0.0}, {"x": (0,)}),
@@ -205,7 +209,11 @@ def test_an_undecidable_tie_counts_as_one() -> None:
 
 
 def test_a_number_that_is_1_by_an_identity_has_an_arc_cosine() -> None:
-    truth = at("acos(x/sqrt(x**2 + y**2)*x/sqrt(x**2 + y**2) + y**2/(x**2 + y**2))", x=1.0, y=2.0)
+    truth = at(
+        "acos(x/sqrt(x**2 + y**2)*x/sqrt(x**2 + y**2) + y**2/(x**2 + y**2))",
+        x=1.0,
+        y=2.0,
+    )
     assert truth.value[0].rounded() == 0.0
 
 

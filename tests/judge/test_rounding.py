@@ -50,16 +50,22 @@ def test_constants_are_those_of_torch(dtype: Dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-def test_every_number_of_a_half_rounds_to_itself_and_has_its_place(dtype: Dtype) -> None:
+def test_every_number_of_a_half_rounds_to_itself_and_has_its_place(
+    dtype: Dtype,
+) -> None:
     values = all_of(dtype)
     assert [round_float(v, dtype) for v in values] == values
     first = ordinal(values[0], dtype)
-    assert [ordinal(v, dtype) for v in values] == list(range(first, first + len(values)))
+    assert [ordinal(v, dtype) for v in values] == list(
+        range(first, first + len(values))
+    )
     assert [from_ordinal(first + k, dtype) for k in range(len(values))] == values
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-def test_midpoints_of_a_half_go_to_even_and_their_neighbours_do_not(dtype: Dtype) -> None:
+def test_midpoints_of_a_half_go_to_even_and_their_neighbours_do_not(
+    dtype: Dtype,
+) -> None:
     finite = [v for v in all_of(dtype) if math.isfinite(v)]
     for low, high in zip(finite[::7], finite[1::7], strict=False):
         middle = (Fraction(low) + Fraction(high)) / 2
@@ -101,7 +107,9 @@ def test_rounding_twice_would_be_wrong() -> None:
     # A hair above the midpoint of two float32 numbers: the hair is lost on the way through 53 bits.
     mantissa = (1 << 100) + (1 << 76) + 1
     assert round_dyadic(mantissa, -100, Dtype.FLOAT32) == 1 + 2.0**-23
-    assert round_float(round_dyadic(mantissa, -100, Dtype.FLOAT64), Dtype.FLOAT32) == 1.0
+    assert (
+        round_float(round_dyadic(mantissa, -100, Dtype.FLOAT64), Dtype.FLOAT32) == 1.0
+    )
 
 
 @pytest.mark.parametrize("dtype", Dtype)
@@ -142,7 +150,9 @@ def test_neighbours_are_one_unit_apart(value: float, steps: int, dtype: Dtype) -
 
 def test_ulp_distance_is_a_real_number() -> None:
     third = round_dyadic(*_third(), Dtype.FLOAT32)
-    assert ulp_distance(third, *_third(), Dtype.FLOAT32) == pytest.approx(1 / 3, abs=1e-9)
+    assert ulp_distance(third, *_third(), Dtype.FLOAT32) == pytest.approx(
+        1 / 3, abs=1e-9
+    )
     assert ulp_distance(1.5, 1, 0, Dtype.FLOAT32) == 2.0**22
     assert ulp_distance(math.nan, 1, 0, Dtype.FLOAT32) == math.inf
 

@@ -6,7 +6,7 @@ spelling is the one a torch user would write: methods, dims by keyword, Python s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from fractions import Fraction
 from typing import assert_never
@@ -18,6 +18,7 @@ from losscodegen.compiler.program import (
     Conditional,
     Count,
     Diagonal,
+    Expand,
     Extent,
     Fill,
     Float,
@@ -159,6 +160,8 @@ def _text(tensor: Tensor) -> Text:
             return Text(f"{like}.new_full((), {render(value)})")
         case Float(value):
             return _method(value, "to(wide)")
+        case Expand():
+            return _expand(tensor)
         case Spread(value, like):
             return _method(value, f"expand_as({render(like)})")
         case _:
@@ -196,6 +199,13 @@ def _permute(value: Tensor, order: tuple[int, ...]) -> Text:
     if all(d >= 0 for d in order) and len(moved) == 2:
         return _method(value, f"transpose({moved[0]}, {moved[1]})")
     return _method(value, f"permute({', '.join(map(str, order))})")
+
+
+def _expand(tensor: Expand) -> Text:
+    last = "" if tensor.last is None else tensor.last
+    batch = f"*{tensor.argument}.shape[{tensor.first}:{last}]"
+    sizes = [batch if size is None else render(size) for size in tensor.sizes]
+    return _method(tensor.value, f"expand({', '.join(sizes)})")
 
 
 # ---------------------------------------------------------------- numbers
@@ -273,6 +283,8 @@ def _named(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
         return _method(args[0], "square()")
     if op == "mod":
         return _method(args[0], f"remainder({render(args[1])})")
+    if row.order is not None and isinstance(args[0], Literal):
+        args = (replace(args[0], whole=True), *args[1:])
     template = row.torch
     if template.startswith("."):
         return Text(_text(args[0]).at(Binds.ATOM) + template.format(*map(render, args)))
