@@ -18,6 +18,8 @@ from losscodegen.ir.loss import (
     Role,
     Variable,
 )
+from losscodegen.ir.nodes import Read
+from losscodegen.ir.walk import walk
 
 WIDTH = 84
 """Characters of a line; the generated class indents its docstring by four."""
@@ -45,7 +47,7 @@ def class_docstring(written: Loss) -> list[str]:
     formula = definition_math(written)
     if formula:
         lines += ["", ".. math::", *(f"    {line}" for line in formula)]
-        lines += _after_formula(written, "\n".join(formula))
+        lines += _after_formula(written)
     kinks = kink_sentences(written)
     if kinks:
         lines += ["", *_paragraph(kinks)]
@@ -96,7 +98,7 @@ def _unbreakable(match: re.Match[str]) -> str:
     return text.replace(" ", _NO_BREAK)
 
 
-def _listed(items: list[str]) -> str:
+def listed(items: list[str]) -> str:
     """``a, b and c``."""
     if len(items) == 1:
         return items[0]
@@ -106,14 +108,16 @@ def _listed(items: list[str]) -> str:
 # ---------------------------------------------------------------- symbols
 
 
-def _after_formula(loss: Loss, formula: str) -> list[str]:
+def _after_formula(loss: Loss) -> list[str]:
     """Which argument a symbol of the formula stands for, where its name does not say so."""
+    bodies = (loss.expression, *(d.body for d in loss.definitions))
+    read = {n.name for e in bodies for n in walk(e) if isinstance(n, Read)}
     known = [
         rf":math:`{_symbol(v)}` is ``{v.arg}``"
         for v in loss.variables
-        if v.name != v.arg and not _introduced(v) and _symbol(v) in formula
+        if v.name != v.arg and v.name in read and not _introduced(v)
     ]
-    return ["", *_paragraph(f"Here {_listed(known)}.")] if known else []
+    return ["", *_paragraph(f"Here {listed(known)}.")] if known else []
 
 
 def _symbol(variable: Variable) -> str:
@@ -235,7 +239,7 @@ def _shapes(loss: Loss) -> list[str]:
         text = f"- {variable.arg}: :math:`{_math_shape(variable.axes)}`"
         if variable.axes in seen:
             text += f", same shape as {seen[variable.axes]}"
-        elif variable.axes == (ELLIPSIS,):
+        elif variable.axes == (ELLIPSIS,) and not seen:
             text += ", any shape"
         seen.setdefault(variable.axes, variable.arg)
         lines += _paragraph(f"{text}{_described(variable)}.", "      ", "    ")

@@ -45,9 +45,15 @@ RULES = (
     Rule(
         name="log-sum-exp-shifted",
         pattern="logsumexp(x[i], i, where=m[i]) - x[t]",
-        let=("margin[i] = x[i] - x[t]",),
-        replacement="logsumexp(margin[i], i, where=m[i])",
-        why="A common offset of all x cancels exactly, without the rounding of a large sum.",
+        as_written=True,
+        let=(
+            "largest = detach(amax(x[i], i, where=m[i]))",
+            "below[i] = x[i] - largest",
+            "total = logsumexp(below[i], i, where=m[i])",
+        ),
+        replacement="total - (x[t] - largest)",
+        why="A common offset of all x cancels exactly, without the rounding of a large sum. No "
+        "gradient flows through the offset.",
         source="measured",
         witness=Witness(point={"x": (1e6, 1000000.25, 0.0), "t": 0}),
     ),

@@ -12,7 +12,7 @@ import jinja2
 import jinja2.meta
 import pytest
 from losscodegen import resources
-from losscodegen.compiler.docs import XX
+from losscodegen.compiler.example import print_tensor
 from losscodegen.compiler.emit import LossContext, ModuleContext
 from losscodegen.language.parse import losses_from_text
 from losscodegen.pipeline import compile_losses, generate_text
