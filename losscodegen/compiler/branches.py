@@ -29,6 +29,7 @@ from losscodegen.ir.nodes import (
     Call,
     Expr,
     Guard,
+    Index,
     Number,
     Origin,
     Read,
@@ -36,7 +37,13 @@ from losscodegen.ir.nodes import (
     Select,
     Switch,
 )
-from losscodegen.ir.walk import children, rebuild, walk
+from losscodegen.ir.walk import (
+    bound_indices,
+    children,
+    free_indices,
+    rebuild,
+    walk,
+)
 
 DEAD_BRANCH = Guard(
     rule="dead-branch",
@@ -185,10 +192,12 @@ class Protector:
         frontier |= dict.fromkeys(
             e for bad in found.bad for e in self._frontier(bad, dead)
         )
-        table = self._harmless_values(branch, tuple(frontier), dead)
+        # A binder inside that uses an index of the condition for something else would capture it.
+        taken = frozenset(free_indices(condition))
+        table = self._harmless_values(branch, tuple(frontier), dead, taken)
         if table is None:
             return branch
-        return _substituted(branch, table, condition, kept=kept)
+        return _substituted(branch, table, condition, taken, kept=kept)
 
     def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
         """The largest finite subexpressions below an op that was found bad."""
@@ -204,20 +213,30 @@ class Protector:
                     yield from self._frontier(part, ranges)
 
     def _harmless_values(
-        self, branch: Expr, frontier: tuple[Expr, ...], dead: Ranges
+        self,
+        branch: Expr,
+        frontier: tuple[Expr, ...],
+        dead: Ranges,
+        taken: frozenset[Index],
     ) -> dict[Expr, Expr] | None:
         """Values for as few of the frontier as will do; None if none are found."""
         for values in _assignments(len(frontier)):
             table = dict(zip(frontier, values, strict=True))
-            if self._harmless(branch, table, dead):
+            if self._harmless(branch, table, dead, taken):
                 for node in frontier[len(_missing(branch, dead)) :]:
                     fewer = {n: v for n, v in table.items() if n is not node}
-                    if fewer and self._harmless(branch, fewer, dead):
+                    if fewer and self._harmless(branch, fewer, dead, taken):
                         table = fewer
                 return table
         return None
 
-    def _harmless(self, branch: Expr, table: dict[Expr, Expr], dead: Ranges) -> bool:
+    def _harmless(
+        self,
+        branch: Expr,
+        table: dict[Expr, Expr],
+        dead: Ranges,
+        taken: frozenset[Index],
+    ) -> bool:
         """Whether the branch is tame once these subexpressions have these values."""
         names = {node: f"#{k}" for k, node in enumerate(table)}
         known = self.tame.differentiable | set(names.values())
@@ -225,7 +244,7 @@ class Protector:
         domains = dict(dead.domains)
         for node, value in table.items():
             domains[names[node]] = point(float(factors(value).coefficient))
-        new = _replaced(branch, {n: Read(name) for n, name in names.items()})
+        new = _replaced(branch, {n: Read(name) for n, name in names.items()}, taken)
         return probe.analyse(new, replace(dead, domains=domains)).tame
 
     # ------------------------------------------------------------ choices
@@ -332,7 +351,12 @@ def _assignments(count: int) -> Iterator[tuple[Expr, ...]]:
 
 
 def _substituted(
-    branch: Expr, table: dict[Expr, Expr], condition: Expr, *, kept: bool
+    branch: Expr,
+    table: dict[Expr, Expr],
+    condition: Expr,
+    taken: frozenset[Index],
+    *,
+    kept: bool,
 ) -> Expr:
     new: dict[Expr, Expr] = {}
     for node, value in table.items():
@@ -344,13 +368,16 @@ def _substituted(
         )
         sides = (node, value) if kept else (value, node)
         new[node] = Select(condition, *sides, origin=origin)
-    return _replaced(branch, new)
+    return _replaced(branch, new, taken)
 
 
-def _replaced(expr: Expr, table: dict[Expr, Expr]) -> Expr:
-    """``expr`` with whole subexpressions exchanged, in conditions too; subscripts stay."""
+def _replaced(expr: Expr, table: dict[Expr, Expr], taken: frozenset[Index]) -> Expr:
+    """``expr`` with whole subexpressions exchanged, in conditions too; subscripts stay.
+
+    Below a binder of an index of ``taken`` nothing is exchanged.
+    """
     if expr in table:
         return table[expr]
-    if isinstance(expr, Read):
+    if isinstance(expr, Read) or taken.intersection(bound_indices(expr)):
         return expr
-    return rebuild(expr, tuple(_replaced(c, table) for c in children(expr)))
+    return rebuild(expr, tuple(_replaced(c, table, taken) for c in children(expr)))

@@ -7,7 +7,7 @@ import textwrap
 from losscodegen.compiler.backends.torch import render
 from losscodegen.compiler.program import Program, ShapeCheck
 from losscodegen.compiler.tensors import names_in
-from losscodegen.ir.loss import ELLIPSIS, Domain, DomainKind, Interval, Loss, Variable
+from losscodegen.ir.loss import ELLIPSIS, Domain, DomainKind, Interval, Variable
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -89,10 +89,10 @@ def _shape_check(check: ShapeCheck, earlier: list[Variable]) -> list[str]:
 
 def raise_error(message: str) -> list[str]:
     """``raise ValueError(message)``, whose fields in braces are expressions without spaces."""
-    lines = textwrap.wrap(message, _MESSAGE, break_long_words=False, break_on_hyphens=False)
-    texts = [
-        f"{line} " if k < len(lines) - 1 else line for k, line in enumerate(lines)
-    ]
+    lines = textwrap.wrap(
+        message, _MESSAGE, break_long_words=False, break_on_hyphens=False
+    )
+    texts = [f"{line} " if k < len(lines) - 1 else line for k, line in enumerate(lines)]
     texts = [f'        {"f" if "{" in text else ""}"{text}"' for text in texts]
     return ["    raise ValueError(", *texts, "    )"]
 

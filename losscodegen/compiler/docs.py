@@ -6,6 +6,7 @@ import re
 import textwrap
 
 from losscodegen.compiler import latex_names
+from losscodegen.compiler.checks import listed
 from losscodegen.compiler.example import example_lines
 from losscodegen.compiler.kinks import kink_sentences
 from losscodegen.compiler.latex import definition_math
@@ -40,7 +41,7 @@ def module_docstring(text: str) -> list[str]:
 
 
 def class_docstring(written: Loss) -> list[str]:
-    """The lines between the quotes, without indentation. ``written`` is the loss as the spec has it."""
+    """The lines between the quotes; ``written`` is the loss as the spec has it."""
     lines = _paragraph(written.summary or written.name)
     for part in _parts(written.description):
         lines += ["", *_paragraph(part)]
@@ -96,13 +97,6 @@ def _unbreakable(match: re.Match[str]) -> str:
     if match["role"] is None:
         text = f"``{match['inside']}``"
     return text.replace(" ", _NO_BREAK)
-
-
-def listed(items: list[str]) -> str:
-    """``a, b and c``."""
-    if len(items) == 1:
-        return items[0]
-    return f"{', '.join(items[:-1])} and {items[-1]}"
 
 
 # ---------------------------------------------------------------- symbols

@@ -183,9 +183,7 @@ def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContex
 
 def _widening(program: Program) -> list[str]:
     """Half precision inputs become float32 until the result."""
-    inputs = [
-        v for v in program.loss.inputs if v.domain.kind is not DomainKind.INDEX
-    ]
+    inputs = [v for v in program.loss.inputs if v.domain.kind is not DomainKind.INDEX]
     # The result has the dtype of what varies freely: a target may be of integers.
     real = [v.arg for v in inputs if v.domain.kind not in CONSTANT_KINDS]
     real = real or [inputs[0].arg]
@@ -200,7 +198,7 @@ def _widening(program: Program) -> list[str]:
     ]
     widened = [v.arg for v in inputs if not only_compared(program, v.arg)]
     line = f"{', '.join(widened)} = {', '.join(f'{a}.to(wide)' for a in widened)}"
-    if len(line) <= WIDTH - 4:
+    if widened and len(line) <= WIDTH - 4:
         return [*lines, line]
     return [*lines, *(f"{arg} = {arg}.to(wide)" for arg in widened)]
 

@@ -213,7 +213,7 @@ class Builder:
             return self.known[key]
         value = self.compute(expr)
         if self._deserves_name(expr, key, value):
-            value = self.assign(expr, value)
+            value = self._named_part(expr, value)
         if not isinstance(expr, Switch):
             self.known[key] = value
         return value
@@ -223,22 +223,32 @@ class Builder:
             return False
         if expr.origin.name is not None and (value.weight > 1 or self.counts[key] > 1):
             return True
-        trivial = isinstance(expr, Call) and expr.op == "neg" and value.weight == 1
-        return self.counts[key] > 1 and not trivial
+        cheap = value.static or (isinstance(expr, Call) and expr.op == "neg")
+        return self.counts[key] > 1 and not (cheap and value.weight == 1)
 
     def assign(self, expr: Expr, value: Value, name: str | None = None) -> Value:
         """A statement for ``value``, preceded by the guards it carries for the first time."""
-        name = name or self.names.for_expression(expr)
+        name = name or self.names.for_expression(expr, self._label)
         fresh = tuple(g for g in value.guards if g not in self.printed)
         self.printed.update(dict.fromkeys(fresh))
         self.statements.append(Assign(name, value.tensor, fresh))
         return replace(value, tensor=Name(name, value.static), weight=0, guards=())
 
-    def part(self, expr: Expr, stem: str) -> Value:
+    def _label(self, expr: Expr) -> str | None:
+        """The name that ``expr`` has already."""
+        value = self.known.get(self.keys.of(expr))
+        match value:
+            case Value(Name(name)):
+                return name
+            case _:
+                return None
+
+    def part(self, expr: Expr, stem: str | None = None) -> Value:
         """`value`, named ``stem`` if it has no name yet, because one statement needs it twice."""
         value = self.value(expr)
         if value.weight and not value.static:
-            name = None if expr.origin.name else self.names.take(stem)
+            named = stem is None or expr.origin.name is not None
+            name = None if named else self.names.take(stem or "", expr)
             value = self.assign(expr, value, name)
             self.known[self.keys.of(expr)] = value
         return value
@@ -327,8 +337,11 @@ class Builder:
             arg = self.loss.variable(argument.name).arg
             return Value(Missing(arg), static=True)
         row = OPS[expr.op]
-        values = [self.value(arg) for arg in expr.args]
-        values = self._lighten(expr.args, values)
+        repeated = expr.op == "clip"  # its text takes every argument twice
+        values = [self.part(a) if repeated else self.value(a) for a in expr.args]
+        # A long sum reads well as one term per line.
+        limit = _INLINE_LIMIT + (4 * (len(values) - 2) if expr.op == "add" else 0)
+        values = self._lighten(expr.args, values, limit)
         guards = _guards(values)
         weight = 1 + sum(v.weight for v in values)
         if all(v.static for v in values):
@@ -368,12 +381,18 @@ class Builder:
             return False
         return self.loss.variable(expr.name).domain.kind is DomainKind.CHOICE
 
-    def _lighten(self, exprs: tuple[Expr, ...], values: list[Value]) -> list[Value]:
+    def _lighten(
+        self,
+        exprs: tuple[Expr, ...],
+        values: list[Value],
+        limit: int = _INLINE_LIMIT,
+    ) -> list[Value]:
         """Heavy arguments get statements of their own until the rest fits one line."""
         values = list(values)
-        while sum(v.weight for v in values) > _INLINE_LIMIT:
+        while sum(v.weight for v in values) > limit:
             heaviest = max(range(len(values)), key=lambda k: values[k].weight)
-            if values[heaviest].weight < 4 or values[heaviest].static:
+            rest = sum(v.weight for v in values) - values[heaviest].weight
+            if values[heaviest].weight < 4 or values[heaviest].static or rest < 2:
                 break
             values[heaviest] = self._named_part(exprs[heaviest], values[heaviest])
         return values
@@ -381,7 +400,9 @@ class Builder:
     def _named_part(self, expr: Expr, value: Value) -> Value:
         """``value`` as a name, or minus a name where it is minus something."""
         match expr, value.tensor:
-            case Call("neg", (inner,)), Apply("neg", (tensor,)):
+            case Call("neg", (inner,)), Apply("neg", (tensor,)) if (
+                expr.origin.name is None
+            ):
                 named = self.assign(inner, replace(value, tensor=tensor))
                 self.known[self.keys.of(inner)] = named
                 negated = Apply("neg", (named.tensor,))

@@ -19,7 +19,7 @@ from losscodegen.compiler.program import (
     Tensor,
 )
 from losscodegen.compiler.value import Value
-from losscodegen.ir.nodes import Expr, Read, Switch
+from losscodegen.ir.nodes import Expr, Index, Read, Switch
 from losscodegen.ir.walk import children, walk
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ def _hoist_shared(builder: Builder, node: Expr, wanted: set[int]) -> None:
     key = builder.keys.of(node)
     if key in builder.known or not children(node):
         return
-    if key in wanted and not isinstance(node, Switch | Read):
+    plain = isinstance(node, Read) and all(isinstance(s, Index) for s in node.subscripts)
+    if key in wanted and not isinstance(node, Switch) and not plain:
         optional = {v.name for v in builder.loss.parameters if v.optional}
         if not any(isinstance(n, Read) and n.name in optional for n in walk(node)):
             value = builder.value(node)

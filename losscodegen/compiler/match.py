@@ -123,12 +123,11 @@ class Matcher(Products):
         parts = found.factors
         if found.coefficient != 1:
             bare = any(
-                self._bare(f.base, bindings) is not None and f.exponent == 1
-                for f in product.factors
+                isinstance(f.base, Read) and f.exponent == 1 for f in product.factors
             )
             if not bare:
                 return
-            # A number goes where the bare name of the product goes.
+            # A number goes where a name of the product goes.
             parts = (*parts, Factor(Number(found.coefficient), Fraction(1)))
         for state, _ in self._factors(
             hardest_first(product.factors), parts, bindings, root=False

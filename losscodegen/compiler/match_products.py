@@ -15,6 +15,7 @@ from losscodegen.compiler.canonical import (
     scaled,
 )
 from losscodegen.compiler.match_sums import Sums, difficulty
+from losscodegen.ir.build import ONE
 from losscodegen.ir.nodes import Expr, Number, Read
 
 Left = Iterator[tuple[Bindings, tuple[Factor, ...]]]
@@ -73,6 +74,9 @@ class Products(Sums):
         if name is not None and first.exponent in (1, -1):
             yield from self._absorb(name, first, rest, found, bindings, root=root)
             return
+        known = self._known(first.base, bindings)
+        if known is not None and known.bodies == (ONE,):
+            yield from self._factors(rest, found, bindings, root=root)
         for position, factor in enumerate(found):
             remaining = found[:position] + found[position + 1 :]
             for state in self._exponent(first.exponent, factor.exponent, bindings):

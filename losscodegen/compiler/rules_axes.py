@@ -38,7 +38,8 @@ RULES = (
         replacement="softplus(rivals)",
         why="Once the model is confident, `log sum exp(x)` and `x[t]` cancel, and the loss and "
         "its derivative by `x[t]` round to 0. Measured from `x[t]` itself, the loss is the "
-        "softplus of what the rivals add up to, where nothing is left to cancel.",
+        "softplus of what the rivals add up to, where nothing is left to cancel. The largest x "
+        "is taken out for the digits of the rivals; no gradient flows through it.",
         source="pytorch#195678",
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
     ),
@@ -64,7 +65,8 @@ RULES = (
         replacement="-softplus(rivals)",
         why="Once the model is confident, `log sum exp(x)` and `x[t]` cancel, and the loss and "
         "its derivative by `x[t]` round to 0. Measured from `x[t]` itself, the loss is the "
-        "softplus of what the rivals add up to, where nothing is left to cancel.",
+        "softplus of what the rivals add up to, where nothing is left to cancel. The largest x "
+        "is taken out for the digits of the rivals; no gradient flows through it.",
         source="pytorch#195678",
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
     ),

@@ -48,13 +48,16 @@ def _tidied(expr: Call) -> Expr:
             if constant:
                 parts.append(Term(constant, ONE))
         elif len(parts) == len(expr.args):
-            return expr
+            args = (expr.args[0], *map(_minus, expr.args[1:]))
+            return expr if args == expr.args else replace(expr, args=args)
         return from_terms(parts)
     if expr.op == "neg":
         product = factors(expr)
         inner = expr.args[0]
         if isinstance(inner, Call) and inner.op == "neg":
             return inner.args[0]
+        if isinstance(inner, Number):
+            return number(-inner.value, decimal(-inner.value))
         if product.coefficient > 0 and product.factors:
             return from_factors(product.coefficient, product.factors)
         return expr
@@ -100,6 +103,13 @@ def _take(arg: Expr, above: list[Expr], below: list[Expr]) -> Fraction:
         case _:
             above.append(arg)
             return Fraction(1)
+
+
+def _minus(expr: Expr) -> Expr:
+    """A negative number as it stands in a sum: ``x - 1``."""
+    if isinstance(expr, Number) and expr.value < 0:
+        return Call("neg", (number(-expr.value, decimal(-expr.value)),))
+    return expr
 
 
 def _flat(expr: Expr) -> tuple[Term, ...]:

@@ -140,6 +140,10 @@ class Tame:
             case Select(condition, then, otherwise) | Switch(
                 condition, then, otherwise
             ):
+                if ranges.proves(condition):
+                    return self.analyse(then, ranges)
+                if ranges.refutes(condition):
+                    return self.analyse(otherwise, ranges)
                 yes = self.analyse(then, ranges.under(condition))
                 no = self.analyse(otherwise, ranges.under(opposite(condition)))
                 return _joined(max(yes.size, no.size), (yes, no))

@@ -72,15 +72,13 @@ def _computed(item: object, argument: str) -> bool:
             return name == argument
         case Extent() | Arange() | Missing():
             return False  # size and device alone
-        case Apply(op, (Name(), Literal(value)) | (Literal(value), Name())) if (
-            op in _COMPARISONS and value in (-1, 0, 1)
-        ):
+        case Apply(
+            op, (Name(), Literal(value)) | (Literal(value), Name())
+        ) if op in _COMPARISONS and value in (-1, 0, 1):
             return False
         case tuple():
             return any(_computed(part, argument) for part in item)
         case _ if is_dataclass(item):
-            return any(
-                _computed(getattr(item, f.name), argument) for f in fields(item)
-            )
+            return any(_computed(getattr(item, f.name), argument) for f in fields(item))
         case _:
             return False

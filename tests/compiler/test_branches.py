@@ -1,0 +1,151 @@
+"""Branches not taken: guarded where the gradient would be NaN, left alone where it would not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from losscodegen.compiler.branches import GUARDS
+from losscodegen.compiler.rules import RULES
+from losscodegen.compiler.stabilize import stabilize
+from losscodegen.ir.loss import Loss
+from losscodegen.ir.nodes import Select
+from losscodegen.ir.walk import walk
+from losscodegen.judge.accused import Accused
+from losscodegen.language.parse import losses_from_text
+from losscodegen.language.printer import format_expression
+from losscodegen.pipeline import compile_losses
+
+NO_RULES = frozenset(rule.name for rule in RULES)
+
+
+def loss_of(formula: str, **inputs: str) -> Loss:
+    declared = "\n".join(f'{name} = "{text}"' for name, text in inputs.items())
+    text = f'[Tried]\nsummary = "For a test."\nloss = "{formula}"\n[Tried.inputs]\n{declared}\n'
+    (loss,) = losses_from_text(text)
+    return loss
+
+
+def guarded(formula: str, **inputs: str) -> str:
+    """The formula with the guards of this stage and without any rule."""
+    return format_expression(stabilize(loss_of(formula, **inputs), ()).loss.expression)
+
+
+def gradient(loss: Loss, without: frozenset[str], **values: float) -> dict[str, float]:
+    source = compile_losses((loss,), origin="test", without=without)
+    accused = Accused.load(loss, source.text)
+    bound = {
+        n: torch.tensor([v], dtype=torch.float32, requires_grad=True)
+        for n, v in values.items()
+    }
+    accused.call(bound).sum().backward()  # type: ignore[no-untyped-call]
+    return {n: math.nan if t.grad is None else float(t.grad) for n, t in bound.items()}
+
+
+POISONED = [
+    ("where(x > 0, log(x), 0)", {"x": "real[...]"}, {"x": 0.0}),
+    ("where(x > 0, sqrt(x), -x)", {"x": "real[...]"}, {"x": 0.0}),
+    ("where(x < 1, exp(x), 2 + x)", {"x": "real[...]"}, {"x": 200.0}),
+    ("where(x != 0, sin(x)/x, 1)", {"x": "real[...]"}, {"x": 0.0}),
+    ("where(abs(x) <= 1, (1 - x**2)**3, 0)", {"x": "real[...]"}, {"x": 1e30}),
+    ("Max(log(x), -100)", {"x": "nonnegative[...]"}, {"x": 0.0}),
+    ("Min(exp(x)*y, y)", {"x": "real[...]", "y": "positive[...]"}, {"x": 200.0, "y": 1.0}),
+    ("clip(exp(x) - 2, -1, 1)", {"x": "real[...]"}, {"x": 200.0}),
+    ("where(isnan(y), 0, (x - y)**2)", {"x": "real[...]", "y": "real[...]"}, {"x": 1.0, "y": math.nan}),
+    ("where(x == 0 and y == 0, 0, hypot(x, y))", {"x": "real[...]", "y": "real[...]"}, {"x": 0.0, "y": 0.0}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "inputs", "point"), POISONED, ids=lambda p: str(p))
+def test_the_gradient_is_a_number(
+    formula: str, inputs: dict[str, str], point: dict[str, float]
+) -> None:
+    loss = loss_of(formula, **inputs)
+    naive = gradient(loss, NO_RULES | GUARDS, **point)
+    assert math.isnan(naive["x"])
+    found = gradient(loss, NO_RULES, **point)
+    assert not math.isnan(found["x"])
+
+
+HARMLESS = [
+    ("where(x > 0, x, -x)", {"x": "real[...]"}),
+    ("where(x > 0, 2*x, x/3)", {"x": "real[...]"}),
+    ("where(x < 1, log1p(exp(-abs(x))), x)", {"x": "real[...]"}),
+    ("where(y == 1, softplus(-x), softplus(x))", {"x": "real[...]", "y": "binary[...]"}),
+    ("where(x > 0, sqrt(1 + abs(x)), x)", {"x": "real[...]"}),
+    ("where(x > 0.25, log(x + 1), 0)", {"x": "unit[...]"}),
+    ("where(x < 0, exp(x), x)", {"x": "negative[...]"}),
+    ("Max(x*y, (x - 1)*y)", {"x": "real[...]", "y": "real[...]"}),
+    ("Max(0, 1 - x*y)", {"x": "real[...]", "y": "sign[...]"}),
+    ("clip(x - y, -1, 1)", {"x": "real[...]", "y": "real[...]"}),
+    ("m*abs(x)", {"x": "real[...]", "m": "binary[...]"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "inputs"), HARMLESS, ids=lambda p: str(p))
+def test_nothing_is_guarded_without_need(formula: str, inputs: dict[str, str]) -> None:
+    stable = stabilize(loss_of(formula, **inputs), ())
+    assert not stable.steps
+    assert stable.loss.expression == loss_of(formula, **inputs).expression
+
+
+@pytest.mark.parametrize(
+    ("formula", "inputs", "expected"),
+    [
+        ("where(x > 0, log(x), 0)", {"x": "real[...]"}, "where(x > 0, log(where(x > 0, x, 1)), 0)"),
+        ("where(x <= 0, 0, log(x))", {"x": "real[...]"}, "where(x <= 0, 0, log(where(x <= 0, 1, x)))"),
+        (
+            "Sum(log(x[i]), i, where=x[i] > 0)",
+            {"x": "real[I]"},
+            "Sum(log(where(x[i] > 0, x[i], 1)), i, where=x[i] > 0)",
+        ),
+        ("m*log(x)", {"x": "positive[...]", "m": "mask[...]"}, "where(m != 0, log(where(m != 0, x, 1)), 0)"),
+        ("s*x**2", {"x": "real[...]", "s": "binary[...]"}, "where(s == 1, x**2, 0)"),
+        ("(1 - s)*x**2", {"x": "real[...]", "s": "binary[...]"}, "where(s == 0, x**2, 0)"),
+    ],
+)  # fmt: skip
+def test_what_is_emitted(formula: str, inputs: dict[str, str], expected: str) -> None:
+    assert guarded(formula, **inputs) == expected
+
+
+def test_only_what_is_needed_is_replaced() -> None:
+    found = guarded("where(x > 0, y*log(x), 0)", x="real[...]", y="unit[...]")
+    assert found == "where(x > 0, y*log(where(x > 0, x, 1)), 0)"
+
+
+def test_a_choice_that_python_makes_needs_no_guard() -> None:
+    text = (
+        '[Tried]\nsummary = "For a test."\ninputs.x = "real[...]"\nparams.a = "real = 1.0"\n'
+        'loss = "where(a > 0, exp(x), x**3)"\n'
+    )
+    (loss,) = losses_from_text(text)
+    assert not stabilize(loss, ()).steps
+
+
+def test_guards_are_named_after_what_they_guard() -> None:
+    stable = stabilize(loss_of("where(x > 0, log(x), 0)", x="real[...]"), ())
+    (safe,) = [
+        n
+        for n in walk(stable.loss.expression)
+        if isinstance(n, Select) and n != stable.loss.expression
+    ]
+    assert safe.origin.name == "safe_x"
+    assert safe.origin.guard is not None
+    assert safe.origin.guard.rule == "dead-branch"
+
+
+@pytest.mark.parametrize("guard", sorted(GUARDS))
+def test_guards_can_be_left_out(guard: str) -> None:
+    formulas = {
+        "dead-branch": ("where(x > 0, log(x), 0)", {"x": "real[...]"}),
+        "mask-as-select": ("m*log(x)", {"x": "positive[...]", "m": "mask[...]"}),
+        "choice-as-select": ("Max(log(x), -100)", {"x": "nonnegative[...]"}),
+    }
+    formula, inputs = formulas[guard]
+    loss = loss_of(formula, **inputs)
+    assert guard in [s.rule for s in stabilize(loss, ()).steps]
+    assert guard not in [
+        s.rule for s in stabilize(loss, (), without=frozenset({guard})).steps
+    ]

@@ -1,0 +1,134 @@
+"""The whole stage: what comes out, what is noted, and that it comes to an end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from losscodegen.compiler.stabilize import stabilize
+from losscodegen.ir.loss import Loss
+from losscodegen.ir.nodes import Use
+from losscodegen.ir.walk import free_indices, inline_loss, walk
+from losscodegen.language.parse import load_losses, losses_from_text
+from losscodegen.language.printer import format_expression
+
+SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.toml"))
+
+
+def loss_of(formula: str, let: str = "", **inputs: str) -> Loss:
+    declared = "\n".join(f'{name} = "{text}"' for name, text in inputs.items())
+    text = (
+        f'[Tried]\nsummary = "For a test."\nloss = "{formula}"\nlet = "{let}"\n'
+        f"[Tried.inputs]\n{declared}\n"
+    )
+    (loss,) = losses_from_text(text)
+    return loss
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_the_library(path: Path) -> None:
+    for loss in load_losses(path):
+        stable = stabilize(loss)
+        after = stable.loss
+        assert not any(isinstance(n, Use) for n in walk(after.expression))
+        assert set(free_indices(after.expression)) <= set(loss.free)
+        assert (after.inputs, after.parameters) == (loss.inputs, loss.parameters)
+        known = {v.name for v in loss.variables}
+        for step in stable.steps:
+            assert step.before != step.after
+            assert step.why.endswith(".")
+        read = {n.name for n in walk(after.expression) if hasattr(n, "subscripts")}
+        assert read <= known
+        assert stabilize(loss) == stable
+
+
+@pytest.mark.parametrize(
+    ("formula", "inputs", "expected"),
+    [
+        ("log(1 + exp(-y*x))", {"x": "real[...]", "y": "sign[...]"}, "softplus(-y*x)"),
+        ("-log(1/(1 + exp(-x)))", {"x": "real[...]"}, "-logsigmoid(x)"),
+        ("1/(1 + exp(2*x))**2", {"x": "real[...]"}, "exp(2*logsigmoid(-2*x))"),
+        ("sqrt((x - y)**2 + 4)", {"x": "real[...]", "y": "real[...]"}, "hypot(x - y, 2)"),
+        (
+            "where(abs(x - y) > 2, 2*(abs(x - y) - 1), (x - y)**2/2)",
+            {"x": "real[...]", "y": "real[...]"},
+            "clip(x - y, -2, 2)*((x - y) - 0.5*clip(x - y, -2, 2))",
+        ),
+        (
+            "where(abs(x - y) < 1, (x - y)**2/2, abs(x - y) - 1/2)",
+            {"x": "real[...]", "y": "real[...]"},
+            "clip(x - y, -1, 1)*((x - y) - 0.5*clip(x - y, -1, 1))",
+        ),
+        ("(x - y)**2/v", {"x": "real[...]", "y": "real[...]", "v": "positive[...]"}, "((x - y)/sqrt(v))**2"),
+        ("2 - 2*sigmoid(x) + x", {"x": "real[...]"}, "2*exp(logsigmoid(-x)) + x"),
+        ("exp(x)*exp(-x)", {"x": "real[...]"}, "exp(x - x)"),
+    ],
+)  # fmt: skip
+def test_formulas(formula: str, inputs: dict[str, str], expected: str) -> None:
+    assert (
+        format_expression(stabilize(loss_of(formula, **inputs)).loss.expression)
+        == expected
+    )
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "(x - y)**2",
+        "x*y/2 - x",
+        "abs(x - y)*2 + 1/3",
+        "Max(x, y) - exp(x)",
+        "-x**2/3*y",
+    ],
+)
+def test_what_needs_no_rule_stays_as_written(formula: str) -> None:
+    loss = loss_of(formula, x="real[...]", y="real[...]")
+    stable = stabilize(loss)
+    assert not stable.steps
+    assert stable.loss.expression is inline_loss(loss).expression or (
+        stable.loss.expression == loss.expression
+    )
+
+
+def test_names_of_definitions_survive() -> None:
+    loss = loss_of("r**2 + log(1 + exp(r))", "r = x - y", x="real[...]", y="real[...]")
+    names = {n.origin.name for n in walk(stabilize(loss).loss.expression)}
+    assert "r" in names
+
+
+def test_rules_name_what_they_introduce() -> None:
+    loss = loss_of("logsumexp(x, c) - x[b,t]", x="real[B, C]", t="index(C)[B]")
+    stable = stabilize(loss)
+    names = {n.origin.name for n in walk(stable.loss.expression)}
+    assert "rivals" in names
+    guards = {
+        n.origin.guard.rule for n in walk(stable.loss.expression) if n.origin.guard
+    }
+    assert guards == {"cross-entropy-as-margin"}
+
+
+def test_steps_tell_what_happened() -> None:
+    loss = loss_of("-log(1/(1 + exp(-x)))", x="real[...]")
+    steps = stabilize(loss).steps
+    assert [s.rule for s in steps] == ["sigmoid", "logsigmoid"]
+    assert format_expression(steps[1].before) == "log(sigmoid(x))"
+    assert format_expression(steps[1].after) == "logsigmoid(x)"
+
+
+def test_without_rules_nothing_is_rewritten() -> None:
+    loss = loss_of("log(1 + exp(x))", x="real[...]")
+    assert not stabilize(loss, ()).steps
+
+
+def test_a_margin_does_not_make_a_matrix_of_a_vector() -> None:
+    loss = loss_of("Sum(log_softmax(x, c), c)", x="real[B, C]")
+    assert "cross-entropy-as-margin" not in [s.rule for s in stabilize(loss).steps]
+
+
+def test_a_known_domain_makes_a_guard_needless() -> None:
+    formula = "where(x == 0, 0, log(x + y))"
+    loose = stabilize(loss_of(formula, x="nonnegative[...]", y="nonnegative[...]"))
+    assert [s.rule for s in loose.steps] == ["dead-branch"]
+    tight = stabilize(loss_of(formula, x="nonnegative[...]", y="real[...] in [1, 2]"))
+    assert not tight.steps
