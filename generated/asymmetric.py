@@ -26,10 +26,12 @@ def asymmetric_loss(
     _check_parameters(gamma_pos, gamma_neg, margin, reduction)
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
@@ -37,31 +39,41 @@ def asymmetric_loss(
     # still `exp(-x)`.
     # Guard [sigmoid-power]: The power of an underflowed or saturated probability has no
     # gradient; in log space it keeps both.
-    log_probability = F.logsigmoid(-logits)
-    log_probability2 = F.logsigmoid(logits)
+    log_complement = F.logsigmoid(-logits)
+    log_probability = F.logsigmoid(logits)
+    target_is_zero = target == 0
 
     # Guard [sigmoid-residual]: `sigmoid(x)` rounds to 1 long before it gets there; near
     # `y = 1` the residual is `-sigmoid(-x)`, which keeps its digits.
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
-    pm = (
-        (1.0 - margin) * log_probability2.exp() - margin * log_probability.exp()
-    ).relu()
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    pm = ((1.0 - margin) * log_probability.exp() - margin * log_complement.exp()).relu()
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.
+    pm_is_zero = pm == 0
+
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_pm = torch.where(pm != 0, pm, 1.0)
+    safe_safe_pm = torch.where(target_is_zero, torch.where(pm_is_zero, 1.0, pm), 1.0)
 
-    # Guard [log1p]: `1 + x` rounds away the digits of a small x.
-    product = (
-        (1.0 - target)
-        * torch.where(pm == 0, 0.0**gamma_neg, safe_pm.pow(gamma_neg))
-        * (-pm).log1p()
+    # Guard [clipped-complement]: With a margin of 0 the probability is not clipped, and
+    # once it rounds to 1 the logarithm of its complement is -inf; `logsigmoid(-x)` is
+    # the same function.
+    # Guard [mask-as-select]: An entry that is masked out may be anything: as a factor
+    # of 0 it would turn an infinity into nan, selected away it cannot.
+    safe_product = torch.where(
+        target_is_zero,
+        torch.where(pm_is_zero, 0.0**gamma_neg, safe_safe_pm.pow(gamma_neg))
+        * (
+            log_complement
+            if margin == 0
+            else torch.where(target_is_zero, -pm, 1.0).log1p()
+        ),
+        0.0,
     )
-    loss = -target * (gamma_pos * log_probability).exp() * log_probability2 - product
+    loss = -target * (gamma_pos * log_complement).exp() * log_probability - safe_product
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -77,24 +89,26 @@ class AsymmetricLoss(nn.Module):
             \mathrm{pm} &= (p - m)_+
         \end{aligned}
 
-    The derivative of a positive part at 0 is 0.
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
+    The derivative of the positive part at 0 is 0.
 
     One loss per label; the usual implementation adds them all up, hence the default
     reduction. No floor is put under the logarithms, and the focusing factors take part
     in the gradient.
 
     Args:
-        gamma_pos: Focusing power of labels that are present, not negative.
-        gamma_neg: Focusing power of labels that are absent, not negative.
+        gamma_pos: Focusing power of labels that are present, :math:`\mathrm{gp} \ge 0`.
+        gamma_neg: Focusing power of labels that are absent, :math:`\mathrm{gn} \ge 0`.
         margin: Probability below which an absent label costs nothing,
-            :math:`0 \le \text{margin} < 1`.
+            :math:`0 \le m < 1`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(*)`, any shape; predicted log-odds of the labels.
-        - target: :math:`(*)`, the shape of logits; 1 for the labels that are present, 0
-          or 1.
+        - target: :math:`(*)`, same shape as logits; 1 for the labels that are present,
+          otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Ben-Baruch et al. 2020, Asymmetric Loss for Multi-Label Classification,
@@ -138,16 +152,19 @@ class AsymmetricLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"gamma_pos={self.gamma_pos!r}, gamma_neg={self.gamma_neg!r}, margin={self.margin!r}, reduction={self.reduction!r}"
+        return (
+            f"gamma_pos={self.gamma_pos!r}, gamma_neg={self.gamma_neg!r}, "
+            f"margin={self.margin!r}, reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(
     gamma_pos: float, gamma_neg: float, margin: float, reduction: str
 ) -> None:
     if not gamma_pos >= 0:  # also rejects nan
-        raise ValueError(f"gamma_pos must not be negative, got {gamma_pos!r}")
+        raise ValueError(f"gamma_pos must be non-negative, got {gamma_pos!r}")
     if not gamma_neg >= 0:  # also rejects nan
-        raise ValueError(f"gamma_neg must not be negative, got {gamma_neg!r}")
+        raise ValueError(f"gamma_neg must be non-negative, got {gamma_neg!r}")
     if not 0 <= margin < 1:  # also rejects nan
         raise ValueError(f"margin must satisfy 0 <= margin < 1, got {margin!r}")
     if reduction not in ("none", "mean", "sum"):

@@ -25,36 +25,59 @@ def barron_general_loss(
     _check_parameters(alpha, scale, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
     ratio = (prediction - target) / scale
-    u = ratio.square()
     if alpha == 2:
-        loss = 0.5 * u
+        loss = 0.5 * ratio.square()
     elif alpha == 0:
         # Guard [log1p-of-square]: The square overflows although its logarithm does not;
         # beyond 1 the logarithm is taken first.
-        u2 = math.sqrt(0.5) * ratio
-        size = u2.abs()
+        u = math.sqrt(0.5) * ratio
+        size = u.abs()
         within = size <= 1
 
         # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
         # times an infinite derivative is nan. There it is computed at a harmless point
         # instead.
-        safe_size = torch.where(size > 1, size, 1.0)
+        safe_size = torch.where(within, 1.0, size)
         loss = torch.where(
             within,
-            torch.where(within, u2, 0.0).square().log1p(),
+            torch.where(within, u, 0.0).square().log1p(),
             2.0 * safe_size.log() + (1.0 / safe_size).square().log1p(),
         )
     else:
         k = abs(alpha - 2.0)
-        loss = k / alpha * ((u / k + 1.0).pow(0.5 * alpha) - 1.0)
+        u2 = ratio / math.sqrt(k)
+        size2 = u2.abs()
+
+        # Guard [power-minus-one]: For small x or p the power rounds to 1 and the difference
+        # is lost.
+        product = (
+            0.5
+            * alpha
+            * torch.where(
+                size2 <= 1,
+                u2.square().log1p(),
+                2.0 * size2.log() + (1.0 / size2).square().log1p(),
+            )
+        )
+
+        # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
+        # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
+        # is exact.
+        loss = (
+            k
+            / alpha
+            * torch.where(product.abs() < 1, product.expm1(), product.exp() - 1.0)
+        )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -79,15 +102,18 @@ class BarronGeneralLoss(nn.Module):
             k &= \lvert \alpha - 2 \rvert
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Args:
-        alpha: Shape; the smaller, the less outliers count.
-        scale: Scale of the residual, positive.
+        alpha: Shape; the smaller, the less outliers count, a real number
+            :math:`\alpha`.
+        scale: Scale of the residual, :math:`c > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Barron 2017, A General and Adaptive Robust Loss Function,
@@ -129,6 +155,8 @@ class BarronGeneralLoss(nn.Module):
 
 
 def _check_parameters(alpha: float, scale: float, reduction: str) -> None:
+    if not math.isfinite(alpha):
+        raise ValueError(f"alpha must be finite, got {alpha!r}")
     if not scale > 0:  # also rejects nan
         raise ValueError(f"scale must be positive, got {scale!r}")
     if reduction not in ("none", "mean", "sum"):

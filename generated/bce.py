@@ -23,34 +23,40 @@ def bce_loss(
     _check_parameters(reduction)
     if target.shape != probability.shape:
         raise ValueError(
-            "probability and target must have the same shape, "
-            f"got {tuple(probability.shape)} and {tuple(target.shape)}"
+            "probability and target must have the same shape, got "
+            f"{tuple(probability.shape)} and {tuple(target.shape)}"
         )
-    if weight is not None and weight.shape != probability.shape[:]:
-        raise ValueError(f"weight must have shape (...), got {tuple(weight.shape)}")
+    if weight is not None and weight.shape != probability.shape:
+        raise ValueError(
+            f"weight must have the shape of probability, got {tuple(weight.shape)} "
+            f"and {tuple(probability.shape)}"
+        )
     dtype = torch.promote_types(probability.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"probability must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     probability, target = probability.to(wide), target.to(wide)
 
     one_minus_target = 1.0 - target
-    one_minus_probability = 1.0 - probability
+
+    # Guard [xlogy-of-complement]: `1 - y` rounds away the digits of a small y; where x
+    # is 0 and y is 1, the term is 0 and must not become `0 * inf = nan`.
+    product = (
+        one_minus_target
+        * (
+            -torch.where((one_minus_target == 0) & (probability == 1), 0.0, probability)
+        ).log1p()
+    )
 
     # Guard [xlogy-at-zero]: At (0, 0) the derivative with respect to y is `0/0 = nan`;
     # the value is 0 for any y.
-    log_term = torch.xlogy(
-        target, torch.where((target == 0) & (probability == 0), 1.0, probability)
-    )
-    loss = -(1.0 if weight is None else weight) * (
-        log_term
-        + torch.xlogy(
-            one_minus_target,
-            torch.where(
-                (one_minus_target == 0) & (one_minus_probability == 0),
-                1.0,
-                one_minus_probability,
-            ),
+    unweighted = (
+        torch.xlogy(
+            target, torch.where((target == 0) & (probability == 0), 1.0, probability)
         )
+        + product
     )
+    loss = -(unweighted if weight is None else weight * unweighted)
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -64,20 +70,22 @@ class BCELoss(nn.Module):
         \frac{\partial \ell}{\partial x} = \mathrm{weight} \,
             \left( \frac{1 - y}{1 - x} - \frac{y}{x} \right)
 
+    Here :math:`x` is ``probability`` and :math:`y` is ``target``.
+
     A certain and wrong prediction costs infinity, and 0*log(0) is 0. PyTorch keeps the
     logarithm above -100 in the value but not in the gradient; Keras clips the
     probabilities to [1e-7, 1 - 1e-7]. From logits use the loss that takes logits.
 
     Args:
-        weight: Weight of each element, one if left out. A tensor of shape :math:`(*)`.
-            None leaves it out.
+        weight: Weight of each element, one if left out. A tensor of shape :math:`(*)`,
+            non-negative.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - probability: :math:`(*)`, any shape; predicted probabilities of class 1, in
           :math:`[0, 1]`.
-        - target: :math:`(*)`, the shape of probability; true classes 0 and 1, or
+        - target: :math:`(*)`, same shape as probability; true classes 0 and 1, or
           probabilities of class 1, in :math:`[0, 1]`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

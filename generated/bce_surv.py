@@ -22,15 +22,17 @@ def bce_surv_loss(
         raise ValueError(f"logits must have shape (B, K), got {tuple(logits.shape)}")
     if interval.shape != logits.shape[:1]:
         raise ValueError(
-            "interval must have shape (B,) where logits has (B, K), "
-            f"got {tuple(interval.shape)} and {tuple(logits.shape)}"
+            "interval must have shape (B,) where logits has (B, K), got "
+            f"{tuple(interval.shape)} and {tuple(logits.shape)}"
         )
     if event.shape != interval.shape:
         raise ValueError(
-            "interval and event must have the same shape, "
-            f"got {tuple(interval.shape)} and {tuple(event.shape)}"
+            "interval and event must have the same shape, got "
+            f"{tuple(interval.shape)} and {tuple(event.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, event = logits.to(wide), event.to(wide)
 
@@ -57,6 +59,8 @@ class BCESurvLoss(nn.Module):
             e_b \sigma(x_{b,k}) & \text{otherwise}
         \end{cases}
 
+    Here :math:`x` is ``logits``, :math:`t` is ``interval`` and :math:`e` is ``event``.
+
     One loss per time: after an event every time counts as dead, after censoring no
     later time counts at all.
 
@@ -66,10 +70,9 @@ class BCESurvLoss(nn.Module):
 
     Shape:
         - logits: :math:`(B, K)`; log-odds of being alive after each interval.
-        - interval: :math:`(B)`; interval of the event or of censoring, integers in
-          :math:`[0, K)`.
-        - event: :math:`(B)`, the shape of interval; 1 for an event, 0 for censoring, 0
-          or 1.
+        - interval: :math:`(B)`, integers in :math:`[0, K)`; interval of the event or of
+          censoring.
+        - event: :math:`(B)`, same shape as interval; 1 for an event, 0 for censoring.
         - output: scalar, or :math:`(B, K)` if ``reduction="none"``.
 
     Reference: pycox, BCESurv, https://github.com/havakv/pycox
@@ -82,7 +85,7 @@ class BCESurvLoss(nn.Module):
         >>> event = torch.tensor([1.0, 0.0])
         >>> loss(logits, interval, event)
         tensor([[0.6931, 1.3133, 0.3133],
-            [0.1269, 0.6931, 0.0000]])
+                [0.1269, 0.6931, 0.0000]])
     """
 
     reduction: Reduction

@@ -25,28 +25,55 @@ def bce_with_logits_loss(
     _check_parameters(reduction)
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
-    if weight is not None and weight.shape != logits.shape[:]:
-        raise ValueError(f"weight must have shape (...), got {tuple(weight.shape)}")
-    if pos_weight is not None and pos_weight.shape != logits.shape[:]:
+    if weight is not None and weight.shape != logits.shape:
         raise ValueError(
-            f"pos_weight must have shape (...), got {tuple(pos_weight.shape)}"
+            f"weight must have the shape of logits, got {tuple(weight.shape)} and "
+            f"{tuple(logits.shape)}"
+        )
+    if pos_weight is not None and pos_weight.shape != logits.shape:
+        raise ValueError(
+            "pos_weight must have the shape of logits, got "
+            f"{tuple(pos_weight.shape)} and {tuple(logits.shape)}"
         )
     dtype = torch.promote_types(logits.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    product = (1.0 - target) * F.softplus(logits, threshold=40.0)
-    unweighted = target * F.softplus(-logits, threshold=40.0)
+    # Guard [cross-entropy-split]: The derivative by y cancels for small x when it is
+    # the difference of two softplus. What they share is split off; `where` keeps the
+    # derivative at 0.
+    beyond = logits >= 0
+    size = torch.where(beyond, logits, -logits)
+    smooth_positive = F.softplus(-size, threshold=40.0)
+    one_minus_target = 1.0 - target
     if weight is None:
-        loss = product + (unweighted if pos_weight is None else pos_weight * unweighted)
-    else:
-        unweighted3 = product + (
-            unweighted if pos_weight is None else pos_weight * unweighted
+        part = torch.where(
+            beyond,
+            one_minus_target,
+            target if pos_weight is None else pos_weight * target,
         )
-        loss = weight * unweighted3
+        loss = (
+            1.0
+            + ((logits.new_full((), 1.0) if pos_weight is None else pos_weight) - 1.0)
+            * target
+        ) * smooth_positive + size * part
+    else:
+        part2 = torch.where(
+            beyond,
+            one_minus_target,
+            target if pos_weight is None else pos_weight * target,
+        )
+        unweighted2 = (
+            1.0
+            + ((logits.new_full((), 1.0) if pos_weight is None else pos_weight) - 1.0)
+            * target
+        ) * smooth_positive + size * part2
+        loss = weight * unweighted2
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -63,20 +90,22 @@ class BCEWithLogitsLoss(nn.Module):
                 ((1 - y) \sigma(x) - \mathrm{pos\_weight} \, y \sigma(-x))
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
     The weight of the positive class multiplies the positive part of the loss alone; the
     mean still divides by the number of elements.
 
     Args:
-        weight: Weight of each element, one if left out. A tensor of shape :math:`(*)`.
-            None leaves it out.
+        weight: Weight of each element, one if left out. A tensor of shape :math:`(*)`,
+            non-negative.
         pos_weight: Weight of the positive class, one if left out. A tensor of shape
-            :math:`(*)`. None leaves it out.
+            :math:`(*)`, non-negative.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(*)`, any shape; predicted log-odds of class 1.
-        - target: :math:`(*)`, the shape of logits; true classes 0 and 1, or
+        - target: :math:`(*)`, same shape as logits; true classes 0 and 1, or
           probabilities of class 1, in :math:`[0, 1]`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
@@ -85,7 +114,8 @@ class BCEWithLogitsLoss(nn.Module):
 
     Example:
         >>> import torch
-        >>> loss = BCEWithLogitsLoss(pos_weight=torch.tensor([2.0, 2.0, 2.0]), reduction="none")
+        >>> pos_weight = torch.tensor([2.0, 2.0, 2.0])
+        >>> loss = BCEWithLogitsLoss(pos_weight=pos_weight, reduction="none")
         >>> loss(torch.tensor([0.0, 2.0, -3.0]), torch.tensor([1.0, 0.0, 1.0]))
         tensor([1.3863, 2.1269, 6.0972])
     """

@@ -21,35 +21,28 @@ def beta_distribution_nll_loss(
 ) -> Tensor:
     """Functional form of :class:`BetaDistributionNLLLoss`."""
     _check_parameters(reduction)
-    if concentration0.shape != concentration1.shape:
+    if not concentration1.shape == concentration0.shape == target.shape:
         raise ValueError(
-            "concentration1 and concentration0 must have the same shape, "
-            f"got {tuple(concentration1.shape)} and {tuple(concentration0.shape)}"
+            "concentration1, concentration0 and target must have the same shape, "
+            f"got {tuple(concentration1.shape)}, {tuple(concentration0.shape)} and "
+            f"{tuple(target.shape)}"
         )
-    if target.shape != concentration1.shape:
-        raise ValueError(
-            "concentration1 and target must have the same shape, "
-            f"got {tuple(concentration1.shape)} and {tuple(target.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(concentration1.dtype, concentration0.dtype), target.dtype
-    )
+    dtype = torch.promote_types(concentration1.dtype, concentration0.dtype)
+    dtype = torch.promote_types(dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"concentration1 must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    concentration1, concentration0, target = (
-        concentration1.to(wide),
-        concentration0.to(wide),
-        target.to(wide),
-    )
+    concentration1 = concentration1.to(wide)
+    concentration0 = concentration0.to(wide)
+    target = target.to(wide)
 
     # Guard [log1p]: `1 + x` rounds away the digits of a small x.
-    product = (concentration0 - 1.0) * (-target).log1p()
-    product2 = (concentration1 - 1.0) * target.log()
     loss = (
         concentration1.lgamma()
         + concentration0.lgamma()
         - (concentration1 + concentration0).lgamma()
-        - product2
-        - product
+        - (concentration1 - 1.0) * target.log()
+        - (concentration0 - 1.0) * (-target).log1p()
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -65,6 +58,9 @@ class BetaDistributionNLLLoss(nn.Module):
             \frac{\partial \ell}{\partial a} &= \psi(a) - \psi(a + b) - \log y
         \end{aligned}
 
+    Here :math:`a` is ``concentration1``, :math:`b` is ``concentration0`` and :math:`y`
+    is ``target``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
@@ -72,10 +68,10 @@ class BetaDistributionNLLLoss(nn.Module):
     Shape:
         - concentration1: :math:`(*)`, any shape; predicted first concentrations,
           positive.
-        - concentration0: :math:`(*)`, the shape of concentration1; predicted second
+        - concentration0: :math:`(*)`, same shape as concentration1; predicted second
           concentrations, positive.
-        - target: :math:`(*)`, the shape of concentration1; targets, proportions, ``0 <
-          entry < 1``.
+        - target: :math:`(*)`, same shape as concentration1; targets, proportions, in
+          :math:`(0, 1)`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Ferrari and Cribari-Neto 2004, Beta Regression for Modelling Rates and

@@ -20,17 +20,19 @@ def binary_brier_loss(
     _check_parameters(reduction)
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
     # Guard [sigmoid-residual]: `sigmoid(x)` rounds to 1 long before it gets there; near
     # `y = 1` the residual is `-sigmoid(-x)`, which keeps its digits.
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     product = (1.0 - target) * F.logsigmoid(logits).exp()
     loss = (product - target * F.logsigmoid(-logits).exp()).square()
 
@@ -45,6 +47,8 @@ class BinaryBrierLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = 2 (\sigma(x) - y) \sigma(x) \sigma(-x)
 
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
     Brier's own score adds the squared errors of both classes, which is twice this one.
 
     Args:
@@ -53,7 +57,7 @@ class BinaryBrierLoss(nn.Module):
 
     Shape:
         - logits: :math:`(*)`, any shape; predicted log-odds of class 1.
-        - target: :math:`(*)`, the shape of logits; true classes, 0 or 1.
+        - target: :math:`(*)`, same shape as logits; true classes, 0 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Brier 1950, Verification of Forecasts Expressed in Terms of Probability,

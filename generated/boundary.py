@@ -23,10 +23,12 @@ def boundary_loss(
         )
     if distance.shape != prediction.shape:
         raise ValueError(
-            "prediction and distance must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(distance.shape)}"
+            "prediction and distance must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(distance.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, distance.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, distance = prediction.to(wide), distance.to(wide)
 
@@ -43,6 +45,8 @@ class BoundaryLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x_j} = \frac{\mathrm{dist}_j}{S}
 
+    Here :math:`x` is ``prediction`` and :math:`\mathrm{dist}` is ``distance``.
+
     Negative for good masks; used together with a loss of the region. The distance map
     is made beforehand from the true mask.
 
@@ -53,7 +57,7 @@ class BoundaryLoss(nn.Module):
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - distance: :math:`(*, S)`, the shape of prediction; signed distances to the
+        - distance: :math:`(*, S)`, same shape as prediction; signed distances to the
           true boundary, negative inside.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

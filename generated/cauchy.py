@@ -24,10 +24,12 @@ def cauchy_loss(
     _check_parameters(scale, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -40,7 +42,7 @@ def cauchy_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_size = torch.where(size > 1, size, 1.0)
+    safe_size = torch.where(within, 1.0, size)
     loss = torch.where(
         within,
         torch.where(within, u, 0.0).square().log1p(),
@@ -61,17 +63,19 @@ class CauchyLoss(nn.Module):
             \frac{x - y}{c^2 \left( 1 + \tfrac{1}{2} \left( \frac{x - y}{c} \right)^2
             \right)}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Quadratic near zero with curvature 1/c**2. Definitions without the 1/2 inside the
     logarithm are twice as curved.
 
     Args:
-        scale: Scale of the residual, positive.
+        scale: Scale of the residual, :math:`c > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Barron 2017, A General and Adaptive Robust Loss Function,

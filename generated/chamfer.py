@@ -16,10 +16,12 @@ def chamfer_loss(prediction: Tensor, target: Tensor) -> Tensor:
         )
     if target.ndim != 2 or target.shape[1] != prediction.shape[1]:
         raise ValueError(
-            "target must have shape (N, D) where prediction has (M, D), "
-            f"got {tuple(target.shape)} and {tuple(prediction.shape)}"
+            "target must have shape (N, D) where prediction has (M, D), got "
+            f"{tuple(target.shape)} and {tuple(prediction.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -38,7 +40,9 @@ class ChamferLoss(nn.Module):
         \qquad
         \mathrm{dist}_{m,n} = \sum_{d} (x_{m,d} - y_{n,d})^2
 
-    Where several entries are extreme, they share the derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    Entries that tie for the minimum share its derivative equally.
 
     With squared distances and averages over each set; other definitions add the points
     up, take distances, or halve the sum.

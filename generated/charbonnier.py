@@ -23,10 +23,12 @@ def charbonnier_loss(
     _check_parameters(epsilon, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -46,17 +48,20 @@ class CharbonnierLoss(nn.Module):
         \frac{\partial \ell}{\partial x} =
             \frac{x - y}{\sqrt{(x - y)^2 + \varepsilon^2}}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Two definitions are in use: this one, eps at zero residual, from image restoration,
     and the one with scale 1 minus 1, which is the pseudo-Huber loss.
 
     Args:
-        epsilon: Value at zero residual, and width of the rounded bottom, positive.
+        epsilon: Value at zero residual, and width of the rounded bottom,
+            :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Charbonnier et al. 1994, Two Deterministic Half-Quadratic Regularization

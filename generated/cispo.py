@@ -25,41 +25,35 @@ def cispo_loss(
     _check_parameters(eps_high, reduction)
     if logp.ndim != 2:
         raise ValueError(f"logp must have shape (B, L), got {tuple(logp.shape)}")
-    if old_logp.shape != logp.shape:
+    if not logp.shape == old_logp.shape == mask.shape:
         raise ValueError(
-            "logp and old_logp must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(old_logp.shape)}"
+            "logp, old_logp and mask must have the same shape, got "
+            f"{tuple(logp.shape)}, {tuple(old_logp.shape)} and {tuple(mask.shape)}"
         )
     if advantage.shape != logp.shape[:1]:
         raise ValueError(
-            "advantage must have shape (B,) where logp has (B, L), "
-            f"got {tuple(advantage.shape)} and {tuple(logp.shape)}"
+            "advantage must have shape (B,) where logp has (B, L), got "
+            f"{tuple(advantage.shape)} and {tuple(logp.shape)}"
         )
-    if mask.shape != logp.shape:
-        raise ValueError(
-            "logp and mask must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(mask.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(logp.dtype, old_logp.dtype), advantage.dtype
-    )
+    dtype = torch.promote_types(logp.dtype, old_logp.dtype)
+    dtype = torch.promote_types(dtype, advantage.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"logp must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logp, old_logp, advantage, mask = (
-        logp.to(wide),
-        old_logp.to(wide),
-        advantage.to(wide),
-        mask.to(wide),
-    )
+    logp = logp.to(wide)
+    old_logp = old_logp.to(wide)
+    advantage = advantage.to(wide)
+    mask = mask.to(wide)
 
-    same = mask == 1
+    kept = mask == 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     loss = torch.where(
-        same,
+        kept,
         -torch.minimum(
-            torch.where(same, logp - old_logp, 0.0).exp(), logp.new_full((), eps_high)
+            torch.where(kept, logp - old_logp, 0.0).exp(), logp.new_full((), eps_high)
         ).detach()
         * advantage.unsqueeze(1)
         * logp,
@@ -87,23 +81,24 @@ class CISPOLoss(nn.Module):
                 \varepsilon_{\mathrm{high}}))
         \end{aligned}
 
-    Where the arguments of a minimum tie, they share its derivative equally.
+    Here :math:`\mathrm{lp}` is ``logp``, :math:`\mathrm{old}` is ``old_logp``,
+    :math:`A` is ``advantage`` and :math:`m` is ``mask``.
 
     No token loses its gradient, unlike under the clipped surrogate. The mean is taken
     over the tokens that count.
 
     Args:
-        eps_high: Greatest importance ratio, positive.
+        eps_high: Greatest importance ratio, :math:`\varepsilon_{\mathrm{high}} > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` returns their
             weighted mean and ``"sum"`` their sum.
 
     Shape:
         - logp: :math:`(B, L)`; log-probabilities of the tokens under the policy.
-        - old_logp: :math:`(B, L)`, the shape of logp; log-probabilities of the tokens
+        - old_logp: :math:`(B, L)`, same shape as logp; log-probabilities of the tokens
           when they were sampled.
         - advantage: :math:`(B)`; advantages of the sequences within their group.
-        - mask: :math:`(B, L)`, the shape of logp; 1 for the tokens that count, 0 or 1,
-          the entries that count.
+        - mask: :math:`(B, L)`, same shape as logp; 1 for the tokens that count,
+          otherwise 0.
         - output: scalar, or :math:`(B, L)` if ``reduction="none"``.
 
     Reference: MiniMax 2025, MiniMax-M1: Scaling Test-Time Compute Efficiently with

@@ -23,23 +23,25 @@ def concordance_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
     mx = prediction.mean(dim=-1)
     difference = prediction - mx.unsqueeze(-1)
-    negative = -target.mean(dim=-1)
-    difference2 = target + negative.unsqueeze(-1)
+    my = target.mean(dim=-1)
+    difference_target = target - my.unsqueeze(-1)
     total = (
         difference.square().mean(dim=-1)
-        + difference2.square().mean(dim=-1)
-        + (mx + negative).square()
+        + difference_target.square().mean(dim=-1)
+        + (mx - my).square()
     )
-    loss = 1.0 - 2.0 * (difference * difference2).mean(dim=-1) / total
+    loss = 1.0 - 2.0 * (difference * difference_target).mean(dim=-1) / total
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -57,6 +59,8 @@ class ConcordanceLoss(nn.Module):
             \mathrm{my} &= \frac{1}{N} \sum_{n} y_n
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     With the variances divided by N; some implementations divide by N - 1 in the
     numerator or the denominator alone.
 
@@ -66,7 +70,7 @@ class ConcordanceLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*, N)`; predictions of a series.
-        - target: :math:`(*, N)`, the shape of prediction; targets of a series.
+        - target: :math:`(*, N)`, same shape as prediction; targets of a series.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Lin 1989, A Concordance Correlation Coefficient to Evaluate

@@ -24,26 +24,43 @@ def confidence_penalty_loss(
         )
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
-            "target must have shape (B, ...) where logits has (B, C, ...), "
-            f"got {tuple(target.shape)} and {tuple(logits.shape)}"
+            "target must have shape (B, ...) where logits has (B, C, ...), got "
+            f"{tuple(target.shape)} and {tuple(logits.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
-
-    index = target.unsqueeze(1)
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel.
-    margin = logits - logits.gather(1, index)
+    # nothing is left to cancel. The largest x is taken out for the digits of the
+    # rivals; no gradient flows through it.
+    largest = logits.amax(dim=1)
+    largest2 = largest.detach()
+    below = logits - largest2.unsqueeze(1)
+    index = target.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
-    rivals = margin.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1)
-    lp = logits.log_softmax(dim=1)
+    rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
+        logits.gather(1, index).squeeze(1) - largest2
+    )
+
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    below2 = torch.where(
+        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
+    ).sum(dim=1)
+    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
+    lp = logits - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
     loss = F.softplus(rivals, threshold=40.0) + beta * (lp.exp() * lp).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
@@ -58,15 +75,17 @@ class ConfidencePenaltyLoss(nn.Module):
         \qquad
         \mathrm{lp}_{b,c} = \log \operatorname{softmax}(x_b)_c
 
+    Here :math:`x` is ``logits`` and :math:`t` is ``target``.
+
     Args:
-        beta: Weight of the entropy, not negative.
+        beta: Weight of the entropy, :math:`\beta \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(B, C, *)`; unnormalised log-probabilities of the classes.
-        - target: :math:`(B, *)`; indices of the true classes, integers in
-          :math:`[0, C)`.
+        - target: :math:`(B, *)`, integers in :math:`[0, C)`; indices of the true
+          classes.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: Pereyra et al. 2017, Regularizing Neural Networks by Penalizing Confident
@@ -99,7 +118,7 @@ class ConfidencePenaltyLoss(nn.Module):
 
 def _check_parameters(beta: float, reduction: str) -> None:
     if not beta >= 0:  # also rejects nan
-        raise ValueError(f"beta must not be negative, got {beta!r}")
+        raise ValueError(f"beta must be non-negative, got {beta!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

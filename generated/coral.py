@@ -22,10 +22,12 @@ def coral_loss(
         raise ValueError(f"logits must have shape (B, K), got {tuple(logits.shape)}")
     if target.shape != logits.shape[:1]:
         raise ValueError(
-            "target must have shape (B,) where logits has (B, K), "
-            f"got {tuple(target.shape)} and {tuple(logits.shape)}"
+            "target must have shape (B,) where logits has (B, K), got "
+            f"{tuple(target.shape)} and {tuple(logits.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
@@ -52,6 +54,8 @@ class CoralLoss(nn.Module):
             \sigma(x_{b,j}) & \text{otherwise}
         \end{cases}
 
+    Here :math:`x` is ``logits`` and :math:`t` is ``target``.
+
     The logits come from one score and ordered biases in the model that it was made for;
     the loss does not ask for that.
 
@@ -61,7 +65,7 @@ class CoralLoss(nn.Module):
 
     Shape:
         - logits: :math:`(B, K)`; log-odds that the rank is above threshold k.
-        - target: :math:`(B)`; true ranks, 0 to K, whole numbers, not negative.
+        - target: :math:`(B)`; true ranks, 0 to K.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
     Reference: Cao et al. 2019, Rank Consistent Ordinal Regression for Neural Networks

@@ -27,10 +27,12 @@ def cosine_distance_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -39,18 +41,20 @@ def cosine_distance_loss(
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
     largest = prediction.abs().amax(dim=-1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (prediction / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(above, square_sum, 1.0).sqrt()
-    largest2 = target.abs().amax(dim=-1).detach()
-    above2 = largest2 > 0
-    scale2 = torch.where(above2 & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (target / scale2.unsqueeze(-1)).square().sum(dim=-1)
-    root2 = torch.where(above2, square_sum2, 1.0).sqrt()
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    largest_target = target.abs().amax(dim=-1).detach()
+    largest_target_positive = largest_target > 0
+    scale_target = torch.where(
+        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
+    )
+    square_sum_target = (target / scale_target.unsqueeze(-1)).square().sum(dim=-1)
+    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
     loss = 1.0 - (prediction * target).sum(dim=-1) / (
         torch.maximum(largest * root, prediction.new_full((), eps))
-        * torch.maximum(largest2 * root2, prediction.new_full((), eps))
+        * torch.maximum(largest_target * root_target, prediction.new_full((), eps))
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -63,21 +67,23 @@ class CosineDistanceLoss(nn.Module):
         \ell(x, y) = 1 - \frac{\sum_{d} x_d y_d}{\max(\lVert x \rVert_2, \varepsilon)
             \max(\lVert y \rVert_2, \varepsilon)}
 
-    Where the arguments of a maximum tie, they share its derivative equally. The
-    gradient of a norm at 0 is the subgradient 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    Arguments that tie for a maximum share its derivative equally. The gradient of the
+    norm at 0 is 0.
 
     Norms below eps are replaced by eps, each by itself. Other conventions bound the
     product of the norms, or the sums of squares, or add eps to the product; some return
     the negative similarity without the 1.
 
     Args:
-        eps: Least norm of a vector, positive.
+        eps: Least norm of a vector, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*, D)`; predictions.
-        - target: :math:`(*, D)`, the shape of prediction; targets.
+        - prediction: :math:`(*, D)`.
+        - target: :math:`(*, D)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, cosine_similarity,

@@ -18,11 +18,14 @@ def cox_cc_loss(
 ) -> Tensor:
     """Functional form of :class:`CoxCCLoss`."""
     _check_parameters(reduction)
-    if controls.ndim < 1:
+    if controls.ndim < 1 or controls.shape[:-1] != case.shape:
         raise ValueError(
-            f"controls must have shape (..., K), got {tuple(controls.shape)}"
+            "controls must have shape (..., K) where case has (...), got "
+            f"{tuple(controls.shape)} and {tuple(case.shape)}"
         )
     dtype = torch.promote_types(case.dtype, controls.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"case must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     case, controls = case.to(wide), controls.to(wide)
 
@@ -42,6 +45,8 @@ class CoxCCLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial g} =
             -\frac{\sum_{k} e^{u_k - g}}{1 + \sum_{k} e^{u_k - g}}
+
+    Here :math:`g` is ``case`` and :math:`u` is ``controls``.
 
     A widely used implementation clamps the differences to 80, which this form does not
     need.

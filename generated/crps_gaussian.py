@@ -18,24 +18,38 @@ def crps_gaussian_loss(
 ) -> Tensor:
     """Functional form of :class:`CRPSGaussianLoss`."""
     _check_parameters(reduction)
-    if scale.shape != prediction.shape:
+    if not prediction.shape == scale.shape == target.shape:
         raise ValueError(
-            "prediction and scale must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(scale.shape)}"
+            "prediction, scale and target must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(scale.shape)} and "
+            f"{tuple(target.shape)}"
         )
-    if target.shape != prediction.shape:
-        raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(prediction.dtype, scale.dtype), target.dtype
-    )
+    dtype = torch.promote_types(prediction.dtype, scale.dtype)
+    dtype = torch.promote_types(dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, scale, target = prediction.to(wide), scale.to(wide), target.to(wide)
 
-    z = (target - prediction) / scale
-    ratio = 2.0 * (-0.5 * z.square()).exp() / math.sqrt(2.0 * math.pi)
+    residual = target - prediction
+    z = residual / scale
+
+    # Guard [gaussian-tail]: Far out the exponential is 0 in every format, and its
+    # derivative 0 times that of an overflowing square is nan. Clipping where it has
+    # long been 0 changes no value.
+    bound = 28.0 / math.sqrt(0.5)
+    both = (-bound <= z) & (z <= bound)
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    z2 = torch.where(both, residual, 1.0) / torch.where(both, scale, 1.0)
+
+    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
+    # an infinite derivative is nan. As a select the losing side can be kept harmless.
+    near = torch.where(z > bound, bound, z2)
+    near2 = torch.where(z < -bound, -bound, near)
+    ratio = 2.0 * (-0.5 * near2.square()).exp() / math.sqrt(2.0 * math.pi)
     loss = scale * (z * (z / math.sqrt(2.0)).erf() + ratio - 1.0 / math.sqrt(math.pi))
 
     return _reduce(loss, reduction).to(dtype)
@@ -51,6 +65,9 @@ class CRPSGaussianLoss(nn.Module):
         \qquad
         z = \frac{y - x}{s}
 
+    Here :math:`x` is ``prediction``, :math:`s` is ``scale`` and :math:`y` is
+    ``target``.
+
     In the unit of the target; towards scale 0 it becomes the absolute error.
 
     Args:
@@ -59,9 +76,9 @@ class CRPSGaussianLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted means.
-        - scale: :math:`(*)`, the shape of prediction; predicted standard deviations,
+        - scale: :math:`(*)`, same shape as prediction; predicted standard deviations,
           positive.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Gneiting et al. 2005, Calibrated Probabilistic Forecasting Using Ensemble

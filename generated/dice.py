@@ -27,10 +27,12 @@ def dice_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -57,21 +59,23 @@ class DiceLoss(nn.Module):
                 - \frac{2 y_j}{\sum_{s} x_s + \sum_{s} y_s + \varepsilon}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Implementations differ in what they sum over: positions, positions and batch,
     positions and classes, or everything. The smoothing is 1e-5, 0 or 1, and some take
     it as a floor of the denominator.
 
     Args:
         smooth: What is added to numerator and denominator, so that two empty masks
-            agree, not negative.
+            agree, :math:`\varepsilon \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - target: :math:`(*, S)`, the shape of prediction; 1 at the positions that
-          belong to the mask, 0 or 1.
+        - target: :math:`(*, S)`, same shape as prediction; 1 at the positions that
+          belong to the mask, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Sudre et al. 2017, Generalised Dice Overlap as a Deep Learning Loss
@@ -106,7 +110,7 @@ class DiceLoss(nn.Module):
 
 def _check_parameters(smooth: float, reduction: str) -> None:
     if not smooth >= 0:  # also rejects nan
-        raise ValueError(f"smooth must not be negative, got {smooth!r}")
+        raise ValueError(f"smooth must be non-negative, got {smooth!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

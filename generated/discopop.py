@@ -25,25 +25,28 @@ def discopop_loss(
     _check_parameters(beta, temperature, reduction)
     if rejected_logratios.shape != chosen_logratios.shape:
         raise ValueError(
-            "chosen_logratios and rejected_logratios must have the same shape, "
-            f"got {tuple(chosen_logratios.shape)} and {tuple(rejected_logratios.shape)}"
+            "chosen_logratios and rejected_logratios must have the same shape, got "
+            f"{tuple(chosen_logratios.shape)} and {tuple(rejected_logratios.shape)}"
         )
     dtype = torch.promote_types(chosen_logratios.dtype, rejected_logratios.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"chosen_logratios must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    chosen_logratios, rejected_logratios = chosen_logratios.to(
-        wide
-    ), rejected_logratios.to(wide)
+    chosen_logratios = chosen_logratios.to(wide)
+    rejected_logratios = rejected_logratios.to(wide)
 
     h = beta * (chosen_logratios - rejected_logratios)
     ratio = h / temperature
 
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
-    m = F.logsigmoid(ratio).exp()
-
     # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
     # still `exp(-x)`.
-    loss = -F.logsigmoid(h) * F.logsigmoid(-ratio).exp() + (-h).exp() * m
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    product = -F.logsigmoid(h) * F.logsigmoid(-ratio).exp()
+
+    # Guard [product-of-exponentials]: One exponential may overflow where the other
+    # underflows; their product is finite.
+    loss = product + (-h + F.logsigmoid(ratio)).exp()
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -62,19 +65,22 @@ class DiscopopLoss(nn.Module):
                 \beta m e^{-h}
         \end{aligned}
 
+    Here :math:`\mathrm{dc}` is ``chosen_logratios`` and :math:`\mathrm{dr}` is
+    ``rejected_logratios``.
+
     Not convex: there is a local minimum just below zero difference, where a pair may be
     left as it is.
 
     Args:
-        beta: Strength of the pull towards the reference, positive.
-        temperature: Temperature of the blend, positive.
+        beta: Strength of the pull towards the reference, :math:`\beta > 0`.
+        temperature: Temperature of the blend, :math:`\tau > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - chosen_logratios: :math:`(*)`, any shape; log-ratios of policy and reference
           for the chosen responses.
-        - rejected_logratios: :math:`(*)`, the shape of chosen_logratios; log-ratios of
+        - rejected_logratios: :math:`(*)`, same shape as chosen_logratios; log-ratios of
           policy and reference for the rejected responses.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
@@ -115,7 +121,10 @@ class DiscopopLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"beta={self.beta!r}, temperature={self.temperature!r}, reduction={self.reduction!r}"
+        return (
+            f"beta={self.beta!r}, temperature={self.temperature!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(beta: float, temperature: float, reduction: str) -> None:

@@ -23,19 +23,48 @@ def distillation_loss(
     _check_parameters(temperature, reduction)
     if student_logits.ndim < 2:
         raise ValueError(
-            f"student_logits must have shape (B, C, ...), got {tuple(student_logits.shape)}"
+            "student_logits must have shape (B, C, ...), got "
+            f"{tuple(student_logits.shape)}"
         )
     if teacher_logits.shape != student_logits.shape:
         raise ValueError(
-            "student_logits and teacher_logits must have the same shape, "
-            f"got {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}"
+            "student_logits and teacher_logits must have the same shape, got "
+            f"{tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}"
         )
     dtype = torch.promote_types(student_logits.dtype, teacher_logits.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"student_logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     student_logits, teacher_logits = student_logits.to(wide), teacher_logits.to(wide)
 
-    lp = (teacher_logits / temperature).log_softmax(dim=1)
-    lq = (student_logits / temperature).log_softmax(dim=1)
+    ratio = teacher_logits / temperature
+
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    largest = ratio.amax(dim=1)
+    below = torch.where(
+        ratio < largest.unsqueeze(1), (ratio - largest.unsqueeze(1)).exp(), 0.0
+    ).sum(dim=1)
+    ties = (ratio == largest.unsqueeze(1)).sum(dim=1).to(wide)
+    lp = ratio - largest.unsqueeze(1) - (below + (ties - 1.0)).log1p().unsqueeze(1)
+    ratio_student_logits = student_logits / temperature
+    largest_student_logits = ratio_student_logits.amax(dim=1)
+    below_student_logits = torch.where(
+        ratio_student_logits < largest_student_logits.unsqueeze(1),
+        (ratio_student_logits - largest_student_logits.unsqueeze(1)).exp(),
+        0.0,
+    ).sum(dim=1)
+    ties_student_logits = (
+        (ratio_student_logits == largest_student_logits.unsqueeze(1))
+        .sum(dim=1)
+        .to(wide)
+    )
+    lq = (
+        ratio_student_logits
+        - largest_student_logits.unsqueeze(1)
+        - (below_student_logits + (ties_student_logits - 1.0)).log1p().unsqueeze(1)
+    )
     loss = temperature**2 * (lp.exp() * (lp - lq)).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
@@ -57,17 +86,19 @@ class DistillationLoss(nn.Module):
                 \right)
         \end{aligned}
 
+    Here :math:`x` is ``student_logits`` and :math:`y` is ``teacher_logits``.
+
     Multiplied by the squared temperature, which keeps the size of the gradient; some
     implementations leave that out.
 
     Args:
-        temperature: Temperature that softens both predictions, positive.
+        temperature: Temperature that softens both predictions, :math:`T > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - student_logits: :math:`(B, C, *)`; logits of the student.
-        - teacher_logits: :math:`(B, C, *)`, the shape of student_logits; logits of the
+        - teacher_logits: :math:`(B, C, *)`, same shape as student_logits; logits of the
           teacher.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 

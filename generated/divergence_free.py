@@ -20,6 +20,8 @@ def divergence_free_loss(jacobian: Tensor, *, reduction: Reduction = "mean") -> 
             f"jacobian must have shape (..., D, D), got {tuple(jacobian.shape)}"
         )
     dtype = jacobian.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"jacobian must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     jacobian = jacobian.to(wide)
 
@@ -35,6 +37,8 @@ class DivergenceFreeLoss(nn.Module):
         \ell(J) = \left( \sum_{d} J_{d,d} \right)^2
         \qquad
         \frac{\partial \ell}{\partial J_{j,k}} = 2 [j = k] \sum_{d} J_{d,d}
+
+    Here :math:`J` is ``jacobian``.
 
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``

@@ -25,40 +25,30 @@ def dpo_loss(
 ) -> Tensor:
     """Functional form of :class:`DPOLoss`."""
     _check_parameters(beta, label_smoothing, reduction)
-    if policy_rejected_logps.shape != policy_chosen_logps.shape:
+    if (
+        not policy_chosen_logps.shape
+        == policy_rejected_logps.shape
+        == reference_chosen_logps.shape
+        == reference_rejected_logps.shape
+    ):
         raise ValueError(
-            "policy_chosen_logps and policy_rejected_logps must have the same shape, "
-            f"got {tuple(policy_chosen_logps.shape)} and {tuple(policy_rejected_logps.shape)}"
+            "policy_chosen_logps, policy_rejected_logps, reference_chosen_logps and "
+            "reference_rejected_logps must have the same shape, got "
+            f"{tuple(policy_chosen_logps.shape)}, "
+            f"{tuple(policy_rejected_logps.shape)}, "
+            f"{tuple(reference_chosen_logps.shape)} and "
+            f"{tuple(reference_rejected_logps.shape)}"
         )
-    if reference_chosen_logps.shape != policy_chosen_logps.shape:
-        raise ValueError(
-            "policy_chosen_logps and reference_chosen_logps must have the same shape, "
-            f"got {tuple(policy_chosen_logps.shape)} and {tuple(reference_chosen_logps.shape)}"
-        )
-    if reference_rejected_logps.shape != policy_chosen_logps.shape:
-        raise ValueError(
-            "policy_chosen_logps and reference_rejected_logps must have the same shape, "
-            f"got {tuple(policy_chosen_logps.shape)} and {tuple(reference_rejected_logps.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(
-            torch.promote_types(policy_chosen_logps.dtype, policy_rejected_logps.dtype),
-            reference_chosen_logps.dtype,
-        ),
-        reference_rejected_logps.dtype,
-    )
+    dtype = torch.promote_types(policy_chosen_logps.dtype, policy_rejected_logps.dtype)
+    dtype = torch.promote_types(dtype, reference_chosen_logps.dtype)
+    dtype = torch.promote_types(dtype, reference_rejected_logps.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"policy_chosen_logps must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    (
-        policy_chosen_logps,
-        policy_rejected_logps,
-        reference_chosen_logps,
-        reference_rejected_logps,
-    ) = (
-        policy_chosen_logps.to(wide),
-        policy_rejected_logps.to(wide),
-        reference_chosen_logps.to(wide),
-        reference_rejected_logps.to(wide),
-    )
+    policy_chosen_logps = policy_chosen_logps.to(wide)
+    policy_rejected_logps = policy_rejected_logps.to(wide)
+    reference_chosen_logps = reference_chosen_logps.to(wide)
+    reference_rejected_logps = reference_rejected_logps.to(wide)
 
     h = beta * (
         policy_chosen_logps
@@ -86,24 +76,28 @@ class DPOLoss(nn.Module):
                 \, \beta \sigma(h)
         \end{aligned}
 
+    Here :math:`\mathrm{pc}` is ``policy_chosen_logps``, :math:`\mathrm{pr}` is
+    ``policy_rejected_logps``, :math:`\mathrm{rc}` is ``reference_chosen_logps`` and
+    :math:`\mathrm{rr}` is ``reference_rejected_logps``.
+
     Label smoothing is the conservative variant; some trainers ignore the option for
     this loss.
 
     Args:
-        beta: Strength of the pull towards the reference, positive.
+        beta: Strength of the pull towards the reference, :math:`\beta > 0`.
         label_smoothing: Probability that a preference is the wrong way round,
-            :math:`0 \le \text{label\_smoothing} < 0.5`.
+            :math:`0 \le \mathrm{label\_smoothing} < 0.5`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - policy_chosen_logps: :math:`(*)`, any shape; log-probabilities of the chosen
           responses under the policy.
-        - policy_rejected_logps: :math:`(*)`, the shape of policy_chosen_logps;
+        - policy_rejected_logps: :math:`(*)`, same shape as policy_chosen_logps;
           log-probabilities of the rejected responses under the policy.
-        - reference_chosen_logps: :math:`(*)`, the shape of policy_chosen_logps;
+        - reference_chosen_logps: :math:`(*)`, same shape as policy_chosen_logps;
           log-probabilities of the chosen responses under the reference.
-        - reference_rejected_logps: :math:`(*)`, the shape of policy_chosen_logps;
+        - reference_rejected_logps: :math:`(*)`, same shape as policy_chosen_logps;
           log-probabilities of the rejected responses under the reference.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
@@ -117,7 +111,12 @@ class DPOLoss(nn.Module):
         >>> policy_rejected_logps = torch.tensor([-12.0, -18.0])
         >>> reference_chosen_logps = torch.tensor([-11.0, -19.0])
         >>> reference_rejected_logps = torch.tensor([-11.0, -19.0])
-        >>> loss(policy_chosen_logps, policy_rejected_logps, reference_chosen_logps, reference_rejected_logps)
+        >>> loss(
+        ...     policy_chosen_logps,
+        ...     policy_rejected_logps,
+        ...     reference_chosen_logps,
+        ...     reference_rejected_logps,
+        ... )
         tensor([0.3133, 1.3133])
     """
 
@@ -156,7 +155,10 @@ class DPOLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"beta={self.beta!r}, label_smoothing={self.label_smoothing!r}, reduction={self.reduction!r}"
+        return (
+            f"beta={self.beta!r}, label_smoothing={self.label_smoothing!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(beta: float, label_smoothing: float, reduction: str) -> None:
@@ -164,7 +166,8 @@ def _check_parameters(beta: float, label_smoothing: float, reduction: str) -> No
         raise ValueError(f"beta must be positive, got {beta!r}")
     if not 0 <= label_smoothing < 0.5:  # also rejects nan
         raise ValueError(
-            f"label_smoothing must satisfy 0 <= label_smoothing < 0.5, got {label_smoothing!r}"
+            "label_smoothing must satisfy 0 <= label_smoothing < 0.5, got "
+            f"{label_smoothing!r}"
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(

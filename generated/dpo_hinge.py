@@ -23,14 +23,15 @@ def dpo_hinge_loss(
     _check_parameters(beta, reduction)
     if rejected_logratios.shape != chosen_logratios.shape:
         raise ValueError(
-            "chosen_logratios and rejected_logratios must have the same shape, "
-            f"got {tuple(chosen_logratios.shape)} and {tuple(rejected_logratios.shape)}"
+            "chosen_logratios and rejected_logratios must have the same shape, got "
+            f"{tuple(chosen_logratios.shape)} and {tuple(rejected_logratios.shape)}"
         )
     dtype = torch.promote_types(chosen_logratios.dtype, rejected_logratios.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"chosen_logratios must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    chosen_logratios, rejected_logratios = chosen_logratios.to(
-        wide
-    ), rejected_logratios.to(wide)
+    chosen_logratios = chosen_logratios.to(wide)
+    rejected_logratios = rejected_logratios.to(wide)
 
     loss = (1.0 - beta * (chosen_logratios - rejected_logratios)).relu()
 
@@ -46,19 +47,22 @@ class DPOHingeLoss(nn.Module):
         \frac{\partial \ell}{\partial \mathrm{dc}} = -\beta
             [1 - \beta (\mathrm{dc} - \mathrm{dr}) > 0]
 
-    The derivative of a positive part at 0 is 0.
+    Here :math:`\mathrm{dc}` is ``chosen_logratios`` and :math:`\mathrm{dr}` is
+    ``rejected_logratios``.
+
+    The derivative of the positive part at 0 is 0.
 
     On the margin the gradient is the subgradient 0.
 
     Args:
-        beta: Strength of the pull towards the reference, positive.
+        beta: Strength of the pull towards the reference, :math:`\beta > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - chosen_logratios: :math:`(*)`, any shape; log-ratios of policy and reference
           for the chosen responses.
-        - rejected_logratios: :math:`(*)`, the shape of chosen_logratios; log-ratios of
+        - rejected_logratios: :math:`(*)`, same shape as chosen_logratios; log-ratios of
           policy and reference for the rejected responses.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

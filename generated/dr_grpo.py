@@ -27,38 +27,29 @@ def dr_grpo_loss(
     _check_parameters(eps, max_len, reduction)
     if logp.ndim != 2:
         raise ValueError(f"logp must have shape (B, L), got {tuple(logp.shape)}")
-    if old_logp.shape != logp.shape:
+    if not logp.shape == old_logp.shape == mask.shape:
         raise ValueError(
-            "logp and old_logp must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(old_logp.shape)}"
+            "logp, old_logp and mask must have the same shape, got "
+            f"{tuple(logp.shape)}, {tuple(old_logp.shape)} and {tuple(mask.shape)}"
         )
     if advantage.shape != logp.shape[:1]:
         raise ValueError(
-            "advantage must have shape (B,) where logp has (B, L), "
-            f"got {tuple(advantage.shape)} and {tuple(logp.shape)}"
+            "advantage must have shape (B,) where logp has (B, L), got "
+            f"{tuple(advantage.shape)} and {tuple(logp.shape)}"
         )
-    if mask.shape != logp.shape:
-        raise ValueError(
-            "logp and mask must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(mask.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(logp.dtype, old_logp.dtype), advantage.dtype
-    )
+    dtype = torch.promote_types(logp.dtype, old_logp.dtype)
+    dtype = torch.promote_types(dtype, advantage.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"logp must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logp, old_logp, advantage, mask = (
-        logp.to(wide),
-        old_logp.to(wide),
-        advantage.to(wide),
-        mask.to(wide),
-    )
+    logp, old_logp, advantage = logp.to(wide), old_logp.to(wide), advantage.to(wide)
 
-    same = mask == 1
+    kept = mask == 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_advantage = torch.where(same, advantage.unsqueeze(1), 0.0)
+    safe_advantage = torch.where(kept, advantage.unsqueeze(1), 0.0)
     residual = logp - old_logp
 
     # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
@@ -72,7 +63,7 @@ def dr_grpo_loss(
         torch.maximum(residual, logp.new_full((), math.log(1.0 - eps))),
     )
     loss = (
-        torch.where(same, -(bounded.exp() * safe_advantage), 0.0).sum(dim=1) / max_len
+        torch.where(kept, -(bounded.exp() * safe_advantage), 0.0).sum(dim=1) / max_len
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -89,26 +80,29 @@ class DrGRPOLoss(nn.Module):
             r_{b,l} &= \exp(\mathrm{lp}_{b,l} - \mathrm{old}_{b,l})
         \end{aligned}
 
-    Where the arguments of a minimum tie, they share its derivative equally. The
-    derivative of a clipped value at either end is that of the inside.
+    Here :math:`\mathrm{lp}` is ``logp``, :math:`\mathrm{old}` is ``old_logp``,
+    :math:`A` is ``advantage`` and :math:`m` is ``mask``.
+
+    Arguments that tie for a minimum share its derivative equally. At the ends of a
+    clipped range the derivative is that of the inside.
 
     The advantages are not divided by the standard deviation of their group either; that
     happens before the loss.
 
     Args:
-        eps: By how much the ratio may fall or rise, :math:`0 < \text{eps} < 1`.
+        eps: By how much the ratio may fall or rise, :math:`0 < \varepsilon < 1`.
         max_len: The constant divisor, usually the greatest length of a response,
-            positive.
+            :math:`\mathrm{max\_len} > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logp: :math:`(B, L)`; log-probabilities of the tokens under the policy.
-        - old_logp: :math:`(B, L)`, the shape of logp; log-probabilities of the tokens
+        - old_logp: :math:`(B, L)`, same shape as logp; log-probabilities of the tokens
           when they were sampled.
         - advantage: :math:`(B)`; advantages of the sequences, centred in their group.
-        - mask: :math:`(B, L)`, the shape of logp; 1 for the tokens that count, 0 or 1,
-          the entries that count.
+        - mask: :math:`(B, L)`, same shape as logp; 1 for the tokens that count,
+          otherwise 0.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
     Reference: Liu et al. 2025, Understanding R1-Zero-Like Training: A Critical

@@ -20,6 +20,8 @@ def eikonal_loss(gradient: Tensor, *, reduction: Reduction = "mean") -> Tensor:
             f"gradient must have shape (..., D), got {tuple(gradient.shape)}"
         )
     dtype = gradient.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"gradient must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     gradient = gradient.to(wide)
 
@@ -28,10 +30,10 @@ def eikonal_loss(gradient: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
     largest = gradient.abs().amax(dim=-1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (gradient / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(above, square_sum, 1.0).sqrt()
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
     loss = (largest * root - 1.0).square()
 
     return _reduce(loss, reduction).to(dtype)
@@ -46,7 +48,9 @@ class EikonalLoss(nn.Module):
         \frac{\partial \ell}{\partial g_j} =
             \frac{2 g_j (\lVert g \rVert_2 - 1)}{\lVert g \rVert_2}
 
-    The gradient of a norm at 0 is the subgradient 0.
+    Here :math:`g` is ``gradient``.
+
+    The gradient of the norm at 0 is 0.
 
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``

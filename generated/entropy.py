@@ -20,10 +20,20 @@ def entropy_loss(logits: Tensor, *, reduction: Reduction = "mean") -> Tensor:
             f"logits must have shape (B, C, ...), got {tuple(logits.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
-    lp = logits.log_softmax(dim=1)
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    largest = logits.amax(dim=1)
+    below = torch.where(
+        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
+    ).sum(dim=1)
+    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
+    lp = logits - largest.unsqueeze(1) - (below + (ties - 1.0)).log1p().unsqueeze(1)
     loss = -(lp.exp() * lp).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
@@ -41,6 +51,8 @@ class EntropyLoss(nn.Module):
                 \, e^{\mathrm{lp}_{b,j}} - e^{\mathrm{lp}_{b,j}} +
                 \operatorname{softmax}(x_b)_j \, \sum_{c} e^{\mathrm{lp}_{b,c}}
         \end{aligned}
+
+    Here :math:`x` is ``logits``.
 
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``

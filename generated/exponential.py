@@ -19,10 +19,12 @@ def exponential_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -39,13 +41,15 @@ class ExponentialLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -y e^{-y x}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted scores.
-        - target: :math:`(*)`, the shape of prediction; true classes, -1 or 1, -1 or 1.
+        - target: :math:`(*)`, same shape as prediction; true classes, -1 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Friedman et al. 2000, Additive Logistic Regression: A Statistical View of

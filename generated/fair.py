@@ -19,10 +19,12 @@ def fair_loss(
     _check_parameters(c, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -34,9 +36,38 @@ def fair_loss(
     d = torch.where(below, ratio, 0.0)
     r = d / (2.0 + d)
     q = r.square()
-    product = q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
-    product2 = q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + product)))
-    odd = 2.0 * r.pow(3) * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + product2)))
+    odd = (
+        2.0
+        * r.pow(3)
+        * (
+            1.0 / 3.0
+            + q
+            * (
+                1.0 / 5.0
+                + q
+                * (
+                    1.0 / 7.0
+                    + q
+                    * (
+                        1.0 / 9.0
+                        + q
+                        * (
+                            1.0 / 11.0
+                            + q
+                            * (
+                                1.0 / 13.0
+                                + q
+                                * (
+                                    1.0 / 15.0
+                                    + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0))
+                                )
+                            )
+                        )
+                    )
+                )
+            )
+        )
+    )
     loss = c**2 * torch.where(below, d * r - odd, ratio - ratio.log1p())
 
     return _reduce(loss, reduction).to(dtype)
@@ -56,18 +87,20 @@ class FairLoss(nn.Module):
                 \left( 1 + \frac{\lvert r \rvert}{c} \right)} \right)
         \end{aligned}
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the absolute value at 0 is 0.
 
     Its first three derivatives are continuous; the slope of the tails tends to c.
 
     Args:
-        c: Scale of the residual and slope of the tails, positive.
+        c: Scale of the residual and slope of the tails, :math:`c > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Fair 1974, On the Robust Estimation of Econometric Models, Annals of

@@ -17,19 +17,16 @@ def flow_matching_loss(
 ) -> Tensor:
     """Functional form of :class:`FlowMatchingLoss`."""
     _check_parameters(reduction)
-    if source.shape != prediction.shape:
+    if not prediction.shape == source.shape == sample.shape:
         raise ValueError(
-            "prediction and source must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(source.shape)}"
+            "prediction, source and sample must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(source.shape)} and "
+            f"{tuple(sample.shape)}"
         )
-    if sample.shape != prediction.shape:
-        raise ValueError(
-            "prediction and sample must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(sample.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(prediction.dtype, source.dtype), sample.dtype
-    )
+    dtype = torch.promote_types(prediction.dtype, source.dtype)
+    dtype = torch.promote_types(dtype, sample.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, source, sample = prediction.to(wide), source.to(wide), sample.to(wide)
 
@@ -46,14 +43,17 @@ class FlowMatchingLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial v} = 2 (v - (x_1 - x_0))
 
+    Here :math:`v` is ``prediction``, :math:`x_0` is ``source`` and :math:`x_1` is
+    ``sample``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted velocities.
-        - source: :math:`(*)`, the shape of prediction; samples at time 0, noise.
-        - sample: :math:`(*)`, the shape of prediction; samples at time 1, data.
+        - source: :math:`(*)`, same shape as prediction; samples at time 0, noise.
+        - sample: :math:`(*)`, same shape as prediction; samples at time 1, data.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Lipman et al. 2022, Flow Matching for Generative Modeling,

@@ -30,17 +30,21 @@ def focal_tversky_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
     tp = (prediction * target).sum(dim=-1)
-    product = alpha * (prediction * (1.0 - target)).sum(dim=-1)
     ti = (tp + smooth) / (
-        tp + product + beta * ((1.0 - prediction) * target).sum(dim=-1) + smooth
+        tp
+        + alpha * (prediction * (1.0 - target)).sum(dim=-1)
+        + beta * ((1.0 - prediction) * target).sum(dim=-1)
+        + smooth
     )
     loss = (1.0 - ti).pow(gamma)
 
@@ -58,24 +62,26 @@ class FocalTverskyLoss(nn.Module):
                 \sum_{s} x_s (1 - y_s) + \beta \sum_{s} (1 - x_s) y_s + \varepsilon}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     The exponent applies to each mask; some implementations apply it to the mean of the
     batch, and some use 1/gamma. Below 1 the slope at a perfect match is infinite; one
     implementation returns NaN there.
 
     Args:
-        alpha: Weight of false positives, not negative.
-        beta: Weight of false negatives, not negative.
-        gamma: Exponent, positive.
+        alpha: Weight of false positives, :math:`\alpha \ge 0`.
+        beta: Weight of false negatives, :math:`\beta \ge 0`.
+        gamma: Exponent, :math:`\gamma > 0`.
         smooth: What is added to numerator and denominator, so that two empty masks
-            agree, positive.
+            agree, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - target: :math:`(*, S)`, the shape of prediction; 1 at the positions that
-          belong to the mask, 0 or 1.
+        - target: :math:`(*, S)`, same shape as prediction; 1 at the positions that
+          belong to the mask, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Abraham and Khan 2018, A Novel Focal Tversky Loss Function with Improved
@@ -125,16 +131,19 @@ class FocalTverskyLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha!r}, beta={self.beta!r}, gamma={self.gamma!r}, smooth={self.smooth!r}, reduction={self.reduction!r}"
+        return (
+            f"alpha={self.alpha!r}, beta={self.beta!r}, gamma={self.gamma!r}, "
+            f"smooth={self.smooth!r}, reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(
     alpha: float, beta: float, gamma: float, smooth: float, reduction: str
 ) -> None:
     if not alpha >= 0:  # also rejects nan
-        raise ValueError(f"alpha must not be negative, got {alpha!r}")
+        raise ValueError(f"alpha must be non-negative, got {alpha!r}")
     if not beta >= 0:  # also rejects nan
-        raise ValueError(f"beta must not be negative, got {beta!r}")
+        raise ValueError(f"beta must be non-negative, got {beta!r}")
     if not gamma > 0:  # also rejects nan
         raise ValueError(f"gamma must be positive, got {gamma!r}")
     if not smooth > 0:  # also rejects nan

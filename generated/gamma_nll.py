@@ -21,24 +21,25 @@ def gamma_nll_loss(
 ) -> Tensor:
     """Functional form of :class:`GammaNLLLoss`."""
     _check_parameters(reduction)
-    if rate.shape != concentration.shape:
+    if not concentration.shape == rate.shape == target.shape:
         raise ValueError(
-            "concentration and rate must have the same shape, "
-            f"got {tuple(concentration.shape)} and {tuple(rate.shape)}"
+            "concentration, rate and target must have the same shape, got "
+            f"{tuple(concentration.shape)}, {tuple(rate.shape)} and "
+            f"{tuple(target.shape)}"
         )
-    if target.shape != concentration.shape:
-        raise ValueError(
-            "concentration and target must have the same shape, "
-            f"got {tuple(concentration.shape)} and {tuple(target.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(concentration.dtype, rate.dtype), target.dtype
-    )
+    dtype = torch.promote_types(concentration.dtype, rate.dtype)
+    dtype = torch.promote_types(dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"concentration must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     concentration, rate, target = concentration.to(wide), rate.to(wide), target.to(wide)
 
-    product = (concentration - 1.0) * target.log()
-    loss = concentration.lgamma() - concentration * rate.log() - product + rate * target
+    loss = (
+        concentration.lgamma()
+        - concentration * rate.log()
+        - (concentration - 1.0) * target.log()
+        + rate * target
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -51,15 +52,18 @@ class GammaNLLLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial a} = \psi(a) - \log r - \log y
 
+    Here :math:`a` is ``concentration``, :math:`r` is ``rate`` and :math:`y` is
+    ``target``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - concentration: :math:`(*)`, any shape; predicted shapes, positive.
-        - rate: :math:`(*)`, the shape of concentration; predicted rates, shape over
+        - rate: :math:`(*)`, same shape as concentration; predicted rates, shape over
           mean, positive.
-        - target: :math:`(*)`, the shape of concentration; targets, positive.
+        - target: :math:`(*)`, same shape as concentration; positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.distributions.Gamma,

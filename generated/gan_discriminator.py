@@ -20,10 +20,12 @@ def gan_discriminator_loss(
     _check_parameters(reduction)
     if fake_logits.shape != real_logits.shape:
         raise ValueError(
-            "real_logits and fake_logits must have the same shape, "
-            f"got {tuple(real_logits.shape)} and {tuple(fake_logits.shape)}"
+            "real_logits and fake_logits must have the same shape, got "
+            f"{tuple(real_logits.shape)} and {tuple(fake_logits.shape)}"
         )
     dtype = torch.promote_types(real_logits.dtype, fake_logits.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"real_logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     real_logits, fake_logits = real_logits.to(wide), fake_logits.to(wide)
 
@@ -42,13 +44,15 @@ class GANDiscriminatorLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial r} = -\sigma(-r)
 
+    Here :math:`r` is ``real_logits`` and :math:`f` is ``fake_logits``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - real_logits: :math:`(*)`, any shape; logits of real samples.
-        - fake_logits: :math:`(*)`, the shape of real_logits; logits of generated
+        - fake_logits: :math:`(*)`, same shape as real_logits; logits of generated
           samples.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

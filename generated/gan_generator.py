@@ -17,6 +17,8 @@ def gan_generator_loss(fake_logits: Tensor, *, reduction: Reduction = "mean") ->
     """Functional form of :class:`GANGeneratorLoss`."""
     _check_parameters(reduction)
     dtype = fake_logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"fake_logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     fake_logits = fake_logits.to(wide)
 
@@ -32,6 +34,8 @@ class GANGeneratorLoss(nn.Module):
         \ell(f) = \operatorname{softplus}(-f)
         \qquad
         \frac{\partial \ell}{\partial f} = -\sigma(-f)
+
+    Here :math:`f` is ``fake_logits``.
 
     The saturating form, minus the discriminator's loss, has no gradient where the
     discriminator is sure.

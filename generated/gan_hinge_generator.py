@@ -18,6 +18,8 @@ def gan_hinge_generator_loss(
     """Functional form of :class:`GANHingeGeneratorLoss`."""
     _check_parameters(reduction)
     dtype = fake_scores.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"fake_scores must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     fake_scores = fake_scores.to(wide)
 
@@ -33,6 +35,8 @@ class GANHingeGeneratorLoss(nn.Module):
         \ell(f) = -f
         \qquad
         \frac{\partial \ell}{\partial f} = -1
+
+    Here :math:`f` is ``fake_scores``.
 
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``

@@ -22,39 +22,28 @@ def gaussian_kl_loss(
 ) -> Tensor:
     """Functional form of :class:`GaussianKLLoss`."""
     _check_parameters(reduction)
-    if scale.shape != mean.shape:
+    if not mean.shape == scale.shape == prior_mean.shape == prior_scale.shape:
         raise ValueError(
-            "mean and scale must have the same shape, "
-            f"got {tuple(mean.shape)} and {tuple(scale.shape)}"
+            "mean, scale, prior_mean and prior_scale must have the same shape, got "
+            f"{tuple(mean.shape)}, {tuple(scale.shape)}, {tuple(prior_mean.shape)} "
+            f"and {tuple(prior_scale.shape)}"
         )
-    if prior_mean.shape != mean.shape:
-        raise ValueError(
-            "mean and prior_mean must have the same shape, "
-            f"got {tuple(mean.shape)} and {tuple(prior_mean.shape)}"
-        )
-    if prior_scale.shape != mean.shape:
-        raise ValueError(
-            "mean and prior_scale must have the same shape, "
-            f"got {tuple(mean.shape)} and {tuple(prior_scale.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(
-            torch.promote_types(mean.dtype, scale.dtype), prior_mean.dtype
-        ),
-        prior_scale.dtype,
-    )
+    dtype = torch.promote_types(mean.dtype, scale.dtype)
+    dtype = torch.promote_types(dtype, prior_mean.dtype)
+    dtype = torch.promote_types(dtype, prior_scale.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"mean must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    mean, scale, prior_mean, prior_scale = (
-        mean.to(wide),
-        scale.to(wide),
-        prior_mean.to(wide),
-        prior_scale.to(wide),
-    )
+    mean = mean.to(wide)
+    scale = scale.to(wide)
+    prior_mean = prior_mean.to(wide)
+    prior_scale = prior_scale.to(wide)
 
-    ratio = (scale.square() + (mean - prior_mean).square()) / (
-        2.0 * prior_scale.square()
+    loss = (
+        (prior_scale / scale).log()
+        + (scale.square() + (mean - prior_mean).square()) / (2.0 * prior_scale.square())
+        - 1.0 / 2.0
     )
-    loss = (prior_scale / scale).log() + ratio - 1.0 / 2.0
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -68,6 +57,9 @@ class GaussianKLLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial m_1} = \frac{m_1 - m_2}{s_2^2}
 
+    Here :math:`m_1` is ``mean``, :math:`s_1` is ``scale``, :math:`m_2` is
+    ``prior_mean`` and :math:`s_2` is ``prior_scale``.
+
     Element by element: add up the latent dimensions to get the divergence of diagonal
     distributions.
 
@@ -77,11 +69,11 @@ class GaussianKLLoss(nn.Module):
 
     Shape:
         - mean: :math:`(*)`, any shape; means of the first distribution.
-        - scale: :math:`(*)`, the shape of mean; standard deviations of the first
+        - scale: :math:`(*)`, same shape as mean; standard deviations of the first
           distribution, positive.
-        - prior_mean: :math:`(*)`, the shape of mean; means of the second distribution.
-        - prior_scale: :math:`(*)`, the shape of mean; standard deviations of the second
-          distribution, positive.
+        - prior_mean: :math:`(*)`, same shape as mean; means of the second distribution.
+        - prior_scale: :math:`(*)`, same shape as mean; standard deviations of the
+          second distribution, positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Kingma and Welling 2013, Auto-Encoding Variational Bayes,

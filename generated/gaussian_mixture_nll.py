@@ -25,40 +25,49 @@ def gaussian_mixture_nll_loss(
     _check_parameters(reduction)
     if means.ndim < 1:
         raise ValueError(f"means must have shape (..., K), got {tuple(means.shape)}")
-    if scales.shape != means.shape:
+    if not means.shape == scales.shape == weight_logits.shape:
         raise ValueError(
-            "means and scales must have the same shape, "
-            f"got {tuple(means.shape)} and {tuple(scales.shape)}"
-        )
-    if weight_logits.shape != means.shape:
-        raise ValueError(
-            "means and weight_logits must have the same shape, "
-            f"got {tuple(means.shape)} and {tuple(weight_logits.shape)}"
+            "means, scales and weight_logits must have the same shape, got "
+            f"{tuple(means.shape)}, {tuple(scales.shape)} and "
+            f"{tuple(weight_logits.shape)}"
         )
     if target.shape != means.shape[:-1]:
-        raise ValueError(f"target must have shape (...), got {tuple(target.shape)}")
-    dtype = torch.promote_types(
-        torch.promote_types(
-            torch.promote_types(means.dtype, scales.dtype), weight_logits.dtype
-        ),
-        target.dtype,
-    )
+        raise ValueError(
+            "target must have shape (...) where means has (..., K), got "
+            f"{tuple(target.shape)} and {tuple(means.shape)}"
+        )
+    dtype = torch.promote_types(means.dtype, scales.dtype)
+    dtype = torch.promote_types(dtype, weight_logits.dtype)
+    dtype = torch.promote_types(dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"means must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    means, scales, weight_logits, target = (
-        means.to(wide),
-        scales.to(wide),
-        weight_logits.to(wide),
-        target.to(wide),
-    )
+    means = means.to(wide)
+    scales = scales.to(wide)
+    weight_logits = weight_logits.to(wide)
+    target = target.to(wide)
 
-    ratio = 0.5 * ((target.unsqueeze(-1) - means) / scales).square()
-    log_total = (
-        weight_logits.log_softmax(dim=-1)
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    largest = weight_logits.amax(dim=-1)
+    below = torch.where(
+        weight_logits < largest.unsqueeze(-1),
+        (weight_logits - largest.unsqueeze(-1)).exp(),
+        0.0,
+    ).sum(dim=-1)
+    ties = (weight_logits == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
+    log_probability = (
+        weight_logits
+        - largest.unsqueeze(-1)
+        - (below + (ties - 1.0)).log1p().unsqueeze(-1)
+    )
+    loss = -(
+        log_probability
         - scales.log()
         - 0.5 * math.log(2.0 * math.pi)
-        - ratio
+        - 0.5 * ((target.unsqueeze(-1) - means) / scales).square()
     ).logsumexp(dim=-1)
-    loss = -log_total
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -78,17 +87,20 @@ class GaussianMixtureNLLLoss(nn.Module):
                 \left( \frac{y - \mu_k}{s_k} \right)^2 \right)_j (\mu_j - y)}{s_j^2}
         \end{aligned}
 
+    Here :math:`\mu` is ``means``, :math:`s` is ``scales``, :math:`w` is
+    ``weight_logits`` and :math:`y` is ``target``.
+
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - means: :math:`(*, K)`; predicted means of the components.
-        - scales: :math:`(*, K)`, the shape of means; predicted standard deviations of
+        - scales: :math:`(*, K)`, same shape as means; predicted standard deviations of
           the components, positive.
-        - weight_logits: :math:`(*, K)`, the shape of means; predicted logits of the
+        - weight_logits: :math:`(*, K)`, same shape as means; predicted logits of the
           component weights.
-        - target: :math:`(*)`, any shape; targets.
+        - target: :math:`(*)`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Bishop 1994, Mixture Density Networks, Aston University technical report

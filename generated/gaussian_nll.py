@@ -23,25 +23,20 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """Functional form of :class:`GaussianNLLLoss`."""
     _check_parameters(full, reduction)
-    if target.shape != prediction.shape:
+    if not prediction.shape == target.shape == variance.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction, target and variance must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(target.shape)} and "
+            f"{tuple(variance.shape)}"
         )
-    if variance.shape != prediction.shape:
-        raise ValueError(
-            "prediction and variance must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(variance.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(prediction.dtype, target.dtype), variance.dtype
-    )
+    dtype = torch.promote_types(prediction.dtype, target.dtype)
+    dtype = torch.promote_types(dtype, variance.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    prediction, target, variance = (
-        prediction.to(wide),
-        target.to(wide),
-        variance.to(wide),
-    )
+    prediction = prediction.to(wide)
+    target = target.to(wide)
+    variance = variance.to(wide)
 
     # Guard [square-over-scale]: The square leaves the floating-point range although the
     # ratio does not.
@@ -63,6 +58,9 @@ class GaussianNLLLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = \frac{x - y}{\mathrm{var}}
 
+    Here :math:`x` is ``prediction``, :math:`y` is ``target`` and :math:`\mathrm{var}`
+    is ``variance``.
+
     The variance is taken as it is. Implementations that clamp it from below without
     telling autograd report a gradient that is not the gradient of their value. A model
     that predicts the logarithm of the variance needs no clamp.
@@ -74,8 +72,9 @@ class GaussianNLLLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted means.
-        - target: :math:`(*)`, the shape of prediction; targets.
-        - variance: :math:`(*)`, the shape of prediction; predicted variances, positive.
+        - target: :math:`(*)`, same shape as prediction.
+        - variance: :math:`(*)`, same shape as prediction; predicted variances,
+          positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Nix and Weigend 1994, Estimating the Mean and Variance of the Target

@@ -23,10 +23,12 @@ def geman_mcclure_loss(
     _check_parameters(scale, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -35,17 +37,16 @@ def geman_mcclure_loss(
     # Guard [saturating-ratio]: For large x the squares overflow to `inf/inf = nan`, and
     # the derivative of the quotient cancels long before.
     u = 0.5 * ratio
-    magnitude = u.abs()
-    within = magnitude <= 1
+    within = u.abs() <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    power = torch.where(within, u, 0.0).square()
+    square = torch.where(within, u, 0.0).square()
     loss = 2.0 * torch.where(
         within,
-        power / (power + 1.0),
-        1.0 / (1.0 + (2.0 / torch.where(magnitude > 1, ratio, 1.0)).square()),
+        square / (square + 1.0),
+        1.0 / (1.0 + (2.0 / torch.where(within, 1.0, ratio)).square()),
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -64,17 +65,19 @@ class GemanMcclureLoss(nn.Module):
                 \frac{4 r^3}{c^4 \left( \left( \frac{r}{c} \right)^2 + 4 \right)^2}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Quadratic near zero with curvature 1/c**2. Other texts define it as r**2/(1 + r**2),
     the same curve on other scales.
 
     Args:
-        scale: Scale of the residual, positive.
+        scale: Scale of the residual, :math:`c > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Barron 2017, A General and Adaptive Robust Loss Function,

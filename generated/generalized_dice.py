@@ -27,10 +27,12 @@ def generalized_dice_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -50,20 +52,22 @@ class GeneralizedDiceLoss(nn.Module):
         \qquad
         w_c = \frac{1}{\left( \sum_{s} y_{c,s} \right)^2 + \varepsilon}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     A class without positions gets the weight 1/eps; other implementations replace
     infinite weights by the largest finite one.
 
     Args:
         smooth: What is added to the squared sizes, to the numerator and to the
-            denominator, positive.
+            denominator, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, C, S)`; predicted probabilities of the classes at the
           positions, in :math:`[0, 1]`.
-        - target: :math:`(*, C, S)`, the shape of prediction; 1 where the position
-          belongs to the class, 0 or 1.
+        - target: :math:`(*, C, S)`, same shape as prediction; 1 where the position
+          belongs to the class, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Sudre et al. 2017, Generalised Dice Overlap as a Deep Learning Loss

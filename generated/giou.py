@@ -27,10 +27,12 @@ def giou_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -52,8 +54,11 @@ def giou_loss(
             - torch.maximum(prediction_1, target_1)
         ).relu()
     )
-    product = (prediction_2 - prediction_0) * (prediction_3 - prediction_1)
-    union = product + (target_2 - target_0) * (target_3 - target_1) - inter
+    union = (
+        (prediction_2 - prediction_0) * (prediction_3 - prediction_1)
+        + (target_2 - target_0) * (target_3 - target_1)
+        - inter
+    )
     hull = (
         torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
     ) * (torch.maximum(prediction_3, target_3) - torch.minimum(prediction_1, target_1))
@@ -77,22 +82,23 @@ class GIOULoss(nn.Module):
                 (\max(x_3, y_3) - \min(x_1, y_1))
         \end{aligned}
 
-    The derivative of a positive part at 0 is 0. Where the arguments of a minimum tie,
-    they share its derivative equally. Where the arguments of a maximum tie, they share
-    its derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the positive part at 0 is 0. Arguments that tie for a maximum or
+    minimum share its derivative equally.
 
     Disjoint boxes still attract each other, through the hull; the plain intersection
     over union has no gradient there.
 
     Args:
-        eps: What is added to the areas in the denominators, not negative.
+        eps: What is added to the areas in the denominators, :math:`\varepsilon \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, 4)`; predicted boxes (x1, y1, x2, y2) with x1 < x2 and
           y1 < y2.
-        - target: :math:`(*, 4)`, the shape of prediction; true boxes, likewise.
+        - target: :math:`(*, 4)`, same shape as prediction; true boxes, likewise.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Rezatofighi et al. 2019, Generalized Intersection over Union,
@@ -125,7 +131,7 @@ class GIOULoss(nn.Module):
 
 def _check_parameters(eps: float, reduction: str) -> None:
     if not eps >= 0:  # also rejects nan
-        raise ValueError(f"eps must not be negative, got {eps!r}")
+        raise ValueError(f"eps must be non-negative, got {eps!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

@@ -24,10 +24,12 @@ def hellinger_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -38,10 +40,10 @@ def hellinger_loss(
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
     largest = difference.abs().amax(dim=1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (difference / scale.unsqueeze(1)).square().sum(dim=1)
-    root = torch.where(above, square_sum, 1.0).sqrt()
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
     loss = largest * root / math.sqrt(2.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -57,7 +59,9 @@ class HellingerLoss(nn.Module):
             \frac{\sqrt{p_{b,j}} - \sqrt{q_{b,j}}}{2 \sqrt{2} \lVert \sqrt{p_b} -
             \sqrt{q_b} \rVert_2 \sqrt{p_{b,j}}}
 
-    The gradient of a norm at 0 is the subgradient 0.
+    Here :math:`p` is ``prediction`` and :math:`q` is ``target``.
+
+    The gradient of the norm at 0 is 0.
 
     Between 0 and 1. At p = q, where the distance has a kink, the gradient is the
     subgradient 0.
@@ -67,10 +71,10 @@ class HellingerLoss(nn.Module):
             return a scalar.
 
     Shape:
-        - prediction: :math:`(B, C, *)`; predicted probabilities, probabilities that sum
-          to 1 over C.
-        - target: :math:`(B, C, *)`, the shape of prediction; true probabilities,
-          probabilities that sum to 1 over C.
+        - prediction: :math:`(B, C, *)`; predicted probabilities, summing to 1 over
+          :math:`C`.
+        - target: :math:`(B, C, *)`, same shape as prediction; true probabilities,
+          summing to 1 over :math:`C`.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: Hellinger distance, https://en.wikipedia.org/wiki/Hellinger_distance

@@ -19,10 +19,12 @@ def hinge_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -39,7 +41,9 @@ class HingeLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -y [1 - y x > 0]
 
-    The derivative of a positive part at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the positive part at 0 is 0.
 
     On the margin itself the gradient is the subgradient 0. Some libraries take targets
     0 and 1 and convert them.
@@ -50,7 +54,7 @@ class HingeLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted scores.
-        - target: :math:`(*)`, the shape of prediction; true classes, -1 or 1, -1 or 1.
+        - target: :math:`(*)`, same shape as prediction; true classes, -1 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Cortes and Vapnik 1995, Support-Vector Networks,

@@ -23,10 +23,12 @@ def huber_loss(
     _check_parameters(delta, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -59,19 +61,22 @@ class HuberLoss(nn.Module):
             \end{cases}
         \end{aligned}
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the absolute value at 0 is 0.
 
     Equals delta times the smooth L1 loss with beta = delta. The two branches agree at
     |x - y| = delta in value and slope, so there is no kink.
 
     Args:
-        delta: Residual at which the loss turns from quadratic to linear, positive.
+        delta: Residual at which the loss turns from quadratic to linear,
+            :math:`\delta > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Huber 1964, Robust Estimation of a Location Parameter,

@@ -23,28 +23,45 @@ def ibot_loss(
     _check_parameters(reduction)
     if student_logits.ndim < 1:
         raise ValueError(
-            f"student_logits must have shape (..., K), got {tuple(student_logits.shape)}"
+            "student_logits must have shape (..., K), got "
+            f"{tuple(student_logits.shape)}"
         )
     if teacher_logits.shape != student_logits.shape:
         raise ValueError(
-            "student_logits and teacher_logits must have the same shape, "
-            f"got {tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}"
+            "student_logits and teacher_logits must have the same shape, got "
+            f"{tuple(student_logits.shape)} and {tuple(teacher_logits.shape)}"
         )
     if mask.shape != student_logits.shape[:-1]:
-        raise ValueError(f"mask must have shape (...), got {tuple(mask.shape)}")
+        raise ValueError(
+            "mask must have shape (...) where student_logits has (..., K), got "
+            f"{tuple(mask.shape)} and {tuple(student_logits.shape)}"
+        )
     dtype = torch.promote_types(student_logits.dtype, teacher_logits.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"student_logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    student_logits, teacher_logits, mask = (
-        student_logits.to(wide),
-        teacher_logits.to(wide),
-        mask.to(wide),
-    )
+    student_logits = student_logits.to(wide)
+    teacher_logits = teacher_logits.to(wide)
+    mask = mask.to(wide)
 
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    largest = student_logits.amax(dim=-1)
+    below = torch.where(
+        student_logits < largest.unsqueeze(-1),
+        (student_logits - largest.unsqueeze(-1)).exp(),
+        0.0,
+    ).sum(dim=-1)
+    ties = (student_logits == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
+    log_probability = (
+        student_logits
+        - largest.unsqueeze(-1)
+        - (below + (ties - 1.0)).log1p().unsqueeze(-1)
+    )
     loss = torch.where(
         mask == 1,
-        -(
-            teacher_logits.softmax(dim=-1).detach() * student_logits.log_softmax(dim=-1)
-        ).sum(dim=-1),
+        -(teacher_logits.softmax(dim=-1).detach() * log_probability).sum(dim=-1),
         0.0,
     )
 
@@ -63,6 +80,9 @@ class IBOTLoss(nn.Module):
             0 & \text{otherwise}
         \end{cases}
 
+    Here :math:`s` is ``student_logits``, :math:`t` is ``teacher_logits`` and :math:`m`
+    is ``mask``.
+
     Temperatures and the centring of the teacher belong before the loss. The mean is
     taken over the masked patches.
 
@@ -72,10 +92,9 @@ class IBOTLoss(nn.Module):
 
     Shape:
         - student_logits: :math:`(*, K)`; logits of the student.
-        - teacher_logits: :math:`(*, K)`, the shape of student_logits; logits of the
+        - teacher_logits: :math:`(*, K)`, same shape as student_logits; logits of the
           teacher.
-        - mask: :math:`(*)`, any shape; 1 for the patches that were masked, 0 or 1, the
-          entries that count.
+        - mask: :math:`(*)`; 1 for the patches that were masked, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Zhou et al. 2021, iBOT: Image BERT Pre-Training with Online Tokenizer,

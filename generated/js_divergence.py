@@ -23,28 +23,31 @@ def js_divergence_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    above = prediction > 0
+    prediction_positive = prediction > 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_prediction = torch.where(above, prediction, 1.0)
+    safe_prediction = torch.where(prediction_positive, prediction, 1.0)
     m = 0.5 * (safe_prediction + target)
-    above2 = target > 0
-    safe_target = torch.where(above2, target, 1.0)
+    target_positive = target > 0
+    safe_target = torch.where(target_positive, target, 1.0)
     m2 = 0.5 * (prediction + safe_target)
-    total = (
-        torch.where(above, safe_prediction * (safe_prediction / m).log(), 0.0)
-        + torch.where(above2, safe_target * (safe_target / m2).log(), 0.0)
+    loss = 0.5 * (
+        torch.where(
+            prediction_positive, safe_prediction * (safe_prediction / m).log(), 0.0
+        )
+        + torch.where(target_positive, safe_target * (safe_target / m2).log(), 0.0)
     ).sum(dim=1)
-    loss = 0.5 * total
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -64,6 +67,8 @@ class JSDivergenceLoss(nn.Module):
                 [q_{b,j} > 0] \frac{q_{b,j}}{2 m_{b,j}}}{2}
         \end{aligned}
 
+    Here :math:`p` is ``prediction`` and :math:`q` is ``target``.
+
     In nats, at most log(2). Its square root is the Jensen-Shannon distance, which some
     libraries return instead. A class that one side gives no probability adds nothing to
     the gradient by that side.
@@ -73,10 +78,10 @@ class JSDivergenceLoss(nn.Module):
             return a scalar.
 
     Shape:
-        - prediction: :math:`(B, C, *)`; predicted probabilities, probabilities that sum
-          to 1 over C.
-        - target: :math:`(B, C, *)`, the shape of prediction; true probabilities,
-          probabilities that sum to 1 over C.
+        - prediction: :math:`(B, C, *)`; predicted probabilities, summing to 1 over
+          :math:`C`.
+        - target: :math:`(B, C, *)`, same shape as prediction; true probabilities,
+          summing to 1 over :math:`C`.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: Lin 1991, Divergence Measures Based on the Shannon Entropy,

@@ -29,26 +29,24 @@ def kto_loss(
         raise ValueError(
             f"logratios must have shape (B,), got {tuple(logratios.shape)}"
         )
-    if desirable.shape != logratios.shape:
+    if not logratios.shape == desirable.shape == kl.shape:
         raise ValueError(
-            "logratios and desirable must have the same shape, "
-            f"got {tuple(logratios.shape)} and {tuple(desirable.shape)}"
-        )
-    if kl.shape != logratios.shape:
-        raise ValueError(
-            "logratios and kl must have the same shape, "
-            f"got {tuple(logratios.shape)} and {tuple(kl.shape)}"
+            "logratios, desirable and kl must have the same shape, got "
+            f"{tuple(logratios.shape)}, {tuple(desirable.shape)} and "
+            f"{tuple(kl.shape)}"
         )
     dtype = torch.promote_types(logratios.dtype, kl.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"logratios must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logratios, desirable, kl = logratios.to(wide), desirable.to(wide), kl.to(wide)
+    logratios, kl = logratios.to(wide), kl.to(wide)
 
     z0 = kl.mean(dim=0).relu().detach()
 
     # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
     # still `exp(-x)`.
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     product = desirable_weight * F.logsigmoid(-(beta * (logratios - z0))).exp()
     loss = torch.where(
         desirable == 1,
@@ -70,24 +68,24 @@ class KTOLoss(nn.Module):
         \qquad
         z_0 = \operatorname{sg}\left( (\frac{1}{B} \sum_{b} \mathrm{kl}_b)_+ \right)
 
-    The derivative of a positive part at 0 is 0.
+    Here :math:`x` is ``logratios`` and :math:`\mathrm{good}` is ``desirable``.
 
     The reference point is the mean of the batch's divergence estimates, not below 0,
     and takes no part in the gradient.
 
     Args:
-        beta: Strength of the pull towards the reference, positive.
-        desirable_weight: Weight of desirable responses, not negative.
-        undesirable_weight: Weight of undesirable responses, not negative.
+        beta: Strength of the pull towards the reference, :math:`\beta > 0`.
+        desirable_weight: Weight of desirable responses, :math:`\mathrm{wd} \ge 0`.
+        undesirable_weight: Weight of undesirable responses, :math:`\mathrm{wu} \ge 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logratios: :math:`(B)`; log-ratios of policy and reference for the responses.
-        - desirable: :math:`(B)`, the shape of logratios; 1 for desirable responses, 0
-          or 1.
-        - kl: :math:`(B)`, the shape of logratios; estimates of the divergence of policy
-          and reference, from mismatched responses.
+        - desirable: :math:`(B)`, same shape as logratios; 1 for desirable responses,
+          otherwise 0.
+        - kl: :math:`(B)`, same shape as logratios; estimates of the divergence of
+          policy and reference, from mismatched responses.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
     Reference: Ethayarajh et al. 2024, KTO: Model Alignment as Prospect Theoretic
@@ -135,7 +133,11 @@ class KTOLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"beta={self.beta!r}, desirable_weight={self.desirable_weight!r}, undesirable_weight={self.undesirable_weight!r}, reduction={self.reduction!r}"
+        return (
+            f"beta={self.beta!r}, desirable_weight={self.desirable_weight!r}, "
+            f"undesirable_weight={self.undesirable_weight!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(
@@ -145,11 +147,11 @@ def _check_parameters(
         raise ValueError(f"beta must be positive, got {beta!r}")
     if not desirable_weight >= 0:  # also rejects nan
         raise ValueError(
-            f"desirable_weight must not be negative, got {desirable_weight!r}"
+            f"desirable_weight must be non-negative, got {desirable_weight!r}"
         )
     if not undesirable_weight >= 0:  # also rejects nan
         raise ValueError(
-            f"undesirable_weight must not be negative, got {undesirable_weight!r}"
+            f"undesirable_weight must be non-negative, got {undesirable_weight!r}"
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(

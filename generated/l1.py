@@ -19,10 +19,12 @@ def l1_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -39,7 +41,9 @@ class L1Loss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = \operatorname{sign}(x - y)
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the absolute value at 0 is 0.
 
     At x = y, where the loss has a kink, the gradient is the subgradient 0.
 
@@ -48,8 +52,8 @@ class L1Loss(nn.Module):
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.nn.L1Loss,

@@ -17,19 +17,16 @@ def laplace_nll_loss(
 ) -> Tensor:
     """Functional form of :class:`LaplaceNLLLoss`."""
     _check_parameters(reduction)
-    if target.shape != prediction.shape:
+    if not prediction.shape == target.shape == scale.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction, target and scale must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(target.shape)} and "
+            f"{tuple(scale.shape)}"
         )
-    if scale.shape != prediction.shape:
-        raise ValueError(
-            "prediction and scale must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(scale.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(prediction.dtype, target.dtype), scale.dtype
-    )
+    dtype = torch.promote_types(prediction.dtype, target.dtype)
+    dtype = torch.promote_types(dtype, scale.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target, scale = prediction.to(wide), target.to(wide), scale.to(wide)
 
@@ -46,7 +43,10 @@ class LaplaceNLLLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -\frac{\operatorname{sign}(y - x)}{s}
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction``, :math:`y` is ``target`` and :math:`s` is
+    ``scale``.
+
+    The derivative of the absolute value at 0 is 0.
 
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
@@ -54,8 +54,8 @@ class LaplaceNLLLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted medians.
-        - target: :math:`(*)`, the shape of prediction; targets.
-        - scale: :math:`(*)`, the shape of prediction; predicted mean absolute
+        - target: :math:`(*)`, same shape as prediction.
+        - scale: :math:`(*)`, same shape as prediction; predicted mean absolute
           deviations, positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

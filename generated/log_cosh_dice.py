@@ -29,10 +29,12 @@ def log_cosh_dice_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -43,13 +45,12 @@ def log_cosh_dice_loss(
     # log1p(exp(-2|x|)) - log 2` has lost value and gradient for small x.
     size = (1.0 - total / total2).abs()
     below = size < 1
-    beyond = size >= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     size2 = (
-        1.0 - torch.where(beyond, total, 1.0) / torch.where(beyond, total2, 1.0)
+        1.0 - torch.where(below, 1.0, total) / torch.where(below, 1.0, total2)
     ).abs()
     log_value = (
         2.0
@@ -77,17 +78,19 @@ class LogCoshDiceLoss(nn.Module):
             \frac{2 \sum_{s} x_s y_s + \varepsilon}{\sum_{s} x_s + \sum_{s} y_s +
             \varepsilon} \right)
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Args:
         smooth: What is added to numerator and denominator, so that two empty masks
-            agree, not negative.
+            agree, :math:`\varepsilon \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - target: :math:`(*, S)`, the shape of prediction; 1 at the positions that
-          belong to the mask, 0 or 1.
+        - target: :math:`(*, S)`, same shape as prediction; 1 at the positions that
+          belong to the mask, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Jadon 2020, A Survey of Loss Functions for Semantic Segmentation,
@@ -122,7 +125,7 @@ class LogCoshDiceLoss(nn.Module):
 
 def _check_parameters(smooth: float, reduction: str) -> None:
     if not smooth >= 0:  # also rejects nan
-        raise ValueError(f"smooth must not be negative, got {smooth!r}")
+        raise ValueError(f"smooth must be non-negative, got {smooth!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

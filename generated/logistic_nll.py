@@ -19,40 +19,35 @@ def logistic_nll_loss(
 ) -> Tensor:
     """Functional form of :class:`LogisticNLLLoss`."""
     _check_parameters(reduction)
-    if target.shape != prediction.shape:
+    if not prediction.shape == target.shape == scale.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction, target and scale must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(target.shape)} and "
+            f"{tuple(scale.shape)}"
         )
-    if scale.shape != prediction.shape:
-        raise ValueError(
-            "prediction and scale must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(scale.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(prediction.dtype, target.dtype), scale.dtype
-    )
+    dtype = torch.promote_types(prediction.dtype, target.dtype)
+    dtype = torch.promote_types(dtype, scale.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target, scale = prediction.to(wide), target.to(wide), scale.to(wide)
 
-    # Guard [softplus-as-log-cosh]: The derivative `tanh(x/2)` of this even function
-    # cancels near 0 when it is summed from those of x and softplus.
-    log_value = math.log(2.0)
     residual = target - prediction
 
+    # Guard [softplus-as-log-cosh]: The derivative `tanh(x/2)` of this even function
+    # cancels near 0 when it is summed from those of x and softplus.
     # Guard [log-cosh]: `cosh` overflows for large x, and the usual form `|x| +
     # log1p(exp(-2|x|)) - log 2` has lost value and gradient for small x.
     size = (0.5 * (residual / scale)).abs()
     below = size < 1
-    beyond = size >= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     size2 = (
-        0.5 * (torch.where(beyond, residual, 1.0) / torch.where(beyond, scale, 1.0))
+        0.5 * (torch.where(below, 1.0, residual) / torch.where(below, 1.0, scale))
     ).abs()
-    log_value2 = (
+    log_value = (
         2.0
         * (0.25 * (torch.where(below, residual, 1.0) / torch.where(below, scale, 1.0)))
         .sinh()
@@ -60,12 +55,12 @@ def logistic_nll_loss(
     ).log1p()
     loss = (
         scale.log()
-        + 2.0 * log_value
+        + 2.0 * math.log(2.0)
         + 2.0
         * torch.where(
             below,
-            log_value2,
-            size2 + F.softplus(-2.0 * size2, threshold=40.0) - log_value,
+            log_value,
+            size2 + F.softplus(-2.0 * size2, threshold=40.0) - math.log(2.0),
         )
     )
 
@@ -83,14 +78,17 @@ class LogisticNLLLoss(nn.Module):
                 \frac{1}{s}
         \end{aligned}
 
+    Here :math:`x` is ``prediction``, :math:`y` is ``target`` and :math:`s` is
+    ``scale``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted means.
-        - target: :math:`(*)`, the shape of prediction; targets.
-        - scale: :math:`(*)`, the shape of prediction; predicted scales, positive.
+        - target: :math:`(*)`, same shape as prediction.
+        - scale: :math:`(*)`, same shape as prediction; predicted scales, positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Logistic distribution,

@@ -19,22 +19,26 @@ def lp_power_loss(
     _check_parameters(p, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    magnitude = (prediction - target).abs()
+    base = (prediction - target).abs()
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.
+    base_is_zero = base == 0
+
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     loss = torch.where(
-        magnitude == 0, 0.0**p, torch.where(magnitude != 0, magnitude, 1.0).pow(p)
+        base_is_zero, 0.0**p, torch.where(base_is_zero, 1.0, base).pow(p)
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -49,19 +53,21 @@ class LpPowerLoss(nn.Module):
         \frac{\partial \ell}{\partial x} = p \lvert x - y \rvert^{p - 1}
             \operatorname{sign}(x - y)
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the absolute value at 0 is 0.
 
     Unlike the p-norm no root is taken and nothing is summed. For p < 1 the slope at x =
     y is infinite on both sides.
 
     Args:
-        p: Exponent, positive.
+        p: Exponent, :math:`p > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Gonin and Money 1989, Nonlinear Lp-Norm Estimation

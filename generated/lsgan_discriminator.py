@@ -19,10 +19,12 @@ def lsgan_discriminator_loss(
     _check_parameters(reduction)
     if fake_scores.shape != real_scores.shape:
         raise ValueError(
-            "real_scores and fake_scores must have the same shape, "
-            f"got {tuple(real_scores.shape)} and {tuple(fake_scores.shape)}"
+            "real_scores and fake_scores must have the same shape, got "
+            f"{tuple(real_scores.shape)} and {tuple(fake_scores.shape)}"
         )
     dtype = torch.promote_types(real_scores.dtype, fake_scores.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"real_scores must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     real_scores, fake_scores = real_scores.to(wide), fake_scores.to(wide)
 
@@ -39,6 +41,8 @@ class LSGANDiscriminatorLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial r} = r - 1
 
+    Here :math:`r` is ``real_scores`` and :math:`f` is ``fake_scores``.
+
     With targets 1 and 0 and the factor 1/2 of the paper; some implementations average
     the two halves without it.
 
@@ -48,7 +52,7 @@ class LSGANDiscriminatorLoss(nn.Module):
 
     Shape:
         - real_scores: :math:`(*)`, any shape; scores of real samples.
-        - fake_scores: :math:`(*)`, the shape of real_scores; scores of generated
+        - fake_scores: :math:`(*)`, same shape as real_scores; scores of generated
           samples.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

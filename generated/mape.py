@@ -23,10 +23,12 @@ def mape_loss(
     _check_parameters(eps, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -46,21 +48,23 @@ class MAPELoss(nn.Module):
         \frac{\partial \ell}{\partial x} =
             \frac{\operatorname{sign}(x - y)}{\max(\lvert y \rvert, \varepsilon)}
 
-    The derivative of an absolute value at 0 is 0. Where the arguments of a maximum tie,
-    they share its derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the absolute value at 0 is 0. Arguments that tie for a maximum
+    share its derivative equally.
 
     A fraction, not percent: some libraries multiply by 100. Targets near 0 are kept
     from dividing by 0 with a maximum here; other implementations add the small number
     to |y| or leave such targets out.
 
     Args:
-        eps: Least magnitude of a target, positive.
+        eps: Least magnitude of a target, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: scikit-learn documentation, mean_absolute_percentage_error,

@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/margin_ranking.toml
 """Margin ranking loss: one of two scores should be higher, by a margin."""
 
+import math
 from typing import Literal
 
 import torch
@@ -22,25 +23,19 @@ def margin_ranking_loss(
 ) -> Tensor:
     """Functional form of :class:`MarginRankingLoss`."""
     _check_parameters(margin, reduction)
-    if input2.shape != input1.shape:
+    if not input1.shape == input2.shape == target.shape:
         raise ValueError(
-            "input1 and input2 must have the same shape, "
-            f"got {tuple(input1.shape)} and {tuple(input2.shape)}"
-        )
-    if target.shape != input1.shape:
-        raise ValueError(
-            "input1 and target must have the same shape, "
-            f"got {tuple(input1.shape)} and {tuple(target.shape)}"
+            "input1, input2 and target must have the same shape, got "
+            f"{tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(input1.dtype, input2.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"input1 must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input1, input2, target = input1.to(wide), input2.to(wide), target.to(wide)
 
-    loss = torch.where(
-        margin - target * (input1 - input2) < 0,
-        0.0,
-        margin - target * (input1 - input2),
-    )
+    difference = margin - target * (input1 - input2)
+    loss = torch.where(difference < 0, 0.0, difference)
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -53,20 +48,23 @@ class MarginRankingLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -y [0 \le \mathrm{margin} - y (x - z)]
 
-    The derivative of a clipped value at either end is that of the inside.
+    Here :math:`x` is ``input1``, :math:`z` is ``input2`` and :math:`y` is ``target``.
+
+    At the ends of a clipped range the derivative is that of the inside.
 
     On the margin the slope is that of the active side, as in PyTorch.
 
     Args:
-        margin: By how much the score should be higher.
+        margin: By how much the score should be higher, a real number
+            :math:`\mathrm{margin}`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - input1: :math:`(*)`, any shape; first scores.
-        - input2: :math:`(*)`, the shape of input1; second scores.
-        - target: :math:`(*)`, the shape of input1; 1 where the first score should be
-          higher, -1 where the second, -1 or 1.
+        - input2: :math:`(*)`, same shape as input1; second scores.
+        - target: :math:`(*)`, same shape as input1; 1 where the first score should be
+          higher, -1 where the second.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.nn.MarginRankingLoss,
@@ -101,6 +99,8 @@ class MarginRankingLoss(nn.Module):
 
 
 def _check_parameters(margin: float, reduction: str) -> None:
+    if not math.isfinite(margin):
+        raise ValueError(f"margin must be finite, got {margin!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

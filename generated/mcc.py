@@ -27,10 +27,12 @@ def mcc_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -64,19 +66,21 @@ class MCCLoss(nn.Module):
             \mathrm{fn} &= \sum_{s} (1 - x_s) y_s + \varepsilon
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     One loss per mask; some implementations count over the whole batch. The product of
     the four counts leaves the range of half precision early.
 
     Args:
-        eps: What is added to each of the four counts, positive.
+        eps: What is added to each of the four counts, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - target: :math:`(*, S)`, the shape of prediction; 1 at the positions that
-          belong to the mask, 0 or 1.
+        - target: :math:`(*, S)`, same shape as prediction; 1 at the positions that
+          belong to the mask, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Abhishek and Hamarneh 2020, Matthews Correlation Coefficient Loss for

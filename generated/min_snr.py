@@ -29,17 +29,18 @@ def min_snr_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     if snr.shape != prediction.shape[:1]:
         raise ValueError(
-            "snr must have shape (B,) where prediction has (B, ...), "
-            f"got {tuple(snr.shape)} and {tuple(prediction.shape)}"
+            "snr must have shape (B,) where prediction has (B, ...), got "
+            f"{tuple(snr.shape)} and {tuple(prediction.shape)}"
         )
-    dtype = torch.promote_types(
-        torch.promote_types(prediction.dtype, target.dtype), snr.dtype
-    )
+    dtype = torch.promote_types(prediction.dtype, target.dtype)
+    dtype = torch.promote_types(dtype, snr.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target, snr = prediction.to(wide), target.to(wide), snr.to(wide)
 
@@ -67,19 +68,21 @@ class MinSNRLoss(nn.Module):
             \frac{\min(\mathrm{snr}_b, \gamma)}{\mathrm{snr}_b} & \text{otherwise}
         \end{cases}
 
-    Where the arguments of a minimum tie, they share its derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
 
-    The weight is for a model that predicts the noise, or with `v_pred` the velocity.
+    Arguments that tie for a minimum share its derivative equally.
+
+    The weight is for a model that predicts the noise, or with ``v_pred`` the velocity.
 
     Args:
-        gamma: Bound of the signal-to-noise ratio, positive.
+        gamma: Bound of the signal-to-noise ratio, :math:`\gamma > 0`.
         v_pred: Whether the model predicts the velocity.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(B, *)`; predicted noise or velocity.
-        - target: :math:`(B, *)`, the shape of prediction; true noise or velocity.
+        - target: :math:`(B, *)`, same shape as prediction; true noise or velocity.
         - snr: :math:`(B)`; signal-to-noise ratios at the sampled times, positive.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
@@ -94,7 +97,7 @@ class MinSNRLoss(nn.Module):
         >>> snr = torch.tensor([10.0, 1.0])
         >>> loss(prediction, target, snr)
         tensor([[0.5000, 2.0000],
-            [0.0000, 1.0000]])
+                [0.0000, 1.0000]])
     """
 
     gamma: float
@@ -121,7 +124,10 @@ class MinSNRLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"gamma={self.gamma!r}, v_pred={self.v_pred!r}, reduction={self.reduction!r}"
+        return (
+            f"gamma={self.gamma!r}, v_pred={self.v_pred!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(gamma: float, v_pred: bool, reduction: str) -> None:

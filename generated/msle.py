@@ -19,10 +19,12 @@ def msle_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -39,6 +41,8 @@ class MSLELoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = \frac{2 (\log(1 + x) - \log(1 + y))}{1 + x}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Some libraries clip their arguments to a small positive number first, and so have no
     gradient for negative predictions.
 
@@ -47,8 +51,8 @@ class MSLELoss(nn.Module):
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions, ``-1 < entry < inf``.
-        - target: :math:`(*)`, the shape of prediction; targets, ``-1 < entry < inf``.
+        - prediction: :math:`(*)`, any shape; in :math:`(-1, \infty)`.
+        - target: :math:`(*)`, same shape as prediction; in :math:`(-1, \infty)`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: scikit-learn documentation, mean_squared_log_error,

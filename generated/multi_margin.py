@@ -30,15 +30,17 @@ def multi_margin_loss(
         )
     if target.shape != prediction.shape[:1]:
         raise ValueError(
-            "target must have shape (B,) where prediction has (B, C), "
-            f"got {tuple(target.shape)} and {tuple(prediction.shape)}"
+            "target must have shape (B,) where prediction has (B, C), got "
+            f"{tuple(target.shape)} and {tuple(prediction.shape)}"
         )
     if weight is not None and weight.shape != prediction.shape[1:]:
         raise ValueError(
-            "weight must have shape (C,) where prediction has (B, C), "
-            f"got {tuple(weight.shape)} and {tuple(prediction.shape)}"
+            "weight must have shape (C,) where prediction has (B, C), got "
+            f"{tuple(weight.shape)} and {tuple(prediction.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction = prediction.to(wide)
 
@@ -65,22 +67,25 @@ class MultiMarginLoss(nn.Module):
         \ell_b = \frac{\sum_{c \ne t_b} \mathrm{weight}_{t_b} \,
             (\mathrm{margin} - x_{b,t_b} + x_{b,c})_+^p}{C}
 
-    The derivative of a positive part at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`t` is ``target``.
+
+    The derivative of the positive part at 0 is 0.
 
     Divides by the number of classes, the true one included, though that one adds
     nothing. On the margin the gradient is 0.
 
     Args:
-        p: Power of each term, :math:`1 \le \text{p} < \infty`.
-        margin: By how much the true class should win.
+        p: Power of each term, :math:`1 \le p < \infty`.
+        margin: By how much the true class should win, a real number
+            :math:`\mathrm{margin}`.
         weight: Weight of each class, one for every class if left out. A tensor of shape
-            :math:`(C)`. None leaves it out.
+            :math:`(C)`, non-negative.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(B, C)`; predicted scores of the classes.
-        - target: :math:`(B)`; indices of the true classes, integers in :math:`[0, C)`.
+        - target: :math:`(B)`, integers in :math:`[0, C)`; indices of the true classes.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.nn.MultiMarginLoss,
@@ -127,12 +132,17 @@ class MultiMarginLoss(nn.Module):
 
     def extra_repr(self) -> str:
         weight = None if self.weight is None else tuple(self.weight.shape)
-        return f"p={self.p!r}, margin={self.margin!r}, weight={weight}, reduction={self.reduction!r}"
+        return (
+            f"p={self.p!r}, margin={self.margin!r}, weight={weight}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(p: float, margin: float, reduction: str) -> None:
     if not 1 <= p < math.inf:  # also rejects nan
         raise ValueError(f"p must satisfy 1 <= p < inf, got {p!r}")
+    if not math.isfinite(margin):
+        raise ValueError(f"margin must be finite, got {margin!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

@@ -26,13 +26,18 @@ def multi_quantile_loss(
             f"prediction must have shape (..., Q), got {tuple(prediction.shape)}"
         )
     if target.shape != prediction.shape[:-1]:
-        raise ValueError(f"target must have shape (...), got {tuple(target.shape)}")
+        raise ValueError(
+            "target must have shape (...) where prediction has (..., Q), got "
+            f"{tuple(target.shape)} and {tuple(prediction.shape)}"
+        )
     if quantiles.shape != prediction.shape[-1:]:
         raise ValueError(
-            "quantiles must have shape (Q,) where prediction has (..., Q), "
-            f"got {tuple(quantiles.shape)} and {tuple(prediction.shape)}"
+            "quantiles must have shape (Q,) where prediction has (..., Q), got "
+            f"{tuple(quantiles.shape)} and {tuple(prediction.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -58,19 +63,23 @@ class MultiQuantileLoss(nn.Module):
             \end{cases}
         \end{aligned}
 
-    Where the arguments of a maximum tie, they share its derivative equally.
+    Here :math:`x` is ``prediction``, :math:`y` is ``target`` and :math:`\tau` is
+    ``quantiles``.
+
+    Arguments that tie for a maximum share its derivative equally.
 
     Some libraries multiply by 2, some add up the quantiles instead of averaging them.
     Crossing quantiles are not penalised.
 
     Args:
-        quantiles: Levels of the quantiles. A tensor of shape :math:`(Q)`.
+        quantiles: Levels of the quantiles. A tensor of shape :math:`(Q)`, in
+            :math:`(0, 1)`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, Q)`; predicted quantiles, one per level.
-        - target: :math:`(*)`, any shape; targets.
+        - target: :math:`(*)`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster,
@@ -78,7 +87,8 @@ class MultiQuantileLoss(nn.Module):
 
     Example:
         >>> import torch
-        >>> loss = MultiQuantileLoss(quantiles=torch.tensor([0.1, 0.5, 0.9]), reduction="none")
+        >>> quantiles = torch.tensor([0.1, 0.5, 0.9])
+        >>> loss = MultiQuantileLoss(quantiles=quantiles, reduction="none")
         >>> prediction = torch.tensor([[-1.0, 0.5, 2.0], [0.0, 0.0, 0.0]])
         >>> target = torch.tensor([1.0, -1.0])
         >>> loss(prediction, target)

@@ -23,10 +23,12 @@ def multiclass_brier_loss(
         )
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
-            "target must have shape (B, ...) where logits has (B, C, ...), "
-            f"got {tuple(target.shape)} and {tuple(logits.shape)}"
+            "target must have shape (B, ...) where logits has (B, C, ...), got "
+            f"{tuple(target.shape)} and {tuple(logits.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
@@ -54,6 +56,8 @@ class MulticlassBrierLoss(nn.Module):
     .. math::
         \ell_b = \sum_{c} (\operatorname{softmax}(x_b)_c - \delta_{c,t_b})^2
 
+    Here :math:`x` is ``logits`` and :math:`t` is ``target``.
+
     Summed over the classes as Brier did, so between 0 and 2; some libraries halve it or
     average over the classes.
 
@@ -63,8 +67,8 @@ class MulticlassBrierLoss(nn.Module):
 
     Shape:
         - logits: :math:`(B, C, *)`; unnormalised log-probabilities of the classes.
-        - target: :math:`(B, *)`; indices of the true classes, integers in
-          :math:`[0, C)`.
+        - target: :math:`(B, *)`, integers in :math:`[0, C)`; indices of the true
+          classes.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: Brier 1950, Verification of Forecasts Expressed in Terms of Probability,

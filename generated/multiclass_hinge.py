@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/multiclass_hinge.toml
 """Multiclass hinge loss of the strongest rival class."""
 
+import math
 from typing import Literal
 
 import torch
@@ -23,22 +24,21 @@ def multiclass_hinge_loss(
         )
     if target.shape != prediction.shape[:1]:
         raise ValueError(
-            "target must have shape (B,) where prediction has (B, C), "
-            f"got {tuple(target.shape)} and {tuple(prediction.shape)}"
+            "target must have shape (B,) where prediction has (B, C), got "
+            f"{tuple(target.shape)} and {tuple(prediction.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction = prediction.to(wide)
 
     index = target.unsqueeze(1)
     loss = (
-        prediction
-        + torch.where(
-            torch.arange(prediction.shape[1], device=prediction.device) == index,
-            prediction.new_full((), 0.0),
-            1.0,
-        )
-    ).amax(dim=1) - prediction.gather(1, index).squeeze(1)
+        1.0
+        + prediction.scatter(1, index, -math.inf).amax(dim=1)
+        - prediction.gather(1, index).squeeze(1)
+    ).relu()
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -47,15 +47,12 @@ class MulticlassHingeLoss(nn.Module):
     r"""Multiclass hinge loss of the strongest rival class.
 
     .. math::
-        \begin{aligned}
-            \ell_b &= \max_{c} (x_{b,c} + [c \ne t_b]) - x_{b,t_b} \\
-            \frac{\partial \ell_b}{\partial x_{b,j}} &=
-                \frac{[x_{b,j} + [j \ne t_b] = \max_{c'}
-                (x_{b,c'} + [c' \ne t_b])]}{\#\{c :\, x_{b,c} + [c \ne t_b] = \max_{c'}
-                (x_{b,c'} + [c' \ne t_b])\}} - [t_b = j]
-        \end{aligned}
+        \ell_b = (1 + \max_{c \ne t_b} x_{b,c} - x_{b,t_b})_+
 
-    Where several entries are extreme, they share the derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`t` is ``target``.
+
+    The derivative of the positive part at 0 is 0. Entries that tie for the maximum
+    share its derivative equally.
 
     Rivals that tie share the gradient equally.
 
@@ -65,7 +62,7 @@ class MulticlassHingeLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(B, C)`; predicted scores of the classes.
-        - target: :math:`(B)`; indices of the true classes, integers in :math:`[0, C)`.
+        - target: :math:`(B)`, integers in :math:`[0, C)`; indices of the true classes.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
     Reference: Crammer and Singer 2001, On the Algorithmic Implementation of Multiclass

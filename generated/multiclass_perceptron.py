@@ -23,10 +23,12 @@ def multiclass_perceptron_loss(
         )
     if target.shape != prediction.shape[:1]:
         raise ValueError(
-            "target must have shape (B,) where prediction has (B, C), "
-            f"got {tuple(target.shape)} and {tuple(prediction.shape)}"
+            "target must have shape (B,) where prediction has (B, C), got "
+            f"{tuple(target.shape)} and {tuple(prediction.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction = prediction.to(wide)
 
@@ -45,7 +47,9 @@ class MulticlassPerceptronLoss(nn.Module):
             \frac{[x_{b,j} = \max_{c'} x_{b,c'}]}{\#\{c :\, x_{b,c} = \max_{c'}
             x_{b,c'}\}} - [t_b = j]
 
-    Where several entries are extreme, they share the derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`t` is ``target``.
+
+    Entries that tie for the maximum share its derivative equally.
 
     Classes that tie for the best share the gradient equally.
 
@@ -55,7 +59,7 @@ class MulticlassPerceptronLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(B, C)`; predicted scores of the classes.
-        - target: :math:`(B)`; indices of the true classes, integers in :math:`[0, C)`.
+        - target: :math:`(B)`, integers in :math:`[0, C)`; indices of the true classes.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
     Reference: Optax documentation, multiclass_perceptron_loss,

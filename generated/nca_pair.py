@@ -24,14 +24,15 @@ def nca_pair_loss(
     _check_parameters(beta, reduction)
     if rejected_logratios.shape != chosen_logratios.shape:
         raise ValueError(
-            "chosen_logratios and rejected_logratios must have the same shape, "
-            f"got {tuple(chosen_logratios.shape)} and {tuple(rejected_logratios.shape)}"
+            "chosen_logratios and rejected_logratios must have the same shape, got "
+            f"{tuple(chosen_logratios.shape)} and {tuple(rejected_logratios.shape)}"
         )
     dtype = torch.promote_types(chosen_logratios.dtype, rejected_logratios.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"chosen_logratios must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    chosen_logratios, rejected_logratios = chosen_logratios.to(
-        wide
-    ), rejected_logratios.to(wide)
+    chosen_logratios = chosen_logratios.to(wide)
+    rejected_logratios = rejected_logratios.to(wide)
 
     ratio = 0.5 * (
         F.logsigmoid(-beta * chosen_logratios)
@@ -53,15 +54,18 @@ class NCAPairLoss(nn.Module):
         \frac{\partial \ell}{\partial \mathrm{dc}} = \tfrac{1}{2} \beta
             \sigma(\beta \, \mathrm{dc}) - \beta \sigma(-\beta \, \mathrm{dc})
 
+    Here :math:`\mathrm{dc}` is ``chosen_logratios`` and :math:`\mathrm{dr}` is
+    ``rejected_logratios``.
+
     Args:
-        beta: Strength of the pull towards the reference, positive.
+        beta: Strength of the pull towards the reference, :math:`\beta > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - chosen_logratios: :math:`(*)`, any shape; log-ratios of policy and reference
           for the chosen responses.
-        - rejected_logratios: :math:`(*)`, the shape of chosen_logratios; log-ratios of
+        - rejected_logratios: :math:`(*)`, same shape as chosen_logratios; log-ratios of
           policy and reference for the rejected responses.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

@@ -24,7 +24,8 @@ def nll_loss(
     _check_parameters(ignore_index, reduction)
     if log_probability.ndim < 2:
         raise ValueError(
-            f"log_probability must have shape (B, C, ...), got {tuple(log_probability.shape)}"
+            "log_probability must have shape (B, C, ...), got "
+            f"{tuple(log_probability.shape)}"
         )
     if target.shape != log_probability.shape[:1] + log_probability.shape[2:]:
         raise ValueError(
@@ -33,22 +34,30 @@ def nll_loss(
         )
     if weight is not None and weight.shape != log_probability.shape[1:2]:
         raise ValueError(
-            "weight must have shape (C,) where log_probability has (B, C, ...), "
-            f"got {tuple(weight.shape)} and {tuple(log_probability.shape)}"
+            "weight must have shape (C,) where log_probability has (B, C, ...), got "
+            f"{tuple(weight.shape)} and {tuple(log_probability.shape)}"
         )
     dtype = log_probability.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"log_probability must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     log_probability = log_probability.to(wide)
 
-    differs = target != ignore_index
+    valid = target != ignore_index
 
     # Guard [ignored-target]: An ignored target need not be an index at all. The entry
     # read in its place is never used, and neither is its gradient.
-    safe_target = torch.where(differs, target, 0)
+    safe_target = torch.where(valid, target, 0)
+    log_probability_there = log_probability.gather(1, safe_target.unsqueeze(1)).squeeze(
+        1
+    )
     loss = torch.where(
-        differs,
-        -(1.0 if weight is None else weight[safe_target])
-        * log_probability.gather(1, safe_target.unsqueeze(1)).squeeze(1),
+        valid,
+        -(
+            log_probability_there
+            if weight is None
+            else weight[safe_target] * log_probability_there
+        ),
         0.0,
     )
 
@@ -56,7 +65,13 @@ def nll_loss(
         return (
             loss.sum()
             / torch.where(
-                differs, 1.0 if weight is None else weight[safe_target], 0.0
+                valid,
+                (
+                    log_probability.new_full((), 1.0)
+                    if weight is None
+                    else weight[safe_target]
+                ),
+                0.0,
             ).sum()
         ).to(dtype)
     return _reduce(loss, reduction).to(dtype)
@@ -76,21 +91,23 @@ class NLLLoss(nn.Module):
                 [t_b \ne \mathrm{ignore\_index}] \mathrm{weight}_{t_b}
         \end{aligned}
 
+    Here :math:`\mathrm{lp}` is ``log_probability`` and :math:`t` is ``target``.
+
     The mean divides by the weights of the targets that are kept; where every target is
     ignored it is 0/0.
 
     Args:
         weight: Weight of each class, one for every class if left out. A tensor of shape
-            :math:`(C)`. None leaves it out.
-        ignore_index: Target value that contributes nothing.
+            :math:`(C)`, non-negative.
+        ignore_index: Target value that contributes nothing, an integer.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` returns their
             weighted mean and ``"sum"`` their sum.
 
     Shape:
         - log_probability: :math:`(B, C, *)`; predicted log-probabilities of the
-          classes, log-probabilities over C.
-        - target: :math:`(B, *)`; indices of the true classes, or `ignore_index`,
-          integers in :math:`[0, C)`.
+          classes, their exponentials summing to 1 over :math:`C`.
+        - target: :math:`(B, *)`, integers in :math:`[0, C)`; indices of the true
+          classes, or ``ignore_index``.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.nn.NLLLoss,
@@ -133,10 +150,15 @@ class NLLLoss(nn.Module):
 
     def extra_repr(self) -> str:
         weight = None if self.weight is None else tuple(self.weight.shape)
-        return f"weight={weight}, ignore_index={self.ignore_index!r}, reduction={self.reduction!r}"
+        return (
+            f"weight={weight}, ignore_index={self.ignore_index!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(ignore_index: int, reduction: str) -> None:
+    if not ignore_index % 1 == 0:  # also rejects nan
+        raise ValueError(f"ignore_index must be an integer, got {ignore_index!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

@@ -24,10 +24,12 @@ def p_norm_distance_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -37,10 +39,10 @@ def p_norm_distance_loss(
     # the subgradient 0.
     magnitude = (prediction - target).abs()
     largest = magnitude.amax(dim=-1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     power_sum = (magnitude / scale.unsqueeze(-1)).pow(p).sum(dim=-1)
-    root = torch.where(above, power_sum, 1.0).pow(1.0 / p)
+    root = torch.where(largest_positive, power_sum, 1.0).pow(1.0 / p)
     loss = largest * root
 
     return _reduce(loss, reduction).to(dtype)
@@ -58,20 +60,22 @@ class PNormDistanceLoss(nn.Module):
         \frac{\partial \ell}{\partial x_j} = \operatorname{sign}(x_j - y_j)
             \left( \frac{\lvert x_j - y_j \rvert}{\lVert x - y \rVert_p} \right)^{p - 1}
 
-    The gradient of a norm at 0 is the subgradient 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The gradient of the norm at 0 is 0.
 
     Implementations that add an epsilon to the difference report a distance of
     eps*D**(1/p) between equal vectors; see the pairwise distance loss for that
     definition.
 
     Args:
-        p: Order of the norm, :math:`1 \le \text{p} < \infty`.
+        p: Order of the norm, :math:`1 \le p < \infty`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*, D)`; predictions.
-        - target: :math:`(*, D)`, the shape of prediction; targets.
+        - prediction: :math:`(*, D)`.
+        - target: :math:`(*, D)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Riesz 1910, Untersuchungen ueber Systeme integrierbarer Funktionen,

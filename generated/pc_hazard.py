@@ -29,27 +29,32 @@ def pc_hazard_loss(
         )
     if interval.shape != prediction.shape[:1]:
         raise ValueError(
-            "interval must have shape (B,) where prediction has (B, K), "
-            f"got {tuple(interval.shape)} and {tuple(prediction.shape)}"
+            "interval must have shape (B,) where prediction has (B, K), got "
+            f"{tuple(interval.shape)} and {tuple(prediction.shape)}"
         )
-    if event.shape != interval.shape:
+    if not interval.shape == event.shape == fraction.shape:
         raise ValueError(
-            "interval and event must have the same shape, "
-            f"got {tuple(interval.shape)} and {tuple(event.shape)}"
-        )
-    if fraction.shape != interval.shape:
-        raise ValueError(
-            "interval and fraction must have the same shape, "
-            f"got {tuple(interval.shape)} and {tuple(fraction.shape)}"
+            "interval, event and fraction must have the same shape, got "
+            f"{tuple(interval.shape)}, {tuple(event.shape)} and "
+            f"{tuple(fraction.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, fraction.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    prediction, event, fraction = prediction.to(wide), event.to(wide), fraction.to(wide)
+    prediction, fraction = prediction.to(wide), fraction.to(wide)
 
+    same = event == 1
     index = interval.unsqueeze(1)
     h = F.softplus(prediction.gather(1, index).squeeze(1), threshold=40.0)
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    # Guard [mask-as-select]: An entry that is masked out may be anything: as a factor
+    # of 0 it would turn an infinity into nan, selected away it cannot.
     loss = (
-        -event * h.log()
+        torch.where(same, -torch.where(same, h, 1.0).log(), 0.0)
         + fraction * h
         + torch.where(
             torch.arange(prediction.shape[1], device=prediction.device) < index,
@@ -73,6 +78,9 @@ class PCHazardLoss(nn.Module):
                 \right) + [j < t_b] \sigma(x_{b,j})
         \end{aligned}
 
+    Here :math:`x` is ``prediction``, :math:`t` is ``interval``, :math:`e` is ``event``
+    and :math:`f` is ``fraction``.
+
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
@@ -80,11 +88,10 @@ class PCHazardLoss(nn.Module):
     Shape:
         - prediction: :math:`(B, K)`; predictions whose softplus is the hazard of each
           interval.
-        - interval: :math:`(B)`; interval of the event or of censoring, integers in
-          :math:`[0, K)`.
-        - event: :math:`(B)`, the shape of interval; 1 for an event, 0 for censoring, 0
-          or 1.
-        - fraction: :math:`(B)`, the shape of interval; fraction of that interval
+        - interval: :math:`(B)`, integers in :math:`[0, K)`; interval of the event or of
+          censoring.
+        - event: :math:`(B)`, same shape as interval; 1 for an event, 0 for censoring.
+        - fraction: :math:`(B)`, same shape as interval; fraction of that interval
           survived, in :math:`[0, 1]`.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 

@@ -23,10 +23,12 @@ def pearson_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -38,19 +40,21 @@ def pearson_loss(
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
     largest = u.abs().amax(dim=-1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (u / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(above, square_sum, 1.0).sqrt()
-    largest2 = v.abs().amax(dim=-1).detach()
-    above2 = largest2 > 0
-    scale2 = torch.where(above2 & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (v / scale2.unsqueeze(-1)).square().sum(dim=-1)
-    root2 = torch.where(above2, square_sum2, 1.0).sqrt()
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    largest_target = v.abs().amax(dim=-1).detach()
+    largest_target_positive = largest_target > 0
+    scale_target = torch.where(
+        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
+    )
+    square_sum_target = (v / scale_target.unsqueeze(-1)).square().sum(dim=-1)
+    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
 
     # Guard [root-of-product]: The product leaves the floating-point range although its
     # root does not.
-    loss = 1.0 - (u * v).sum(dim=-1) / (largest * root * (largest2 * root2))
+    loss = 1.0 - (u * v).sum(dim=-1) / (largest * root * (largest_target * root_target))
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -66,6 +70,8 @@ class PearsonLoss(nn.Module):
             v_n &= y_n - \frac{1}{N} \sum_{n'} y_{n'}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Blind to scale and offset of the prediction. Undefined where prediction or target is
     constant.
 
@@ -75,7 +81,7 @@ class PearsonLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*, N)`; predictions of a series.
-        - target: :math:`(*, N)`, the shape of prediction; targets of a series.
+        - target: :math:`(*, N)`, same shape as prediction; targets of a series.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Pearson 1895, Note on Regression and Inheritance in the Case of Two

@@ -23,10 +23,12 @@ def poisson_nll_loss(
     _check_parameters(full, reduction)
     if target.shape != log_rate.shape:
         raise ValueError(
-            "log_rate and target must have the same shape, "
-            f"got {tuple(log_rate.shape)} and {tuple(target.shape)}"
+            "log_rate and target must have the same shape, got "
+            f"{tuple(log_rate.shape)} and {tuple(target.shape)}"
         )
     dtype = log_rate.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"log_rate must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     log_rate, target = log_rate.to(wide), target.to(wide)
 
@@ -48,7 +50,9 @@ class PoissonNLLLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = e^{x} - y
 
-    With `full` the loss is the exact negative logarithm of the probability. Some
+    Here :math:`x` is ``log_rate`` and :math:`y` is ``target``.
+
+    With ``full`` the loss is the exact negative logarithm of the probability. Some
     libraries add Stirling's approximation of log(y!) instead, and nothing at all for y
     <= 1.
 
@@ -59,8 +63,8 @@ class PoissonNLLLoss(nn.Module):
 
     Shape:
         - log_rate: :math:`(*)`, any shape; predicted logarithms of the rate.
-        - target: :math:`(*)`, the shape of log_rate; observed counts, whole numbers,
-          not negative.
+        - target: :math:`(*)`, same shape as log_rate; observed counts, non-negative
+          integers.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.nn.PoissonNLLLoss,

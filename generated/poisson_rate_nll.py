@@ -19,17 +19,22 @@ def poisson_rate_nll_loss(
     _check_parameters(full, reduction)
     if target.shape != rate.shape:
         raise ValueError(
-            "rate and target must have the same shape, "
-            f"got {tuple(rate.shape)} and {tuple(target.shape)}"
+            f"rate and target must have the same shape, got {tuple(rate.shape)} and "
+            f"{tuple(target.shape)}"
         )
     dtype = rate.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"rate must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     rate, target = rate.to(wide), target.to(wide)
 
     # Guard [xlogy-at-zero]: At (0, 0) the derivative with respect to y is `0/0 = nan`;
     # the value is 0 for any y.
-    log_term = torch.xlogy(target, torch.where((target == 0) & (rate == 0), 1.0, rate))
-    loss = rate - log_term + ((target + 1.0).lgamma() if full else 0.0)
+    loss = (
+        rate
+        - torch.xlogy(target, torch.where((target == 0) & (rate == 0), 1.0, rate))
+        + ((target + 1.0).lgamma() if full else 0.0)
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -45,6 +50,8 @@ class PoissonRateNLLLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = 1 - \frac{y}{x}
 
+    Here :math:`x` is ``rate`` and :math:`y` is ``target``.
+
     No epsilon is added inside the logarithm: a rate of 0 costs nothing for a count of 0
     and infinity for any other. Some libraries subtract the loss of the perfect
     prediction and double the difference, and call that the deviance.
@@ -55,9 +62,9 @@ class PoissonRateNLLLoss(nn.Module):
             return a scalar.
 
     Shape:
-        - rate: :math:`(*)`, any shape; predicted rates, not negative.
-        - target: :math:`(*)`, the shape of rate; observed counts, whole numbers, not
-          negative.
+        - rate: :math:`(*)`, any shape; predicted rates, non-negative.
+        - target: :math:`(*)`, same shape as rate; observed counts, non-negative
+          integers.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: scikit-learn documentation, mean_poisson_deviance,

@@ -25,27 +25,34 @@ def poly1_bce_loss(
     _check_parameters(epsilon, reduction)
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
+    # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
+    # it is the difference of two softplus. What they share is split off; `where` keeps
+    # the derivative at 0.
+    beyond = logits >= 0
+    size = torch.where(beyond, logits, -logits)
     one_minus_target = 1.0 - target
 
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
-    # Guard [mixture-complement]: The complement of a mixture is the mixture of the
-    # complements, each of which keeps its digits.
-    product = epsilon * (
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [mixture-complement]: The complement of a mixture of probabilities is the
+    # mixture of their complements, each of which keeps its digits.
+    complement = (
         target * F.logsigmoid(-logits).exp()
         + one_minus_target * F.logsigmoid(logits).exp()
     )
     loss = (
-        one_minus_target * F.softplus(logits, threshold=40.0)
-        + target * F.softplus(-logits, threshold=40.0)
-        + product
+        F.softplus(-size, threshold=40.0)
+        + size * torch.where(beyond, one_minus_target, target)
+        + epsilon * complement
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -64,15 +71,17 @@ class Poly1BCELoss(nn.Module):
                 (y p \sigma(-x) + (y - 1) p \sigma(-x))
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
     Args:
         epsilon: What is added to the coefficient of the first term,
-            :math:`-1 \le \text{epsilon} < \infty`.
+            :math:`-1 \le \varepsilon < \infty`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(*)`, any shape; predicted log-odds of class 1.
-        - target: :math:`(*)`, the shape of logits; true classes, 0 or 1.
+        - target: :math:`(*)`, same shape as logits; true classes, 0 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Leng et al. 2022, PolyLoss: A Polynomial Expansion Perspective of

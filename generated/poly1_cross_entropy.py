@@ -29,28 +29,33 @@ def poly1_cross_entropy_loss(
         )
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
-            "target must have shape (B, ...) where logits has (B, C, ...), "
-            f"got {tuple(target.shape)} and {tuple(logits.shape)}"
+            "target must have shape (B, ...) where logits has (B, C, ...), got "
+            f"{tuple(target.shape)} and {tuple(logits.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
-
-    index = target.unsqueeze(1)
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel.
-    margin = logits - logits.gather(1, index)
+    # nothing is left to cancel. The largest x is taken out for the digits of the
+    # rivals; no gradient flows through it.
+    largest = logits.amax(dim=1).detach()
+    below = logits - largest.unsqueeze(1)
+    index = target.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
-    rivals = margin.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1)
+    rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
+        logits.gather(1, index).squeeze(1) - largest
+    )
 
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     loss = F.softplus(rivals, threshold=40.0) + epsilon * F.logsigmoid(rivals).exp()
 
     return _reduce(loss, reduction).to(dtype)
@@ -69,16 +74,18 @@ class Poly1CrossEntropyLoss(nn.Module):
                 (\operatorname{softmax}(x_b)_j - [t_b = j])
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`t` is ``target``.
+
     Args:
         epsilon: What is added to the coefficient of the first term,
-            :math:`-1 \le \text{epsilon} < \infty`.
+            :math:`-1 \le \varepsilon < \infty`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(B, C, *)`; unnormalised log-probabilities of the classes.
-        - target: :math:`(B, *)`; indices of the true classes, integers in
-          :math:`[0, C)`.
+        - target: :math:`(B, *)`, integers in :math:`[0, C)`; indices of the true
+          classes.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: Leng et al. 2022, PolyLoss: A Polynomial Expansion Perspective of

@@ -25,38 +25,28 @@ def ppo_clip_loss(
 ) -> Tensor:
     """Functional form of :class:`PPOClipLoss`."""
     _check_parameters(eps_low, eps_high, reduction)
-    if old_logp.shape != logp.shape:
+    if not logp.shape == old_logp.shape == advantage.shape == mask.shape:
         raise ValueError(
-            "logp and old_logp must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(old_logp.shape)}"
+            "logp, old_logp, advantage and mask must have the same shape, got "
+            f"{tuple(logp.shape)}, {tuple(old_logp.shape)}, {tuple(advantage.shape)} "
+            f"and {tuple(mask.shape)}"
         )
-    if advantage.shape != logp.shape:
-        raise ValueError(
-            "logp and advantage must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(advantage.shape)}"
-        )
-    if mask.shape != logp.shape:
-        raise ValueError(
-            "logp and mask must have the same shape, "
-            f"got {tuple(logp.shape)} and {tuple(mask.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(logp.dtype, old_logp.dtype), advantage.dtype
-    )
+    dtype = torch.promote_types(logp.dtype, old_logp.dtype)
+    dtype = torch.promote_types(dtype, advantage.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"logp must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logp, old_logp, advantage, mask = (
-        logp.to(wide),
-        old_logp.to(wide),
-        advantage.to(wide),
-        mask.to(wide),
-    )
+    logp = logp.to(wide)
+    old_logp = old_logp.to(wide)
+    advantage = advantage.to(wide)
+    mask = mask.to(wide)
 
-    same = mask == 1
+    kept = mask == 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    chosen = torch.where(same, logp - old_logp, 0.0)
+    safe_residual = torch.where(kept, logp - old_logp, 0.0)
 
     # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
     # of the clipped side times infinity is nan. Clipping its logarithm, on the side
@@ -65,10 +55,10 @@ def ppo_clip_loss(
     # gradient 0 times infinity is nan; clipping the exponent is the same function.
     bounded = torch.where(
         advantage >= 0,
-        torch.minimum(chosen, logp.new_full((), math.log(1.0 + eps_high))),
-        torch.maximum(chosen, logp.new_full((), math.log(1.0 - eps_low))),
+        torch.minimum(safe_residual, logp.new_full((), math.log(1.0 + eps_high))),
+        torch.maximum(safe_residual, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    loss = torch.where(same, -(bounded.exp() * advantage), 0.0)
+    loss = torch.where(kept, -(bounded.exp() * advantage), 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)
@@ -87,26 +77,31 @@ class PPOClipLoss(nn.Module):
         \qquad
         r = e^{\mathrm{lp} - \mathrm{old}}
 
-    Where the arguments of a minimum tie, they share its derivative equally. The
-    derivative of a clipped value at either end is that of the inside.
+    Here :math:`\mathrm{lp}` is ``logp``, :math:`\mathrm{old}` is ``old_logp``,
+    :math:`A` is ``advantage`` and :math:`m` is ``mask``.
+
+    Arguments that tie for a minimum share its derivative equally. At the ends of a
+    clipped range the derivative is that of the inside.
 
     The mean is taken over the steps that are not masked, over the whole batch at once.
     The paper uses one epsilon for both sides.
 
     Args:
-        eps_low: By how much the ratio may fall, :math:`0 < \text{eps\_low} < 1`.
-        eps_high: By how much the ratio may rise, positive.
+        eps_low: By how much the ratio may fall,
+            :math:`0 < \varepsilon_{\mathrm{low}} < 1`.
+        eps_high: By how much the ratio may rise,
+            :math:`\varepsilon_{\mathrm{high}} > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` returns their
             weighted mean and ``"sum"`` their sum.
 
     Shape:
         - logp: :math:`(*)`, any shape; log-probabilities of the actions under the
           policy.
-        - old_logp: :math:`(*)`, the shape of logp; log-probabilities of the actions
+        - old_logp: :math:`(*)`, same shape as logp; log-probabilities of the actions
           when they were taken.
-        - advantage: :math:`(*)`, the shape of logp; advantages of the actions.
-        - mask: :math:`(*)`, the shape of logp; 1 for the steps that count, 0 or 1, the
-          entries that count.
+        - advantage: :math:`(*)`, same shape as logp; advantages of the actions.
+        - mask: :math:`(*)`, same shape as logp; 1 for the steps that count, otherwise
+          0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Schulman et al. 2017, Proximal Policy Optimization Algorithms,
@@ -154,7 +149,10 @@ class PPOClipLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"eps_low={self.eps_low!r}, eps_high={self.eps_high!r}, reduction={self.reduction!r}"
+        return (
+            f"eps_low={self.eps_low!r}, eps_high={self.eps_high!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(eps_low: float, eps_high: float, reduction: str) -> None:

@@ -23,47 +23,40 @@ def ppo_value_clip_loss(
 ) -> Tensor:
     """Functional form of :class:`PPOValueClipLoss`."""
     _check_parameters(clip_range, reduction)
-    if old_value.shape != value.shape:
+    if not value.shape == old_value.shape == returns.shape == mask.shape:
         raise ValueError(
-            "value and old_value must have the same shape, "
-            f"got {tuple(value.shape)} and {tuple(old_value.shape)}"
+            "value, old_value, returns and mask must have the same shape, got "
+            f"{tuple(value.shape)}, {tuple(old_value.shape)}, {tuple(returns.shape)} "
+            f"and {tuple(mask.shape)}"
         )
-    if returns.shape != value.shape:
-        raise ValueError(
-            "value and returns must have the same shape, "
-            f"got {tuple(value.shape)} and {tuple(returns.shape)}"
-        )
-    if mask.shape != value.shape:
-        raise ValueError(
-            "value and mask must have the same shape, "
-            f"got {tuple(value.shape)} and {tuple(mask.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(value.dtype, old_value.dtype), returns.dtype
-    )
+    dtype = torch.promote_types(value.dtype, old_value.dtype)
+    dtype = torch.promote_types(dtype, returns.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"value must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    value, old_value, returns, mask = (
-        value.to(wide),
-        old_value.to(wide),
-        returns.to(wide),
-        mask.to(wide),
+    value = value.to(wide)
+    old_value = old_value.to(wide)
+    returns = returns.to(wide)
+    mask = mask.to(wide)
+
+    kept = mask == 1
+    residual = old_value - clip_range
+    total = old_value + clip_range
+    vc = torch.where(
+        value < residual, residual, torch.where(value > total, total, value)
     )
 
-    same = mask == 1
-    vc = torch.where(
-        value < old_value - clip_range,
-        old_value - clip_range,
-        torch.where(value > old_value + clip_range, old_value + clip_range, value),
+    # Guard [farther-square]: Distances that differ are often equal once they are
+    # rounded, and a maximum of two equal values gives half of the gradient to each.
+    # Which of x and y is farther from c is decided before rounding.
+    far = torch.where(
+        (value - vc).sign() * (value - returns + (vc - returns)) >= 0, value, vc
     )
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    ratio = 0.5 * torch.maximum(
-        torch.where(same, value - returns, 0.0).square(),
-        torch.where(same, vc - returns, 0.0).square(),
-    )
-    loss = torch.where(same, ratio, 0.0)
+    loss = torch.where(kept, 0.5 * torch.where(kept, far - returns, 0.0).square(), 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)
@@ -80,24 +73,28 @@ class PPOValueClipLoss(nn.Module):
             0 & \text{otherwise}
         \end{cases}
 
-    Where the arguments of a maximum tie, they share its derivative equally. The
-    derivative of a clipped value at either end is that of the inside.
+    Here :math:`v` is ``value``, :math:`\mathrm{old}` is ``old_value``, :math:`R` is
+    ``returns`` and :math:`m` is ``mask``.
+
+    Arguments that tie for a maximum share its derivative equally. At the ends of a
+    clipped range the derivative is that of the inside.
 
     Not in the original paper but in its code. The coefficient with which it enters the
     total is left to the caller.
 
     Args:
-        clip_range: How far the value may move from the old one, positive.
+        clip_range: How far the value may move from the old one,
+            :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` returns their
             weighted mean and ``"sum"`` their sum.
 
     Shape:
         - value: :math:`(*)`, any shape; predicted values.
-        - old_value: :math:`(*)`, the shape of value; values predicted when the actions
+        - old_value: :math:`(*)`, same shape as value; values predicted when the actions
           were taken.
-        - returns: :math:`(*)`, the shape of value; returns.
-        - mask: :math:`(*)`, the shape of value; 1 for the steps that count, 0 or 1, the
-          entries that count.
+        - returns: :math:`(*)`, same shape as value.
+        - mask: :math:`(*)`, same shape as value; 1 for the steps that count, otherwise
+          0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Engstrom et al. 2020, Implementation Matters in Deep Policy Gradients: A

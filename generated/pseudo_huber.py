@@ -23,10 +23,12 @@ def pseudo_huber_loss(
     _check_parameters(delta, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -50,17 +52,19 @@ class PseudoHuberLoss(nn.Module):
         \frac{\partial \ell}{\partial x} =
             \frac{x - y}{\sqrt{1 + \left( \frac{x - y}{\delta} \right)^2}}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Below the Huber loss everywhere; the tails have the same slope delta.
 
     Args:
         delta: Slope of the tails, and residual near which the loss turns linear,
-            positive.
+            :math:`\delta > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Charbonnier et al. 1997, Deterministic Edge-Preserving Regularization in

@@ -27,10 +27,12 @@ def psnr_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -50,18 +52,21 @@ class PSNRLoss(nn.Module):
                 \frac{20 (x_j - y_j)}{P (\log 10) \frac{1}{P} \sum_{p} (x_p - y_p)^2}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     One ratio per image; some implementations average the squared error over the whole
     batch first. Equal images give minus infinity.
 
     Args:
-        max_val: Difference between the brightest and the darkest value, positive.
+        max_val: Difference between the brightest and the darkest value,
+            :math:`\mathrm{max\_val} > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, P)`; restored images, pixels and channels flattened
           into one axis.
-        - target: :math:`(*, P)`, the shape of prediction; true images, flattened
+        - target: :math:`(*, P)`, same shape as prediction; true images, flattened
           likewise.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

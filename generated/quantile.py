@@ -23,10 +23,12 @@ def quantile_loss(
     _check_parameters(quantile, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -50,19 +52,21 @@ class QuantileLoss(nn.Module):
             \end{cases}
         \end{aligned}
 
-    Where the arguments of a maximum tie, they share its derivative equally.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    Arguments that tie for a maximum share its derivative equally.
 
     Some libraries multiply by 2, so that the median gives the absolute error. At x = y
     the gradient is the mean 1/2 - q of the slopes of both sides, 0 for the median.
 
     Args:
-        quantile: Level of the quantile, :math:`0 < \text{quantile} < 1`.
+        quantile: Level of the quantile, :math:`0 < q < 1`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted quantiles.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Koenker and Bassett 1978, Regression Quantiles,

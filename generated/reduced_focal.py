@@ -25,10 +25,12 @@ def reduced_focal_loss(
     _check_parameters(gamma, threshold, reduction)
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
@@ -37,36 +39,41 @@ def reduced_focal_loss(
     # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
     # still `exp(-x)`.
     pt = logits.sigmoid() * target + (-logits).sigmoid() * one_minus_target
+    below = pt < threshold
 
-    # Guard [sigmoid-tail]: torch computes the derivative of `sigmoid` as `y (1 - y)`,
-    # which is 0 from 17 on; that of `logsigmoid` is complete.
-    # Guard [mixture-complement]: The complement of a mixture is the mixture of the
-    # complements, each of which keeps its digits.
-    ratio = (
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [mixture-complement]: The complement of a mixture of probabilities is the
+    # mixture of their complements, each of which keeps its digits.
+    complement = (
         target * F.logsigmoid(-logits).exp()
         + one_minus_target * F.logsigmoid(logits).exp()
-    ) / threshold
-    ce = one_minus_target * F.softplus(logits, threshold=40.0) + target * F.softplus(
-        -logits, threshold=40.0
     )
+    base = complement / threshold
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.
+    base_is_zero = base == 0
+
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    chosen = torch.where(
-        pt < threshold,
-        1.0,
-        torch.where(
-            ratio == 0,
-            0.0**gamma,
-            torch.where(pt >= threshold, torch.where(ratio != 0, ratio, 1.0), 1.0).pow(
-                gamma
-            ),
-        ),
+    safe_safe_base = torch.where(below, 1.0, torch.where(base_is_zero, 1.0, base))
+
+    # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
+    # it is the difference of two softplus. What they share is split off; `where` keeps
+    # the derivative at 0.
+    beyond = logits >= 0
+    size = torch.where(beyond, logits, -logits)
+    ce = F.softplus(-size, threshold=40.0) + size * torch.where(
+        beyond, one_minus_target, target
     )
-    loss = chosen * ce
+    loss = (
+        torch.where(
+            below, 1.0, torch.where(base_is_zero, 0.0**gamma, safe_safe_base.pow(gamma))
+        )
+        * ce
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -86,18 +93,20 @@ class ReducedFocalLoss(nn.Module):
             \mathrm{pt} &= p y + (1 - p) (1 - y)
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
     Continuous at pt = threshold only for a threshold of 1/2, the usual value.
 
     Args:
-        gamma: How fast well-classified elements fade, not negative.
+        gamma: How fast well-classified elements fade, :math:`\gamma \ge 0`.
         threshold: Probability of the true class below which an element is hard,
-            :math:`0 < \text{threshold} < 1`.
+            :math:`0 < \mathrm{threshold} < 1`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(*)`, any shape; predicted log-odds of class 1.
-        - target: :math:`(*)`, the shape of logits; true classes, 0 or 1.
+        - target: :math:`(*)`, same shape as logits; true classes, 0 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Sergievskiy and Ponamarev 2019, Reduced Focal Loss: 1st Place Solution to
@@ -137,12 +146,15 @@ class ReducedFocalLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"gamma={self.gamma!r}, threshold={self.threshold!r}, reduction={self.reduction!r}"
+        return (
+            f"gamma={self.gamma!r}, threshold={self.threshold!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(gamma: float, threshold: float, reduction: str) -> None:
     if not gamma >= 0:  # also rejects nan
-        raise ValueError(f"gamma must not be negative, got {gamma!r}")
+        raise ValueError(f"gamma must be non-negative, got {gamma!r}")
     if not 0 < threshold < 1:  # also rejects nan
         raise ValueError(f"threshold must satisfy 0 < threshold < 1, got {threshold!r}")
     if reduction not in ("none", "mean", "sum"):

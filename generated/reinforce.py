@@ -27,31 +27,48 @@ def reinforce_loss(
         raise ValueError(f"logits must have shape (B, C), got {tuple(logits.shape)}")
     if action.shape != logits.shape[:1]:
         raise ValueError(
-            "action must have shape (B,) where logits has (B, C), "
-            f"got {tuple(action.shape)} and {tuple(logits.shape)}"
+            "action must have shape (B,) where logits has (B, C), got "
+            f"{tuple(action.shape)} and {tuple(logits.shape)}"
         )
     if advantage.shape != action.shape:
         raise ValueError(
-            "action and advantage must have the same shape, "
-            f"got {tuple(action.shape)} and {tuple(advantage.shape)}"
+            "action and advantage must have the same shape, got "
+            f"{tuple(action.shape)} and {tuple(advantage.shape)}"
         )
     dtype = torch.promote_types(logits.dtype, advantage.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, advantage = logits.to(wide), advantage.to(wide)
-
-    index = action.unsqueeze(1)
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel.
-    margin = logits - logits.gather(1, index)
+    # nothing is left to cancel. The largest x is taken out for the digits of the
+    # rivals; no gradient flows through it.
+    largest = logits.amax(dim=1)
+    largest2 = largest.detach()
+    below = logits - largest2.unsqueeze(1)
+    index = action.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
-    rivals = margin.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1)
-    lp = logits.log_softmax(dim=1)
+    rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
+        logits.gather(1, index).squeeze(1) - largest2
+    )
+
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+    # its digits.
+    below2 = torch.where(
+        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
+    ).sum(dim=1)
+    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
+    lp = logits - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
     loss = F.softplus(
         rivals, threshold=40.0
     ) * advantage.detach() + entropy_coefficient * (lp.exp() * lp).sum(dim=1)
@@ -68,17 +85,20 @@ class ReinforceLoss(nn.Module):
         \qquad
         \mathrm{lp}_{b,c} = \log \operatorname{softmax}(x_b)_c
 
+    Here :math:`x` is ``logits``, :math:`t` is ``action`` and :math:`A` is
+    ``advantage``.
+
     No gradient flows into the advantage.
 
     Args:
-        entropy_coefficient: Weight of the entropy bonus, not negative.
+        entropy_coefficient: Weight of the entropy bonus, :math:`\mathrm{ent} \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - logits: :math:`(B, C)`; logits of the actions.
-        - action: :math:`(B)`; actions taken, integers in :math:`[0, C)`.
-        - advantage: :math:`(B)`, the shape of action; advantages or returns of the
+        - action: :math:`(B)`, integers in :math:`[0, C)`; actions taken.
+        - advantage: :math:`(B)`, same shape as action; advantages or returns of the
           actions.
         - output: scalar, or :math:`(B)` if ``reduction="none"``.
 
@@ -116,13 +136,16 @@ class ReinforceLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"entropy_coefficient={self.entropy_coefficient!r}, reduction={self.reduction!r}"
+        return (
+            f"entropy_coefficient={self.entropy_coefficient!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(entropy_coefficient: float, reduction: str) -> None:
     if not entropy_coefficient >= 0:  # also rejects nan
         raise ValueError(
-            f"entropy_coefficient must not be negative, got {entropy_coefficient!r}"
+            f"entropy_coefficient must be non-negative, got {entropy_coefficient!r}"
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(

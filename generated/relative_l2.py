@@ -23,10 +23,12 @@ def relative_l2_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -37,15 +39,15 @@ def relative_l2_loss(
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
     largest = residual.abs().amax(dim=-1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (residual / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(above, square_sum, 1.0).sqrt()
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
     largest2 = target.abs().amax(dim=-1).detach()
-    above2 = largest2 > 0
-    scale2 = torch.where(above2 & largest2.isfinite(), largest2, 1.0)
+    largest2_positive = largest2 > 0
+    scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
     square_sum2 = (target / scale2.unsqueeze(-1)).square().sum(dim=-1)
-    root2 = torch.where(above2, square_sum2, 1.0).sqrt()
+    root2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
     loss = largest * root / (largest2 * root2)
 
     return _reduce(loss, reduction).to(dtype)
@@ -60,7 +62,9 @@ class RelativeL2Loss(nn.Module):
         \frac{\partial \ell}{\partial x_j} =
             \frac{x_j - y_j}{\lVert y \rVert_2 \lVert x - y \rVert_2}
 
-    The gradient of a norm at 0 is the subgradient 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The gradient of the norm at 0 is 0.
 
     Undefined for a target that is zero everywhere.
 
@@ -70,7 +74,7 @@ class RelativeL2Loss(nn.Module):
 
     Shape:
         - prediction: :math:`(*, D)`; predicted values of a function.
-        - target: :math:`(*, D)`, the shape of prediction; true values of a function,
+        - target: :math:`(*, D)`, same shape as prediction; true values of a function,
           not all zero.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

@@ -26,6 +26,8 @@ def ring_loss(
             f"embedding must have shape (..., D), got {tuple(embedding.shape)}"
         )
     dtype = embedding.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"embedding must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding = embedding.to(wide)
 
@@ -34,10 +36,10 @@ def ring_loss(
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
     largest = embedding.abs().amax(dim=-1).detach()
-    above = largest > 0
-    scale = torch.where(above & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (embedding / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(above, square_sum, 1.0).sqrt()
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
     loss = 0.5 * (weight * (largest * root - radius).square())
 
     return _reduce(loss, reduction).to(dtype)
@@ -52,18 +54,20 @@ class RingLoss(nn.Module):
         \frac{\partial \ell}{\partial z_j} =
             \frac{\lambda z_j (\lVert z \rVert_2 - R)}{\lVert z \rVert_2}
 
-    The gradient of a norm at 0 is the subgradient 0.
+    Here :math:`z` is ``embedding``.
+
+    The gradient of the norm at 0 is 0.
 
     In the paper the radius is learnt; here it is given.
 
     Args:
-        radius: Norm that embeddings should have, not negative.
-        weight: Weight of the loss, positive.
+        radius: Norm that embeddings should have, :math:`R \ge 0`.
+        weight: Weight of the loss, :math:`\lambda > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - embedding: :math:`(*, D)`; embeddings.
+        - embedding: :math:`(*, D)`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Zheng et al. 2018, Ring Loss: Convex Feature Normalization for Face
@@ -99,12 +103,15 @@ class RingLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"radius={self.radius!r}, weight={self.weight!r}, reduction={self.reduction!r}"
+        return (
+            f"radius={self.radius!r}, weight={self.weight!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(radius: float, weight: float, reduction: str) -> None:
     if not radius >= 0:  # also rejects nan
-        raise ValueError(f"radius must not be negative, got {radius!r}")
+        raise ValueError(f"radius must be non-negative, got {radius!r}")
     if not weight > 0:  # also rejects nan
         raise ValueError(f"weight must be positive, got {weight!r}")
     if reduction not in ("none", "mean", "sum"):

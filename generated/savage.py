@@ -20,10 +20,12 @@ def savage_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -42,6 +44,8 @@ class SavageLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -\frac{4 y e^{2 y x}}{(1 + e^{2 y x})^3}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Not convex: it saturates at 1 for badly wrong scores, so that mislabelled points
     stop pulling.
 
@@ -51,7 +55,7 @@ class SavageLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted scores.
-        - target: :math:`(*)`, the shape of prediction; true classes, -1 or 1, -1 or 1.
+        - target: :math:`(*)`, same shape as prediction; true classes, -1 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Masnadi-Shirazi and Vasconcelos 2008, On the Design of Loss Functions for

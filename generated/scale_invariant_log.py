@@ -27,10 +27,12 @@ def scale_invariant_log_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -52,18 +54,20 @@ class ScaleInvariantLogLoss(nn.Module):
                 \frac{2 \lambda \frac{1}{P} \sum_{p} g_p}{P x_j}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Other implementations take the square root and scale it. For lam = 1 a common factor
     of the prediction costs nothing.
 
     Args:
         lam: How much of a common factor is forgiven, 1 for all of it,
-            :math:`0 \le \text{lam} \le 1`.
+            :math:`0 \le \lambda \le 1`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, P)`; predicted depths of the pixels, positive.
-        - target: :math:`(*, P)`, the shape of prediction; true depths of the pixels,
+        - target: :math:`(*, P)`, same shape as prediction; true depths of the pixels,
           positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

@@ -27,20 +27,24 @@ def si_sdr_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
     a = (prediction * target).sum(dim=-1) / (target.square().sum(dim=-1) + eps)
     product = a.unsqueeze(-1) * target
-    log_value = (
-        (product.square().sum(dim=-1) + eps)
-        / ((prediction - product).square().sum(dim=-1) + eps)
-    ).log10()
-    loss = -10.0 * log_value
+    loss = (
+        -10.0
+        * (
+            (product.square().sum(dim=-1) + eps)
+            / ((prediction - product).square().sum(dim=-1) + eps)
+        ).log10()
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -55,17 +59,20 @@ class SiSDRLoss(nn.Module):
         \qquad
         a = \frac{\sum_{t} x_t y_t}{\sum_{t} y_t^2 + \varepsilon}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Neither signal is made zero-mean here; some implementations subtract the means
     first. They differ in where eps goes as well.
 
     Args:
-        eps: Power added to signal, distortion and target, for silence, not negative.
+        eps: Power added to signal, distortion and target, for silence,
+            :math:`\varepsilon \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, T)`; estimated signals.
-        - target: :math:`(*, T)`, the shape of prediction; true signals.
+        - target: :math:`(*, T)`, same shape as prediction; true signals.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Le Roux et al. 2018, SDR - Half-Baked or Well Done?,
@@ -98,7 +105,7 @@ class SiSDRLoss(nn.Module):
 
 def _check_parameters(eps: float, reduction: str) -> None:
     if not eps >= 0:  # also rejects nan
-        raise ValueError(f"eps must not be negative, got {eps!r}")
+        raise ValueError(f"eps must be non-negative, got {eps!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

@@ -23,10 +23,12 @@ def smooth_l1_loss(
     _check_parameters(beta, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -59,19 +61,22 @@ class SmoothL1Loss(nn.Module):
         \qquad
         r = x - y
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
+    The derivative of the absolute value at 0 is 0.
 
     Equals the Huber loss with delta = beta, divided by beta. For beta = 0 the bottom
     vanishes and the absolute error remains.
 
     Args:
-        beta: Residual at which the loss turns from quadratic to linear, not negative.
+        beta: Residual at which the loss turns from quadratic to linear,
+            :math:`\beta \ge 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Girshick 2015, Fast R-CNN, https://arxiv.org/abs/1504.08083
@@ -103,7 +108,7 @@ class SmoothL1Loss(nn.Module):
 
 def _check_parameters(beta: float, reduction: str) -> None:
     if not beta >= 0:  # also rejects nan
-        raise ValueError(f"beta must not be negative, got {beta!r}")
+        raise ValueError(f"beta must be non-negative, got {beta!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

@@ -25,32 +25,31 @@ def soft_bce_with_logits_loss(
     _check_parameters(ignore_index, smooth_factor, reduction)
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    differs = target != ignore_index
+    valid = target != ignore_index
 
     # Guard [ignored-target]: An ignored target need not be an index at all. The entry
     # read in its place is never used, and neither is its gradient.
-    safe_target = torch.where(differs, target, 0.0)
-    difference = 1.0 - safe_target
-
-    # Guard [mixture-complement]: The complement of a mixture is the mixture of the
-    # complements, each of which keeps its digits.
-    one_minus_smooth_factor = 1.0 - smooth_factor
-    s = difference * smooth_factor + safe_target * one_minus_smooth_factor
-    product = (
-        smooth_factor * (1.0 - difference) + one_minus_smooth_factor * difference
-    ) * F.softplus(logits, threshold=40.0)
-    loss = torch.where(differs, product + s * F.softplus(-logits, threshold=40.0), 0.0)
+    safe_target = torch.where(valid, target, 0.0)
+    s = (1.0 - safe_target) * smooth_factor + safe_target * (1.0 - smooth_factor)
+    loss = torch.where(
+        valid,
+        (1.0 - s) * F.softplus(logits, threshold=40.0)
+        + s * F.softplus(-logits, threshold=40.0),
+        0.0,
+    )
 
     if reduction == "mean":
         return (
-            loss.sum() / torch.where(differs, logits.new_full((), 1.0), 0.0).sum()
+            loss.sum() / torch.where(valid, logits.new_full((), 1.0), 0.0).sum()
         ).to(dtype)
     return _reduce(loss, reduction).to(dtype)
 
@@ -72,21 +71,23 @@ class SoftBCEWithLogitsLoss(nn.Module):
             \end{cases}
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
     The mean is taken over the targets that are kept. The implementation it is named
     after divides by the number of all elements instead. Smoothing swaps the class with
-    probability `smooth`, so 1/2 erases the label.
+    probability ``smooth``, so 1/2 erases the label.
 
     Args:
-        ignore_index: Target value that contributes nothing.
+        ignore_index: Target value that contributes nothing, an integer.
         smooth_factor: Probability with which the class is taken as the other one,
-            :math:`0 \le \text{smooth\_factor} \le 1`.
+            :math:`0 \le \mathrm{smooth} \le 1`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` returns their
             weighted mean and ``"sum"`` their sum.
 
     Shape:
         - logits: :math:`(*)`, any shape; predicted log-odds of class 1.
-        - target: :math:`(*)`, the shape of logits; true classes 0 and 1, or
-          `ignore_index`, whole numbers.
+        - target: :math:`(*)`, same shape as logits; true classes 0 and 1, or
+          ``ignore_index``.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: segmentation_models.pytorch documentation, SoftBCEWithLogitsLoss,
@@ -95,7 +96,7 @@ class SoftBCEWithLogitsLoss(nn.Module):
     Example:
         >>> import torch
         >>> loss = SoftBCEWithLogitsLoss(smooth_factor=0.1, reduction="none")
-        >>> loss(torch.tensor([0.0, 2.0, 5.0]), torch.tensor([1.0, 0.0, -100.0]))
+        >>> loss(torch.tensor([0.0, 2.0, 5.0]), torch.tensor([1, 0, -100]))
         tensor([0.6931, 1.9269, 0.0000])
     """
 
@@ -126,10 +127,15 @@ class SoftBCEWithLogitsLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"ignore_index={self.ignore_index!r}, smooth_factor={self.smooth_factor!r}, reduction={self.reduction!r}"
+        return (
+            f"ignore_index={self.ignore_index!r}, "
+            f"smooth_factor={self.smooth_factor!r}, reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(ignore_index: int, smooth_factor: float, reduction: str) -> None:
+    if not ignore_index % 1 == 0:  # also rejects nan
+        raise ValueError(f"ignore_index must be an integer, got {ignore_index!r}")
     if not 0 <= smooth_factor <= 1:  # also rejects nan
         raise ValueError(f"smooth_factor must lie in [0, 1], got {smooth_factor!r}")
     if reduction not in ("none", "mean", "sum"):

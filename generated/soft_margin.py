@@ -20,10 +20,12 @@ def soft_margin_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -41,6 +43,8 @@ class SoftMarginLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -\frac{y e^{-y x}}{1 + e^{-y x}}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Evaluated as written, the exponential overflows from -y*x = 89 on in float32, with
     an infinite value and no gradient.
 
@@ -50,7 +54,7 @@ class SoftMarginLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted scores.
-        - target: :math:`(*)`, the shape of prediction; true classes, -1 or 1, -1 or 1.
+        - target: :math:`(*)`, same shape as prediction; true classes, -1 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: PyTorch documentation, torch.nn.SoftMarginLoss,

@@ -28,30 +28,35 @@ def softmax_cross_entropy_loss(
         )
     if target.shape != logits.shape[:1] + logits.shape[2:]:
         raise ValueError(
-            "target must have shape (B, ...) where logits has (B, C, ...), "
-            f"got {tuple(target.shape)} and {tuple(logits.shape)}"
+            "target must have shape (B, ...) where logits has (B, C, ...), got "
+            f"{tuple(target.shape)} and {tuple(logits.shape)}"
         )
     if weight is not None and weight.shape != logits.shape[1:2]:
         raise ValueError(
-            "weight must have shape (C,) where logits has (B, C, ...), "
-            f"got {tuple(weight.shape)} and {tuple(logits.shape)}"
+            "weight must have shape (C,) where logits has (B, C, ...), got "
+            f"{tuple(weight.shape)} and {tuple(logits.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
-
-    index = target.unsqueeze(1)
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel.
-    margin = logits - logits.gather(1, index)
+    # nothing is left to cancel. The largest x is taken out for the digits of the
+    # rivals; no gradient flows through it.
+    largest = logits.amax(dim=1).detach()
+    below = logits - largest.unsqueeze(1)
+    index = target.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
-    rivals = margin.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1)
+    rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
+        logits.gather(1, index).squeeze(1) - largest
+    )
     unweighted = F.softplus(rivals, threshold=40.0)
     loss = unweighted if weight is None else weight[target] * unweighted
 
@@ -71,20 +76,22 @@ class SoftmaxCrossEntropyLoss(nn.Module):
                 (\operatorname{softmax}(x_b)_j - [t_b = j])
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`t` is ``target``.
+
     With class weights the mean divides by the sum of the weights of the targets, not by
     their number: a sample of weight 2 counts like two samples. A class of weight 0
     contributes nothing, and a batch of such samples alone has no mean.
 
     Args:
         weight: Weight of each class, one for every class if left out. A tensor of shape
-            :math:`(C)`. None leaves it out.
+            :math:`(C)`, non-negative.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` returns their
             weighted mean and ``"sum"`` their sum.
 
     Shape:
         - logits: :math:`(B, C, *)`; unnormalised log-probabilities of the classes.
-        - target: :math:`(B, *)`; indices of the true classes, integers in
-          :math:`[0, C)`.
+        - target: :math:`(B, *)`, integers in :math:`[0, C)`; indices of the true
+          classes.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.
 
     Reference: Bridle 1990, Probabilistic Interpretation of Feedforward Classification
@@ -92,7 +99,8 @@ class SoftmaxCrossEntropyLoss(nn.Module):
 
     Example:
         >>> import torch
-        >>> loss = SoftmaxCrossEntropyLoss(weight=torch.tensor([2.0, 1.0]), reduction="none")
+        >>> weight = torch.tensor([2.0, 1.0])
+        >>> loss = SoftmaxCrossEntropyLoss(weight=weight, reduction="none")
         >>> loss(torch.tensor([[0.0, 0.0], [1.0, 3.0]]), torch.tensor([0, 0]))
         tensor([1.3863, 4.2539])
     """

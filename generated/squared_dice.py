@@ -27,17 +27,18 @@ def squared_dice_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    ratio = (2.0 * (prediction * target).sum(dim=-1) + smooth) / (
+    loss = 1.0 - (2.0 * (prediction * target).sum(dim=-1) + smooth) / (
         prediction.square().sum(dim=-1) + target.square().sum(dim=-1) + smooth
     )
-    loss = 1.0 - ratio
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -55,19 +56,21 @@ class SquaredDiceLoss(nn.Module):
                 \frac{2 y_j}{\sum_{s} x_s^2 + \sum_{s} y_s^2 + \varepsilon}
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Zero for equal masks even if they are not binary, which the loss with plain sums is
     not.
 
     Args:
         smooth: What is added to numerator and denominator, so that two empty masks
-            agree, not negative.
+            agree, :math:`\varepsilon \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - target: :math:`(*, S)`, the shape of prediction; true membership of the
+        - target: :math:`(*, S)`, same shape as prediction; true membership of the
           positions, in :math:`[0, 1]`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
@@ -103,7 +106,7 @@ class SquaredDiceLoss(nn.Module):
 
 def _check_parameters(smooth: float, reduction: str) -> None:
     if not smooth >= 0:  # also rejects nan
-        raise ValueError(f"smooth must not be negative, got {smooth!r}")
+        raise ValueError(f"smooth must be non-negative, got {smooth!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

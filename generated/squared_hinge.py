@@ -19,10 +19,12 @@ def squared_hinge_loss(
     _check_parameters(reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -39,7 +41,7 @@ class SquaredHingeLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial x} = -2 y (1 - y x)_+
 
-    The derivative of a positive part at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
 
     Smooth on the margin, where the hinge loss has its kink.
 
@@ -49,7 +51,7 @@ class SquaredHingeLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted scores.
-        - target: :math:`(*)`, the shape of prediction; true classes, -1 or 1, -1 or 1.
+        - target: :math:`(*)`, same shape as prediction; true classes, -1 or 1.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Keras documentation, SquaredHinge,

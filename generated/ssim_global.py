@@ -28,20 +28,22 @@ def ssim_global_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
     mx = prediction.mean(dim=-1)
     my = target.mean(dim=-1)
     difference = prediction - mx.unsqueeze(-1)
-    difference2 = target - my.unsqueeze(-1)
-    cxy = (difference * difference2).mean(dim=-1)
+    difference_target = target - my.unsqueeze(-1)
+    cxy = (difference * difference_target).mean(dim=-1)
     vx = difference.square().mean(dim=-1)
-    vy = difference2.square().mean(dim=-1)
+    vy = difference_target.square().mean(dim=-1)
     product = (2.0 * mx * my + c1) * (2.0 * cxy + c2)
     loss = 0.5 * (1.0 - product / ((mx.square() + my.square() + c1) * (vx + vy + c2)))
 
@@ -62,19 +64,22 @@ class SSIMGlobalLoss(nn.Module):
             \mathrm{my} &= \frac{1}{P} \sum_{p} y_p
         \end{aligned}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     The usual index averages this expression over Gaussian windows; here the window is
     the whole image. Variances are divided by the number of pixels.
 
     Args:
         c1: Stabiliser of the luminance term, 0.01 of the value range, squared,
-            positive.
-        c2: Stabiliser of the contrast term, 0.03 of the value range, squared, positive.
+            :math:`c_1 > 0`.
+        c2: Stabiliser of the contrast term, 0.03 of the value range, squared,
+            :math:`c_2 > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, P)`; predicted images, flattened into one axis.
-        - target: :math:`(*, P)`, the shape of prediction; true images, flattened
+        - target: :math:`(*, P)`, same shape as prediction; true images, flattened
           likewise.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

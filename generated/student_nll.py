@@ -23,34 +23,22 @@ def student_nll_loss(
 ) -> Tensor:
     """Functional form of :class:`StudentNLLLoss`."""
     _check_parameters(reduction)
-    if target.shape != prediction.shape:
+    if not prediction.shape == target.shape == scale.shape == df.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction, target, scale and df must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(target.shape)}, {tuple(scale.shape)} "
+            f"and {tuple(df.shape)}"
         )
-    if scale.shape != prediction.shape:
-        raise ValueError(
-            "prediction and scale must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(scale.shape)}"
-        )
-    if df.shape != prediction.shape:
-        raise ValueError(
-            "prediction and df must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(df.shape)}"
-        )
-    dtype = torch.promote_types(
-        torch.promote_types(
-            torch.promote_types(prediction.dtype, target.dtype), scale.dtype
-        ),
-        df.dtype,
-    )
+    dtype = torch.promote_types(prediction.dtype, target.dtype)
+    dtype = torch.promote_types(dtype, scale.dtype)
+    dtype = torch.promote_types(dtype, df.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    prediction, target, scale, df = (
-        prediction.to(wide),
-        target.to(wide),
-        scale.to(wide),
-        df.to(wide),
-    )
+    prediction = prediction.to(wide)
+    target = target.to(wide)
+    scale = scale.to(wide)
+    df = df.to(wide)
 
     ratio = 0.5 * (df + 1.0)
     residual = target - prediction
@@ -58,23 +46,23 @@ def student_nll_loss(
     # Guard [log1p-of-square]: The square overflows although its logarithm does not;
     # beyond 1 the logarithm is taken first.
     u = residual / scale / df.sqrt()
-    size = u.abs()
-    within = size <= 1
+    within = u.abs() <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     z = torch.where(within, residual, 1.0) / torch.where(within, scale, 1.0)
     u2 = z / torch.where(within, df, 1.0).sqrt()
-    above = size > 1
-    z2 = torch.where(above, residual, 1.0) / torch.where(above, scale, 1.0)
-    u3 = z2 / torch.where(above, df, 1.0).sqrt()
-    size2 = u3.abs()
-    product = ratio * torch.where(
-        within, u2.square().log1p(), 2.0 * size2.log() + (1.0 / size2).square().log1p()
-    )
+    z2 = torch.where(within, 1.0, residual) / torch.where(within, 1.0, scale)
+    u3 = z2 / torch.where(within, 1.0, df).sqrt()
+    size = u3.abs()
     loss = (
-        product
+        ratio
+        * torch.where(
+            within,
+            u2.square().log1p(),
+            2.0 * size.log() + (1.0 / size).square().log1p(),
+        )
         + scale.log()
         + 0.5 * (df * math.pi).log()
         + (0.5 * df).lgamma()
@@ -98,6 +86,9 @@ class StudentNLLLoss(nn.Module):
                 \left( 1 + \frac{\left( \frac{y - x}{s} \right)^2}{\nu} \right)}
         \end{aligned}
 
+    Here :math:`x` is ``prediction``, :math:`y` is ``target``, :math:`s` is ``scale``
+    and :math:`\nu` is ``df``.
+
     Forecasting libraries keep the degrees of freedom above 2, where the variance
     exists; any positive number is allowed here.
 
@@ -107,9 +98,9 @@ class StudentNLLLoss(nn.Module):
 
     Shape:
         - prediction: :math:`(*)`, any shape; predicted locations.
-        - target: :math:`(*)`, the shape of prediction; targets.
-        - scale: :math:`(*)`, the shape of prediction; predicted scales, positive.
-        - df: :math:`(*)`, the shape of prediction; predicted degrees of freedom,
+        - target: :math:`(*)`, same shape as prediction.
+        - scale: :math:`(*)`, same shape as prediction; predicted scales, positive.
+        - df: :math:`(*)`, same shape as prediction; predicted degrees of freedom,
           positive.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 

@@ -23,10 +23,12 @@ def tukey_biweight_loss(
     _check_parameters(c, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -37,20 +39,19 @@ def tukey_biweight_loss(
 
     # Guard [one-minus-cube]: For small x the cube rounds to 1 and the difference is
     # lost.
-    magnitude = ratio2.square().abs()
-    below = magnitude < 0.5
+    below = ratio2.square().abs() < 0.5
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    power = torch.where(within, torch.where(below, ratio2, 0.0), 0.0).square()
+    square = torch.where(within, torch.where(below, ratio2, 0.0), 0.0).square()
     difference = 1.0 - (
-        1.0
-        - torch.where(within, torch.where(magnitude >= 0.5, ratio2, 0.0), 0.0).square()
+        1.0 - torch.where(within, torch.where(below, 0.0, ratio2), 0.0).square()
     ).pow(3)
     loss = torch.where(
         within,
-        ratio * torch.where(below, power * (3.0 - power * (3.0 - power)), difference),
+        ratio
+        * torch.where(below, square * (3.0 - square * (3.0 - square)), difference),
         ratio,
     )
 
@@ -76,20 +77,20 @@ class TukeyBiweightLoss(nn.Module):
             \end{cases}
         \end{aligned}
 
-    The derivative of an absolute value at 0 is 0.
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
 
     The loss is 0 at x = y and c**2/6 beyond c. An implementation in circulation lacks
-    the outer `1 -`, so that its loss is largest at zero residual.
+    the outer ``1 -``, so that its loss is largest at zero residual.
 
     Args:
         c: Residual from which on the loss is constant; 4.685 is 95% efficient for unit
-            normal errors, positive.
+            normal errors, :math:`c > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Beaton and Tukey 1974, The Fitting of Power Series, Meaning Polynomials,

@@ -29,10 +29,12 @@ def tversky_loss(
         )
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = prediction.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
@@ -53,23 +55,25 @@ class TverskyLoss(nn.Module):
         \qquad
         \mathrm{tp} = \sum_{s} x_s y_s
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Computed for each class by itself. Summed over the classes of a softmax instead,
     false positives and false negatives are equal in number, and only alpha + beta
     matters.
 
     Args:
-        alpha: Weight of false positives, not negative.
-        beta: Weight of false negatives, not negative.
+        alpha: Weight of false positives, :math:`\alpha \ge 0`.
+        beta: Weight of false negatives, :math:`\beta \ge 0`.
         smooth: What is added to numerator and denominator, so that two empty masks
-            agree, positive.
+            agree, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(*, S)`; predicted probabilities of the positions, in
           :math:`[0, 1]`.
-        - target: :math:`(*, S)`, the shape of prediction; 1 at the positions that
-          belong to the mask, 0 or 1.
+        - target: :math:`(*, S)`, same shape as prediction; 1 at the positions that
+          belong to the mask, otherwise 0.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Salehi et al. 2017, Tversky Loss Function for Image Segmentation Using 3D
@@ -115,14 +119,17 @@ class TverskyLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha!r}, beta={self.beta!r}, smooth={self.smooth!r}, reduction={self.reduction!r}"
+        return (
+            f"alpha={self.alpha!r}, beta={self.beta!r}, smooth={self.smooth!r}, "
+            f"reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(alpha: float, beta: float, smooth: float, reduction: str) -> None:
     if not alpha >= 0:  # also rejects nan
-        raise ValueError(f"alpha must not be negative, got {alpha!r}")
+        raise ValueError(f"alpha must be non-negative, got {alpha!r}")
     if not beta >= 0:  # also rejects nan
-        raise ValueError(f"beta must not be negative, got {beta!r}")
+        raise ValueError(f"beta must be non-negative, got {beta!r}")
     if not smooth > 0:  # also rejects nan
         raise ValueError(f"smooth must be positive, got {smooth!r}")
     if reduction not in ("none", "mean", "sum"):

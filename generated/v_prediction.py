@@ -26,40 +26,35 @@ def v_prediction_loss(
         raise ValueError(
             f"prediction must have shape (B, ...), got {tuple(prediction.shape)}"
         )
-    if sample.shape != prediction.shape:
+    if not prediction.shape == sample.shape == noise.shape:
         raise ValueError(
-            "prediction and sample must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(sample.shape)}"
-        )
-    if noise.shape != prediction.shape:
-        raise ValueError(
-            "prediction and noise must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(noise.shape)}"
+            "prediction, sample and noise must have the same shape, got "
+            f"{tuple(prediction.shape)}, {tuple(sample.shape)} and "
+            f"{tuple(noise.shape)}"
         )
     if alpha_bar.shape != prediction.shape[:1]:
         raise ValueError(
-            "alpha_bar must have shape (B,) where prediction has (B, ...), "
-            f"got {tuple(alpha_bar.shape)} and {tuple(prediction.shape)}"
+            "alpha_bar must have shape (B,) where prediction has (B, ...), got "
+            f"{tuple(alpha_bar.shape)} and {tuple(prediction.shape)}"
         )
-    dtype = torch.promote_types(
-        torch.promote_types(
-            torch.promote_types(prediction.dtype, sample.dtype), noise.dtype
-        ),
-        alpha_bar.dtype,
-    )
+    dtype = torch.promote_types(prediction.dtype, sample.dtype)
+    dtype = torch.promote_types(dtype, noise.dtype)
+    dtype = torch.promote_types(dtype, alpha_bar.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    prediction, sample, noise, alpha_bar = (
-        prediction.to(wide),
-        sample.to(wide),
-        noise.to(wide),
-        alpha_bar.to(wide),
-    )
+    prediction = prediction.to(wide)
+    sample = sample.to(wide)
+    noise = noise.to(wide)
+    alpha_bar = alpha_bar.to(wide)
 
-    difference = prediction - (
-        alpha_bar.sqrt()[(..., *(None,) * (prediction.ndim - 1))] * noise
-        - (1.0 - alpha_bar).sqrt()[(..., *(None,) * (prediction.ndim - 1))] * sample
-    )
-    loss = difference.square()
+    loss = (
+        prediction
+        - (
+            alpha_bar.sqrt()[(..., *(None,) * (prediction.ndim - 1))] * noise
+            - (1.0 - alpha_bar).sqrt()[(..., *(None,) * (prediction.ndim - 1))] * sample
+        )
+    ).square()
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -73,14 +68,17 @@ class VPredictionLoss(nn.Module):
         \frac{\partial \ell_b}{\partial v_b} = 2
             (v_b - (\sqrt{a_b} \varepsilon_b - \sqrt{1 - a_b} x_{0,b}))
 
+    Here :math:`v` is ``prediction``, :math:`x_0` is ``sample``, :math:`\varepsilon` is
+    ``noise`` and :math:`a` is ``alpha_bar``.
+
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - prediction: :math:`(B, *)`; predicted velocities.
-        - sample: :math:`(B, *)`, the shape of prediction; clean samples.
-        - noise: :math:`(B, *)`, the shape of prediction; noise that was added.
+        - sample: :math:`(B, *)`, same shape as prediction; clean samples.
+        - noise: :math:`(B, *)`, same shape as prediction; noise that was added.
         - alpha_bar: :math:`(B)`; fraction of the variance that is signal, at the
           sampled times, in :math:`[0, 1]`.
         - output: scalar, or :math:`(B, *)` if ``reduction="none"``.

@@ -27,10 +27,12 @@ def vq_commitment_loss(
         )
     if codes.shape != encoding.shape:
         raise ValueError(
-            "encoding and codes must have the same shape, "
-            f"got {tuple(encoding.shape)} and {tuple(codes.shape)}"
+            "encoding and codes must have the same shape, got "
+            f"{tuple(encoding.shape)} and {tuple(codes.shape)}"
         )
     dtype = torch.promote_types(encoding.dtype, codes.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"encoding must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     encoding, codes = encoding.to(wide), codes.to(wide)
 
@@ -52,17 +54,20 @@ class VQCommitmentLoss(nn.Module):
         \frac{\partial \ell}{\partial z_j} =
             \frac{2 \beta (z_j - \operatorname{sg}(e_j))}{D}
 
+    Here :math:`z` is ``encoding`` and :math:`e` is ``codes``.
+
     Each term trains one side alone, the other is held constant; beta weighs the
     encoder. Some implementations put beta on the other term.
 
     Args:
-        beta: Weight of the commitment of the encoder, not negative.
+        beta: Weight of the commitment of the encoder, :math:`\beta \ge 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - encoding: :math:`(*, D)`; outputs of the encoder.
-        - codes: :math:`(*, D)`, the shape of encoding; nearest vectors of the codebook.
+        - codes: :math:`(*, D)`, same shape as encoding; nearest vectors of the
+          codebook.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: van den Oord et al. 2017, Neural Discrete Representation Learning,
@@ -97,7 +102,7 @@ class VQCommitmentLoss(nn.Module):
 
 def _check_parameters(beta: float, reduction: str) -> None:
     if not beta >= 0:  # also rejects nan
-        raise ValueError(f"beta must not be negative, got {beta!r}")
+        raise ValueError(f"beta must be non-negative, got {beta!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

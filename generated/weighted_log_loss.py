@@ -24,28 +24,34 @@ def weighted_log_loss(
     _check_parameters(positive_weight, negative_weight, reduction)
     if target.shape != probability.shape:
         raise ValueError(
-            "probability and target must have the same shape, "
-            f"got {tuple(probability.shape)} and {tuple(target.shape)}"
+            "probability and target must have the same shape, got "
+            f"{tuple(probability.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(probability.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"probability must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     probability, target = probability.to(wide), target.to(wide)
 
     one_minus_target = 1.0 - target
-    one_minus_probability = 1.0 - probability
+
+    # Guard [xlogy-of-complement]: `1 - y` rounds away the digits of a small y; where x
+    # is 0 and y is 1, the term is 0 and must not become `0 * inf = nan`.
+    product = negative_weight * (
+        one_minus_target
+        * (
+            -torch.where((one_minus_target == 0) & (probability == 1), 0.0, probability)
+        ).log1p()
+    )
 
     # Guard [xlogy-at-zero]: At (0, 0) the derivative with respect to y is `0/0 = nan`;
     # the value is 0 for any y.
-    product = -positive_weight * torch.xlogy(
-        target, torch.where((target == 0) & (probability == 0), 1.0, probability)
-    )
-    loss = product - negative_weight * torch.xlogy(
-        one_minus_target,
-        torch.where(
-            (one_minus_target == 0) & (one_minus_probability == 0),
-            1.0,
-            one_minus_probability,
-        ),
+    loss = (
+        -positive_weight
+        * torch.xlogy(
+            target, torch.where((target == 0) & (probability == 0), 1.0, probability)
+        )
+        - product
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -63,20 +69,22 @@ class WeightedLogLoss(nn.Module):
         \qquad
         \frac{\partial \ell}{\partial p} = w_0 \frac{1 - y}{1 - p} - w_1 \frac{y}{p}
 
+    Here :math:`p` is ``probability`` and :math:`y` is ``target``.
+
     The mean divides by the number of elements. Libraries that treat the class weights
     as sample weights divide by their sum instead, which differs by a factor that
     depends on the class frequencies of the batch.
 
     Args:
-        positive_weight: Weight of the positive class, not negative.
-        negative_weight: Weight of the negative class, not negative.
+        positive_weight: Weight of the positive class, :math:`w_1 \ge 0`.
+        negative_weight: Weight of the negative class, :math:`w_0 \ge 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
         - probability: :math:`(*)`, any shape; predicted probabilities of the positive
           class, in :math:`[0, 1]`.
-        - target: :math:`(*)`, the shape of probability; true classes 0 and 1, or
+        - target: :math:`(*)`, same shape as probability; true classes 0 and 1, or
           probabilities of class 1, in :math:`[0, 1]`.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
@@ -85,7 +93,9 @@ class WeightedLogLoss(nn.Module):
 
     Example:
         >>> import torch
-        >>> loss = WeightedLogLoss(positive_weight=10.0, negative_weight=1.0, reduction="none")
+        >>> loss = WeightedLogLoss(
+        ...     positive_weight=10.0, negative_weight=1.0, reduction="none"
+        ... )
         >>> loss(torch.tensor([0.25, 0.25, 0.9]), torch.tensor([1.0, 0.0, 1.0]))
         tensor([13.8629,  0.2877,  1.0536])
     """
@@ -117,7 +127,10 @@ class WeightedLogLoss(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        return f"positive_weight={self.positive_weight!r}, negative_weight={self.negative_weight!r}, reduction={self.reduction!r}"
+        return (
+            f"positive_weight={self.positive_weight!r}, "
+            f"negative_weight={self.negative_weight!r}, reduction={self.reduction!r}"
+        )
 
 
 def _check_parameters(
@@ -125,11 +138,11 @@ def _check_parameters(
 ) -> None:
     if not positive_weight >= 0:  # also rejects nan
         raise ValueError(
-            f"positive_weight must not be negative, got {positive_weight!r}"
+            f"positive_weight must be non-negative, got {positive_weight!r}"
         )
     if not negative_weight >= 0:  # also rejects nan
         raise ValueError(
-            f"negative_weight must not be negative, got {negative_weight!r}"
+            f"negative_weight must be non-negative, got {negative_weight!r}"
         )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(

@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/welsch.toml
 """Welsch (Leclerc) loss: one minus a Gaussian of the residual."""
 
+import math
 from typing import Literal
 
 import torch
@@ -23,30 +24,32 @@ def welsch_loss(
     _check_parameters(scale, reduction)
     if target.shape != prediction.shape:
         raise ValueError(
-            "prediction and target must have the same shape, "
-            f"got {tuple(prediction.shape)} and {tuple(target.shape)}"
+            "prediction and target must have the same shape, got "
+            f"{tuple(prediction.shape)} and {tuple(target.shape)}"
         )
     dtype = torch.promote_types(prediction.dtype, target.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
     ratio = (prediction - target) / scale
 
-    # Guard [expm1-gradient]: torch computes the derivative of `expm1` as `result + 1`,
-    # which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative is
-    # exact.
-    magnitude = (0.5 * ratio.square()).abs()
-    below = magnitude < 1
+    # Guard [gaussian-tail]: Far out the exponential is 0 in every format, and its
+    # derivative 0 times that of an overflowing square is nan. Clipping where it has
+    # long been 0 changes no value.
+    bound = 28.0 / math.sqrt(0.5)
+    near = torch.where(ratio < -bound, -bound, torch.where(ratio > bound, bound, ratio))
+    near_squared = near.square()
+    product = -0.5 * near_squared
 
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    difference = (-0.5 * torch.where(magnitude >= 1, ratio, 0.0).square()).exp() - 1.0
-
+    # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
+    # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
+    # is exact.
     # Guard [expm1]: Near 0 the difference loses all digits that `exp(x)` rounds away
     # beside 1.
     loss = -torch.where(
-        below, (-0.5 * torch.where(below, ratio, 0.0).square()).expm1(), difference
+        (0.5 * near_squared).abs() < 1, product.expm1(), product.exp() - 1.0
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -63,16 +66,18 @@ class WelschLoss(nn.Module):
             \frac{\exp\left( -\tfrac{1}{2} \left( \frac{x - y}{c} \right)^2 \right)
             (x - y)}{c^2}
 
+    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+
     Saturates at 1. Some definitions multiply by c**2 or by c**2/2.
 
     Args:
-        scale: Scale of the residual, positive.
+        scale: Scale of the residual, :math:`c > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.
 
     Shape:
-        - prediction: :math:`(*)`, any shape; predictions.
-        - target: :math:`(*)`, the shape of prediction; targets.
+        - prediction: :math:`(*)`, any shape.
+        - target: :math:`(*)`, same shape as prediction.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Barron 2017, A General and Adaptive Robust Loss Function,

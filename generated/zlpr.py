@@ -23,12 +23,14 @@ def zlpr_loss(
         raise ValueError(f"logits must have shape (..., C), got {tuple(logits.shape)}")
     if target.shape != logits.shape:
         raise ValueError(
-            "logits and target must have the same shape, "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+            f"logits and target must have the same shape, got {tuple(logits.shape)} "
+            f"and {tuple(target.shape)}"
         )
     dtype = logits.dtype
+    if not dtype.is_floating_point:
+        raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logits, target = logits.to(wide), target.to(wide)
+    logits = logits.to(wide)
 
     kept = target == 0
 
@@ -65,6 +67,8 @@ class ZLPRLoss(nn.Module):
                 \frac{[y_j = 1] e^{-x_j}}{1 + \sum_{c :\, y_c = 1} e^{-x_c}}
         \end{aligned}
 
+    Here :math:`x` is ``logits`` and :math:`y` is ``target``.
+
     Labels that are present should score above 0, the others below; each side costs
     nothing where it has no labels.
 
@@ -74,8 +78,8 @@ class ZLPRLoss(nn.Module):
 
     Shape:
         - logits: :math:`(*, C)`; predicted scores of the labels.
-        - target: :math:`(*, C)`, the shape of logits; 1 for the labels that are
-          present, 0 for the others, 0 or 1.
+        - target: :math:`(*, C)`, same shape as logits; 1 for the labels that are
+          present, 0 for the others.
         - output: scalar, or :math:`(*)` if ``reduction="none"``.
 
     Reference: Su et al. 2022, ZLPR: A Novel Loss for Multi-Label Classification,

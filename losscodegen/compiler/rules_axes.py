@@ -91,6 +91,16 @@ RULES = (
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
     ),
     Rule(
+        name="softmax-residual",
+        pattern="softmax(x[i], i, at=k) - delta(k, t)",
+        let=_UNMASKED,
+        replacement="where(k == t, -sigmoid(rivals), softmax(x[i], i, at=k))",
+        why="A confident probability rounds to 1; what is missing to 1 is the sigmoid of what "
+        "the rivals add up to.",
+        source="pytorch#195684",
+        witness=Witness(point={"x": (20.0, 0.0, 1.0), "k": 0, "t": 0}),
+    ),
+    Rule(
         name="log-softmax-tail",
         pattern="log_softmax(x[i], i, at=t)",
         let=(

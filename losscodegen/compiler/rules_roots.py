@@ -271,9 +271,10 @@ RULES = (
         phase=Phase.EXPAND,
         varying=("x",),
         as_written=True,
-        replacement="(x*exp(s/2))**2",
+        let=("half = where(x == 0, 0, s/2)",),
+        replacement="(x*exp(half))**2",
         why="The square or the exponential leaves the floating-point range although the product "
-        "does not.",
+        "does not; where x is 0 the exponential does not matter, but `0 * inf` would be nan.",
         source="measured",
         witness=Witness(point={"x": 1e20, "s": -30.0}),
     ),

@@ -91,17 +91,7 @@ def _conditions(expr: Expr) -> set[str]:
 
 
 def _loss(row: Row, expression: Expr) -> Loss:
-    subscripts = {
-        s.name
-        for n in walk(expression)
-        if isinstance(n, Read)
-        for s in n.subscripts
-        if isinstance(s, Read)
-    } | {
-        n.at.name
-        for n in walk(expression)
-        if isinstance(n, Keep) and isinstance(n.at, Read)
-    }
+    subscripts = {s.name for n in walk(expression) for s in _subscripts(n)}
     orders = {
         n.order.name
         for n in walk(expression)
@@ -135,6 +125,17 @@ def _loss(row: Row, expression: Expr) -> Loss:
         parameters=tuple(v for v in inputs.values() if v.role is Role.PARAMETER),
         batch=0 if any(v.axes == ("...",) for v in inputs.values()) else None,
     )
+
+
+def _subscripts(node: Expr) -> list[Read]:
+    """The names that stand for positions along an axis."""
+    match node:
+        case Read(_, places) | Call("delta", places):
+            return [p for p in places if isinstance(p, Read)]
+        case Keep(_, _, _, Read() as place):
+            return [place]
+        case _:
+            return []
 
 
 def _interval(text: str | None) -> Interval | None:
