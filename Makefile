@@ -2,11 +2,12 @@
 #
 #   make demo      compile the library, verify some of it, then train beside the naive formula
 #   make test      linters, types, contracts and tests
+#   make sweep     the slow tests, for the record
 #   make generate  rebuild generated/ from specs/
 #   make check     is generated/ fresh, and does every loss hold? (minutes)
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint unit generate check clean
+.PHONY: help env demo test lint unit sweep generate check clean
 .DELETE_ON_ERROR:
 
 # The first interpreter that is new enough and able to make environments; PYTHON=... overrides.
@@ -62,7 +63,12 @@ lint: env
 
 unit: env
 	@echo "==> tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto -m "not slow"
+
+# Sweeps that take many minutes: every guard of every module undone, and the like.
+sweep: env
+	@echo "==> slow tests"
+	@$(BIN)/python -m pytest -n auto -m slow
 
 generate: env
 	@$(BIN)/losscodegen generate

@@ -48,7 +48,12 @@ from losscodegen.compiler.program import (
     Where,
     Word,
 )
-from losscodegen.compiler.share import drop_unused, share_indices
+from losscodegen.compiler.share import (
+    drop_unused,
+    keep_dims,
+    order_items,
+    share_indices,
+)
 from losscodegen.compiler.value import Value
 from losscodegen.errors import fail
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Role
@@ -78,6 +83,9 @@ NOTHING: frozenset[str] = frozenset()
 _INLINE_LIMIT = 9
 """How many ops one statement may hold before its heaviest part gets a line of its own."""
 
+_RELIEF = 4
+"""How many more, where that part is nearly all of the statement."""
+
 
 def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Program:
     """The tensor program of a stabilised loss.
@@ -106,6 +114,7 @@ def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Progr
     if mean is not None:
         needed |= tensors.names_in(mean.statements)
     statements = drop_unused(statements, needed)
+    statements = order_items(keep_dims(statements, mean), loss)
     statements = share_indices(statements, loss, builder.names)
     return Program(
         loss=loss,
@@ -170,6 +179,7 @@ class Builder:
     parents: dict[int, set[int]] = field(default_factory=dict)
     known: dict[int, Value] = field(default_factory=dict)
     keys: Keys = field(default_factory=Keys)
+    roles: dict[int, str] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
     printed: dict[Guard, None] = field(default_factory=dict)
 
@@ -202,6 +212,9 @@ class Builder:
             self._count(lower_axes.whole(expr), key)
             self._count(expr.at, key)
             return
+        if isinstance(expr, Call) and expr.op == "div":
+            for arg, role in zip(expr.args, ("numerator", "denominator"), strict=True):
+                self.roles.setdefault(self.keys.of(arg), role)
         for child in children(expr):
             # A plain subscript is no value: it only says which dim is which.
             if not (isinstance(expr, Read | Keep) and isinstance(child, Index)):
@@ -228,7 +241,9 @@ class Builder:
 
     def assign(self, expr: Expr, value: Value, name: str | None = None) -> Value:
         """A statement for ``value``, preceded by the guards it carries for the first time."""
-        name = name or self.names.for_expression(expr, self._label)
+        if name is None:
+            role = self.roles.get(self.keys.of(expr))
+            name = self.names.for_expression(expr, self._label, role)
         fresh = tuple(g for g in value.guards if g not in self.printed)
         self.printed.update(dict.fromkeys(fresh))
         self.statements.append(Assign(name, value.tensor, fresh))
@@ -337,8 +352,12 @@ class Builder:
             arg = self.loss.variable(argument.name).arg
             return Value(Missing(arg), static=True)
         row = OPS[expr.op]
-        repeated = expr.op == "clip"  # its text takes every argument twice
-        values = [self.part(a) if repeated else self.value(a) for a in expr.args]
+        if expr.op == "clip":  # its text takes every argument twice
+            stems = (None, "low", "high")
+            pairs = zip(expr.args, stems, strict=True)
+            values = [self.part(arg, stem) for arg, stem in pairs]
+        else:
+            values = [self.value(arg) for arg in expr.args]
         # A long sum reads well as one term per line.
         limit = _INLINE_LIMIT + (4 * (len(values) - 2) if expr.op == "add" else 0)
         values = self._lighten(expr.args, values, limit)
@@ -352,8 +371,9 @@ class Builder:
                     for arg, tensor in zip(expr.args, args, strict=True)
                 )
             return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
+        # Whether two integers are equal needs no floating point.
         floating = row.sort is Sort.REAL and row.args is Sort.REAL
-        if floating:
+        if floating and expr.op != "delta":
             values = [
                 replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
                 for v in values
@@ -392,8 +412,10 @@ class Builder:
         while sum(v.weight for v in values) > limit:
             heaviest = max(range(len(values)), key=lambda k: values[k].weight)
             rest = sum(v.weight for v in values) - values[heaviest].weight
-            if values[heaviest].weight < 4 or values[heaviest].static or rest < 2:
+            if values[heaviest].weight < 4 or values[heaviest].static:
                 break
+            if rest < 2 and values[heaviest].weight <= limit + _RELIEF:
+                break  # a name for nearly all of the statement relieves nothing
             values[heaviest] = self._named_part(exprs[heaviest], values[heaviest])
         return values
 

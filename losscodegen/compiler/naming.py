@@ -52,12 +52,14 @@ _OF_A_NAME = {
 }
 """What to call a function of something that has a name."""
 
-_OF_ZERO = {
-    "eq": "{}_is_zero",
-    "ne": "{}_nonzero",
-    "gt": "{}_positive",
-    "lt": "{}_negative",
+_OF_NUMBER = {
+    ("eq", 0): "{}_is_zero",
+    ("ne", 0): "{}_nonzero",
+    ("gt", 0): "{}_positive",
+    ("lt", 0): "{}_negative",
+    ("eq", 1): "{}_is_one",
 }
+_GENERIC = frozenset({"total", "product", "difference", "ratio", "chosen", "value"})
 RESERVED = frozenset(
     {
         "loss",
@@ -86,6 +88,7 @@ class Names:
         self._loss = loss
         self._taken = set(RESERVED) | {v.arg for v in loss.variables}
         self._arguments = {v.name: v.arg for v in loss.variables}
+        self._inputs = {v.name for v in loss.inputs}
         self._first: dict[str, frozenset[str]] = {}
         """For each stem, what its first holder was computed from."""
 
@@ -97,8 +100,10 @@ class Names:
         read = frozenset() if expr is None else self._read(expr)
         name = stem
         if name in self._taken:
-            other = read - self._first.get(stem, read)
-            name = f"{stem}_{next(iter(other))}" if len(other) == 1 else stem
+            first = self._first.get(stem, read)
+            other = read - first if len(read - first) == 1 else read
+            if len(other) == 1 and read != first:
+                name = f"{stem}_{next(iter(other))}"
         if name in self._taken:
             name = fresh_name(stem, self._taken)
         self._first.setdefault(stem, read)
@@ -107,22 +112,29 @@ class Names:
 
     def _read(self, expr: Expr) -> frozenset[str]:
         """The inputs that ``expr`` is computed from."""
-        inputs = {v.name for v in self._loss.inputs}
         return frozenset(
             self._arguments[n.name]
             for n in walk(expr)
-            if isinstance(n, Read) and n.name in inputs
+            if isinstance(n, Read) and n.name in self._inputs
         )
 
-    def for_expression(self, expr: Expr, label: Label = lambda _: None) -> str:
-        """The name of ``expr``: its own if it has one, else after what computes it."""
+    def for_expression(
+        self, expr: Expr, label: Label = lambda _: None, role: str | None = None
+    ) -> str:
+        """The name of ``expr``: its own if it has one, else after what computes it.
+
+        Where that would say little, it is called after its ``role`` in a larger expression.
+        """
         name = expr.origin.name
         if isinstance(expr, Keep) and isinstance(expr.at, Read):
             at = self._arguments.get(expr.at.name, expr.at.name)
             return self.take(f"{name or _KEEPERS[expr.kind]}_{at}", expr)
         if name is not None and name.startswith("safe_"):
             name = "safe_" + self._arguments.get(name[5:], name[5:])
-        return self.take(name or self._stem(expr, label), expr)
+        if name is None:
+            name = self._stem(expr, label)
+            name = role if role is not None and name in _GENERIC else name
+        return self.take(name, expr)
 
     def _argument(self, expr: Expr, label: Label) -> str | None:
         """The name of an operand: an argument's, or that of an earlier statement."""
@@ -150,7 +162,9 @@ class Names:
                 return _KEEPERS[kind]
             case Select(_, then, Number()) if expr.origin.guard is not None:
                 inner = self._argument(then, label) or self._stem(then, label)
-                return f"safe_{inner}"
+                return inner if inner.startswith("safe_") else f"safe_{inner}"
+            case Switch(Call(op), Number(), Read(symbol)) if op not in OPS:
+                return f"{self._arguments.get(symbol, symbol)}_there"
             case Select() | Switch():
                 return "chosen"
             case _:
@@ -158,7 +172,9 @@ class Names:
 
     def _call(self, expr: Call, label: Label) -> str:
         match expr:
-            case Call("add", (Read(), Call("neg", (Read(),)))):
+            case Call("add", (Read(left), Call("neg", (Read(right),)))) if (
+                {left, right} <= self._inputs and left != right
+            ):
                 return "residual"
             case Call("add", (Number(1), Call("neg", (inner,)))) if (
                 operand := self._argument(inner, label)
@@ -170,6 +186,8 @@ class Names:
                 return "complement"
             case Call("logsigmoid", (Call("neg"),)):
                 return "log_complement"
+            case Call("div", (_, Number(2))):
+                return "half"
             case Call("pow", (base, Number(2))):
                 operand = self._argument(base, label)
                 return "square" if operand is None else f"{operand}_squared"
@@ -188,10 +206,10 @@ class Names:
                 return "valid" if op == "ne" else "ignored" if op == "eq" else "below"
             case (Read(name), Number(1)) if op == "eq" and self._is_mask(name):
                 return "kept"
-            case (operand, Number(0)) if op in _OF_ZERO:
+            case (operand, Number(number)) if (op, number) in _OF_NUMBER:
                 named = self._argument(operand, label)
                 if named is not None:
-                    return _OF_ZERO[op].format(named)
+                    return _OF_NUMBER[op, number].format(named)
         return OPS[op].noun
 
     def _is_index(self, name: str) -> bool:

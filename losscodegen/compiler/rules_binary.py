@@ -54,6 +54,15 @@ RULES = (
         safe=True,
     ),
     Rule(
+        name="product-of-exponentials",
+        pattern="exp(x)*exp(y)",
+        replacement="exp(x + y)",
+        why="One exponential may overflow where the other underflows; their product is finite.",
+        source="measured",
+        witness=Witness(point={"x": 100.0, "y": -100.0}),
+        phase=Phase.EXPAND,
+    ),
+    Rule(
         name="exponential-in-halves",
         pattern="x*exp(s)",
         condition="x > 0",
@@ -66,15 +75,6 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 1e-10, "s": 100.0}),
         domain={"x": "(0, oo)"},
-        phase=Phase.EXPAND,
-    ),
-    Rule(
-        name="product-of-exponentials",
-        pattern="exp(x)*exp(y)",
-        replacement="exp(x + y)",
-        why="One exponential may overflow where the other underflows; their product is finite.",
-        source="measured",
-        witness=Witness(point={"x": 100.0, "y": -100.0}),
         phase=Phase.EXPAND,
     ),
 )

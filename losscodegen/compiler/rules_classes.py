@@ -1,8 +1,27 @@
 """Powers of class probabilities, gates of probability ratios, and the farther of two values."""
 
-from losscodegen.compiler.rule import Fault, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 RULES = (
+    Rule(
+        name="softmax-entropy",
+        pattern="Sum(exp(log_softmax(x[i], i))*log_softmax(x[i], i), i)",
+        let=(
+            "largest = amax(x[i], i)",
+            "rest = Sum(exp(x[i] - largest), i, where=x[i] < largest)",
+            "moment = Sum((x[i] - largest)*exp(x[i] - largest), i, where=x[i] < largest)",
+            "ties = Sum(1, i, where=x[i] == largest)",
+        ),
+        replacement="moment/(ties + rest) - log1p(rest + (ties - 1))",
+        why="The derivative by the logit of a confident prediction is the small difference of "
+        "large terms. Summed over the others alone, measured from the largest, no such term "
+        "comes up.",
+        source="measured",
+        witness=Witness(
+            point={"x": (20.0, 0.0, 1.0)}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        safe=True,
+    ),
     Rule(
         name="softmax-power",
         pattern="1 - softmax(x[i], i, at=t)**p",
@@ -60,5 +79,22 @@ RULES = (
         witness=Witness(
             point={"x": 0.25, "y": 0.5, "c": 1e9}, fault=Fault.GRADIENT, wrt="y"
         ),
+    ),
+    Rule(
+        name="normalize-scaling",
+        pattern="normalize(x[i], i, at=t)",
+        let=(
+            "largest = detach(amax(abs(x[i]), i))",
+            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
+            "scaled[i] = x[i]/scale",
+            "length = sqrt(Sum(scaled[i]**2, i))",
+        ),
+        replacement="x[t]/scale/length",
+        why="The squares leave the floating-point range long before the norm does. The scale "
+        "cancels from the result, hence no gradient flows through it.",
+        source="pytorch#193006",
+        witness=Witness(point={"x": (1e20, 1e20), "t": 0}),
+        phase=Phase.EXPAND,
+        safe=True,
     ),
 )

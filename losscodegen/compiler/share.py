@@ -1,13 +1,24 @@
-"""Names for views that a function takes more than once."""
+"""What makes a list of statements read well: no dead ones, no view taken twice, a sound order."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from losscodegen.compiler.naming import Names
-from losscodegen.compiler.program import Assign, Name, Statement, Unsqueeze
+from losscodegen.compiler.program import (
+    Apply,
+    Assign,
+    Item,
+    Mean,
+    Name,
+    Reduced,
+    Statement,
+    Tensor,
+    Unsqueeze,
+)
 from losscodegen.compiler.tensors import names_in
 from losscodegen.ir.loss import DomainKind, Loss
 
@@ -32,6 +43,75 @@ def drop_unused(
             needed = needed | names_in(statement)
         kept.append(statement)
     return tuple(reversed(kept))
+
+
+def keep_dims(
+    statements: tuple[Statement, ...], mean: Mean | None
+) -> tuple[Statement, ...]:
+    """Reductions keep a dim that every use of theirs puts back."""
+    for statement in statements:
+        if not isinstance(statement, Assign):
+            continue
+        dim = _reduced_dim(statement.value)
+        if dim is None:
+            continue
+        name = Name(statement.name)
+        view = Unsqueeze(name, dim)
+        others = tuple(s for s in statements if s is not statement)
+        bare = _replaced((others, mean), view, Name(""))
+        if name.name in names_in(bare) or Name("") not in _parts(bare):
+            continue
+        kept = replace(statement, value=_kept(statement.value))
+        statements = tuple(
+            kept if s is statement else _replaced(s, view, name) for s in statements
+        )
+    return statements
+
+
+def _reduced_dim(value: Tensor) -> int | None:
+    match value:
+        case Reduced(_, _, (dim,), False):
+            return dim
+        case Apply("detach", (inner,)):
+            return _reduced_dim(inner)
+        case _:
+            return None
+
+
+def _kept(value: Tensor) -> Tensor:
+    match value:
+        case Reduced():
+            return replace(value, keepdim=True)
+        case Apply(_, (inner,)):
+            return replace(value, args=(_kept(inner),))
+        case _:
+            return value
+
+
+def _parts(item: Any) -> Iterator[Any]:
+    yield item
+    if isinstance(item, tuple):
+        for part in item:
+            yield from _parts(part)
+    elif is_dataclass(item):
+        for f in fields(item):
+            yield from _parts(getattr(item, f.name))
+
+
+def order_items(
+    statements: tuple[Statement, ...], loss: Loss
+) -> tuple[Statement, ...]:
+    """Entries taken out of arguments first, in the order of arguments and entries."""
+    order = [v.arg for v in loss.variables]
+    first: list[tuple[int, int, Statement]] = []
+    for statement in statements:
+        match statement:
+            case Assign(_, Item(Name(arg), _, entry)) if arg in order:
+                first.append((order.index(arg), entry, statement))
+            case _:
+                break
+    ordered = [s for _, _, s in sorted(first, key=lambda row: row[:2])]
+    return (*ordered, *statements[len(first) :])
 
 
 def share_indices(

@@ -15,7 +15,7 @@ from losscodegen.compiler.canonical import (
     from_factors,
     from_terms,
 )
-from losscodegen.ir.build import ONE, ZERO, number
+from losscodegen.ir.build import ONE, number
 from losscodegen.ir.nodes import NO_ORIGIN, Call, Expr, Number
 
 

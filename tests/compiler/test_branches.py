@@ -40,7 +40,7 @@ def gradient(loss: Loss, without: frozenset[str], **values: float) -> dict[str, 
         n: torch.tensor([v], dtype=torch.float32, requires_grad=True)
         for n, v in values.items()
     }
-    accused.call(bound).sum().backward()  # type: ignore[no-untyped-call]
+    accused.call(bound).sum().backward()
     return {n: math.nan if t.grad is None else float(t.grad) for n, t in bound.items()}
 
 
@@ -51,11 +51,23 @@ POISONED = [
     ("where(x != 0, sin(x)/x, 1)", {"x": "real[...]"}, {"x": 0.0}),
     ("where(abs(x) <= 1, (1 - x**2)**3, 0)", {"x": "real[...]"}, {"x": 1e30}),
     ("Max(log(x), -100)", {"x": "nonnegative[...]"}, {"x": 0.0}),
-    ("Min(exp(x)*y, y)", {"x": "real[...]", "y": "positive[...]"}, {"x": 200.0, "y": 1.0}),
+    (
+        "Min(exp(x)*y, y)",
+        {"x": "real[...]", "y": "positive[...]"},
+        {"x": 200.0, "y": 1.0},
+    ),
     ("clip(exp(x) - 2, -1, 1)", {"x": "real[...]"}, {"x": 200.0}),
-    ("where(isnan(y), 0, (x - y)**2)", {"x": "real[...]", "y": "real[...]"}, {"x": 1.0, "y": math.nan}),
-    ("where(x == 0 and y == 0, 0, hypot(x, y))", {"x": "real[...]", "y": "real[...]"}, {"x": 0.0, "y": 0.0}),
-]  # fmt: skip
+    (
+        "where(isnan(y), 0, (x - y)**2)",
+        {"x": "real[...]", "y": "real[...]"},
+        {"x": 1.0, "y": math.nan},
+    ),
+    (
+        "where(x == 0 and y == 0, 0, hypot(x, y))",
+        {"x": "real[...]", "y": "real[...]"},
+        {"x": 0.0, "y": 0.0},
+    ),
+]
 
 
 @pytest.mark.parametrize(("formula", "inputs", "point"), POISONED, ids=lambda p: str(p))
@@ -73,7 +85,10 @@ HARMLESS = [
     ("where(x > 0, x, -x)", {"x": "real[...]"}),
     ("where(x > 0, 2*x, x/3)", {"x": "real[...]"}),
     ("where(x < 1, log1p(exp(-abs(x))), x)", {"x": "real[...]"}),
-    ("where(y == 1, softplus(-x), softplus(x))", {"x": "real[...]", "y": "binary[...]"}),
+    (
+        "where(y == 1, softplus(-x), softplus(x))",
+        {"x": "real[...]", "y": "binary[...]"},
+    ),
     ("where(x > 0, sqrt(1 + abs(x)), x)", {"x": "real[...]"}),
     ("where(x > 0.25, log(x + 1), 0)", {"x": "unit[...]"}),
     ("where(x < 0, exp(x), x)", {"x": "negative[...]"}),
@@ -81,7 +96,7 @@ HARMLESS = [
     ("Max(0, 1 - x*y)", {"x": "real[...]", "y": "sign[...]"}),
     ("clip(x - y, -1, 1)", {"x": "real[...]", "y": "real[...]"}),
     ("m*abs(x)", {"x": "real[...]", "m": "binary[...]"}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("formula", "inputs"), HARMLESS, ids=lambda p: str(p))
@@ -94,18 +109,34 @@ def test_nothing_is_guarded_without_need(formula: str, inputs: dict[str, str]) -
 @pytest.mark.parametrize(
     ("formula", "inputs", "expected"),
     [
-        ("where(x > 0, log(x), 0)", {"x": "real[...]"}, "where(x > 0, log(where(x > 0, x, 1)), 0)"),
-        ("where(x <= 0, 0, log(x))", {"x": "real[...]"}, "where(x <= 0, 0, log(where(x <= 0, 1, x)))"),
+        (
+            "where(x > 0, log(x), 0)",
+            {"x": "real[...]"},
+            "where(x > 0, log(where(x > 0, x, 1)), 0)",
+        ),
+        (
+            "where(x <= 0, 0, log(x))",
+            {"x": "real[...]"},
+            "where(x <= 0, 0, log(where(x <= 0, 1, x)))",
+        ),
         (
             "Sum(log(x[i]), i, where=x[i] > 0)",
             {"x": "real[I]"},
             "Sum(log(where(x[i] > 0, x[i], 1)), i, where=x[i] > 0)",
         ),
-        ("m*log(x)", {"x": "positive[...]", "m": "mask[...]"}, "where(m != 0, log(where(m != 0, x, 1)), 0)"),
+        (
+            "m*log(x)",
+            {"x": "positive[...]", "m": "mask[...]"},
+            "where(m != 0, log(where(m != 0, x, 1)), 0)",
+        ),
         ("s*x**2", {"x": "real[...]", "s": "binary[...]"}, "where(s == 1, x**2, 0)"),
-        ("(1 - s)*x**2", {"x": "real[...]", "s": "binary[...]"}, "where(s == 0, x**2, 0)"),
+        (
+            "(1 - s)*x**2",
+            {"x": "real[...]", "s": "binary[...]"},
+            "where(s == 0, x**2, 0)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_emitted(formula: str, inputs: dict[str, str], expected: str) -> None:
     assert guarded(formula, **inputs) == expected
 

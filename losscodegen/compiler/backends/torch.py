@@ -246,7 +246,7 @@ def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
         case "mul":
             return _product(args)
         case "neg":
-            return Text(f"-{_text(args[0]).at(Binds.UNARY)}", Binds.UNARY)
+            return _negative(args[0])
         case "div":
             return _quotient(args[0], args[1])
         case "pow":
@@ -345,6 +345,17 @@ def _sum(args: tuple[Tensor, ...]) -> Text:
     return Text(" ".join(parts), Binds.SUM)
 
 
+def _negative(tensor: Tensor) -> Text:
+    """A sign in front; that of a product or quotient may as well be its first factor's."""
+    positive = _opposite(tensor)
+    if positive is not None and not isinstance(tensor, Literal):
+        return _text(positive)
+    inner = _text(tensor)
+    if inner.binds is Binds.PRODUCT:
+        return Text(f"-{inner.text}", Binds.PRODUCT)
+    return Text(f"-{inner.at(Binds.UNARY)}", Binds.UNARY)
+
+
 def _opposite(tensor: Tensor) -> Tensor | None:
     """Minus ``tensor`` where that takes a minus sign away; None where it does not."""
     match tensor:
@@ -390,6 +401,10 @@ def _quotient(left: Tensor, right: Tensor) -> Text:
         inverse = 1 / right.value if right.value else None
         if inverse is not None and Fraction(float(inverse)) == inverse:
             return _product((Literal(inverse), left))  # exact: a power of two
+    if isinstance(right, Literal) and isinstance(left, Literal) and right.value:
+        quotient = left.value / right.value
+        if Fraction(float(quotient)) == quotient:
+            return _literal(quotient, None)
     text = f"{_text(left).at(Binds.PRODUCT)} / {_text(right).at(Binds.UNARY)}"
     return Text(text, Binds.PRODUCT)
 
