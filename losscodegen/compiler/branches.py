@@ -10,20 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from itertools import product
 
 from losscodegen.compiler.canonical import (
     Factor,
     factors,
     from_factors,
 )
+from losscodegen.compiler.harmless import (
+    DEAD_BRANCH,
+    assignments,
+    missing,
+    replaced,
+    substituted,
+)
 from losscodegen.compiler.intervals import point
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rule import Rule
 from losscodegen.compiler.steps import Step
 from losscodegen.compiler.tame import Extent, Tame
-from losscodegen.ir.build import ONE, ZERO, number
+from losscodegen.ir.build import ONE, ZERO
 from losscodegen.ir.loss import DomainKind, Loss, Role
 from losscodegen.ir.nodes import (
     Call,
@@ -31,25 +36,17 @@ from losscodegen.ir.nodes import (
     Guard,
     Index,
     Number,
-    Origin,
     Read,
     Reduce,
     Select,
     Switch,
 )
 from losscodegen.ir.walk import (
-    bound_indices,
     children,
     free_indices,
     rebuild,
-    walk,
 )
 
-DEAD_BRANCH = Guard(
-    rule="dead-branch",
-    why="A branch that is not taken still gets the gradient 0, and 0 times an infinite derivative "
-    "is nan. There it is computed at a harmless point instead.",
-)
 MASK = Guard(
     rule="mask-as-select",
     why="An entry that is masked out may be anything: as a factor of 0 it would turn an infinity "
@@ -64,7 +61,6 @@ CHOICE = Guard(
 GUARDS = frozenset(g.rule for g in (DEAD_BRANCH, MASK, CHOICE))
 """The names of the guards of this stage."""
 
-_SAFE = (number(0, "0"), number(1, "1"), number(2, "2"), number(Fraction(1, 2), "0.5"))
 _INTEGRAL = (DomainKind.INDEX, DomainKind.INTEGER, DomainKind.BOOL, DomainKind.CHOICE)
 
 
@@ -112,7 +108,7 @@ class Protector:
         """``expr`` with every select, mask and choice inside it made safe for the gradient."""
         match expr:
             case _ if expr.origin.guard and expr.origin.guard.rule in self.tame.trusted:
-                return expr
+                return self._around(expr, ranges)
             case Select(condition, then, otherwise):
                 yes, no = ranges.under(condition), ranges.under(opposite(condition))
                 new = replace(
@@ -147,6 +143,18 @@ class Protector:
                 parts = tuple(self.protect(c, ranges) for c in children(expr))
                 return rebuild(expr, parts)
 
+    def _around(self, expr: Expr, ranges: Ranges) -> Expr:
+        """What a rule made safe by itself; what stands in it is protected as usual."""
+        parts = (
+            (
+                self._around(c, ranges)
+                if c.origin.guard == expr.origin.guard
+                else self.protect(c, ranges)
+            )
+            for c in children(expr)
+        )
+        return rebuild(expr, tuple(parts))
+
     # ------------------------------------------------------------ selects
 
     def _select(self, expr: Select, ranges: Ranges) -> Expr:
@@ -165,10 +173,8 @@ class Protector:
         match condition:
             case Read(name):
                 return name in self.scalars
-            case _ if not children(condition):
-                return not isinstance(
-                    condition, Reduce
-                ) and condition.__class__.__name__ != ("Index")
+            case Index() | Reduce():
+                return False
             case _:
                 return all(map(self._known, children(condition)))
 
@@ -186,9 +192,9 @@ class Protector:
         """``branch`` kept harmless where it is dropped: where ``condition`` is not ``kept``."""
         dead = ranges.under(opposite(condition) if kept else condition)
         found = self.tame.analyse(branch, dead)
-        if found.tame and not _missing(branch, dead):
+        if found.tame and not missing(branch, dead):
             return branch
-        frontier = dict.fromkeys(_missing(branch, dead))
+        frontier = dict.fromkeys(missing(branch, dead))
         frontier |= dict.fromkeys(
             e for bad in found.bad for e in self._frontier(bad, dead)
         )
@@ -197,7 +203,7 @@ class Protector:
         table = self._harmless_values(branch, tuple(frontier), dead, taken)
         if table is None:
             return branch
-        return _substituted(branch, table, condition, taken, kept=kept)
+        return substituted(branch, table, condition, taken, kept=kept)
 
     def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
         """The largest finite subexpressions below an op that was found bad."""
@@ -220,10 +226,10 @@ class Protector:
         taken: frozenset[Index],
     ) -> dict[Expr, Expr] | None:
         """Values for as few of the frontier as will do; None if none are found."""
-        for values in _assignments(len(frontier)):
+        for values in assignments(len(frontier)):
             table = dict(zip(frontier, values, strict=True))
             if self._harmless(branch, table, dead, taken):
-                for node in frontier[len(_missing(branch, dead)) :]:
+                for node in frontier[len(missing(branch, dead)) :]:
                     fewer = {n: v for n, v in table.items() if n is not node}
                     if fewer and self._harmless(branch, fewer, dead, taken):
                         table = fewer
@@ -244,7 +250,7 @@ class Protector:
         domains = dict(dead.domains)
         for node, value in table.items():
             domains[names[node]] = point(float(factors(value).coefficient))
-        new = _replaced(branch, {n: Read(name) for n, name in names.items()}, taken)
+        new = replaced(branch, {n: Read(name) for n, name in names.items()}, taken)
         return probe.analyse(new, replace(dead, domains=domains)).tame
 
     # ------------------------------------------------------------ choices
@@ -330,54 +336,3 @@ class Protector:
             Step(rule=guard.rule, before=before, after=after, why=guard.why)
         )
         return after
-
-
-def _missing(branch: Expr, dead: Ranges) -> tuple[Expr, ...]:
-    """The reads in ``branch`` that are NaN where it is dead: nothing may touch them."""
-    found = {
-        node: None
-        for node in walk(branch)
-        if isinstance(node, Read) and dead.proves(Call("isnan", (node,)))
-    }
-    return tuple(found)
-
-
-def _assignments(count: int) -> Iterator[tuple[Expr, ...]]:
-    """Harmless values to try: the same for all first."""
-    for value in _SAFE:
-        yield (value,) * count
-    if count == 2:
-        yield from product(_SAFE, repeat=count)
-
-
-def _substituted(
-    branch: Expr,
-    table: dict[Expr, Expr],
-    condition: Expr,
-    taken: frozenset[Index],
-    *,
-    kept: bool,
-) -> Expr:
-    new: dict[Expr, Expr] = {}
-    for node, value in table.items():
-        name = node.origin.name or (node.name if isinstance(node, Read) else None)
-        origin = Origin(
-            location=node.origin.location,
-            name=None if name is None else f"safe_{name}",
-            guard=DEAD_BRANCH,
-        )
-        sides = (node, value) if kept else (value, node)
-        new[node] = Select(condition, *sides, origin=origin)
-    return _replaced(branch, new, taken)
-
-
-def _replaced(expr: Expr, table: dict[Expr, Expr], taken: frozenset[Index]) -> Expr:
-    """``expr`` with whole subexpressions exchanged, in conditions too; subscripts stay.
-
-    Below a binder of an index of ``taken`` nothing is exchanged.
-    """
-    if expr in table:
-        return table[expr]
-    if isinstance(expr, Read) or taken.intersection(bound_indices(expr)):
-        return expr
-    return rebuild(expr, tuple(_replaced(c, table, taken) for c in children(expr)))

@@ -24,7 +24,7 @@ from losscodegen.compiler.backends.torch import method, render
 from losscodegen.compiler.checks import parameter_checks, shape_checks
 from losscodegen.compiler.docs import class_docstring, module_docstring
 from losscodegen.compiler.kinks import CONSTANT_KINDS
-from losscodegen.compiler.program import Assign, Branch, Program, Statement
+from losscodegen.compiler.program import Assign, Branch, Float, Program, Statement
 from losscodegen.compiler.tensors import only_compared
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Guard
@@ -257,7 +257,9 @@ def _returns(program: Program) -> list[str]:
     if mean is None:
         return [plain]
     lines = _statements(mean.statements)
-    total = method(mean.weight, "sum()")
+    # Truth values are counted as they are.
+    weight = mean.weight.value if isinstance(mean.weight, Float) else mean.weight
+    total = method(weight, "sum()")
     condition = 'reduction == "mean"'
     if mean.present is not None:
         condition = f"{mean.present} is not None and {condition}"

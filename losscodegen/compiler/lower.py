@@ -244,7 +244,9 @@ class Builder:
         if name is None:
             role = self.roles.get(self.keys.of(expr))
             name = self.names.for_expression(expr, self._label, role)
-        fresh = tuple(g for g in value.guards if g not in self.printed)
+        fresh = tuple(
+            g for g in dict.fromkeys(value.guards) if g not in self.printed
+        )
         self.printed.update(dict.fromkeys(fresh))
         self.statements.append(Assign(name, value.tensor, fresh))
         return replace(value, tensor=Name(name, value.static), weight=0, guards=())
@@ -445,6 +447,9 @@ class Builder:
     def _select(self, condition: Expr, then: Expr, otherwise: Expr) -> Value:
         exprs = (condition, then, otherwise)
         values = self._lighten(exprs, [self.value(e) for e in exprs])
+        indicator = _indicator(values)
+        if indicator is not None:
+            return indicator
         if values[1].static and values[2].static:
             values[1] = self.filled(values[1])
         if values[1].integer != values[2].integer and not (
@@ -482,6 +487,30 @@ class Builder:
 
     def static(self, expr: Expr) -> bool:
         return is_static(expr, self.scalars)
+
+
+def _indicator(values: list[Value]) -> Value | None:
+    """A choice between 1 and 0 is the condition itself as a number."""
+    condition, *sides = values
+    match [v.tensor for v in sides]:
+        case [Literal(then), Literal(otherwise)] if {then, otherwise} == {0, 1}:
+            tensor = condition.tensor
+            if then == 0:
+                tensor = _negated(tensor)
+            weight = condition.weight + 1
+            return replace(condition, tensor=Float(tensor), weight=weight)
+        case _:
+            return None
+
+
+def _negated(condition: Tensor) -> Tensor:
+    match condition:
+        case Apply("not", (inner,)):
+            return inner
+        case Apply("eq" | "ne" as op, args):
+            return Apply("ne" if op == "eq" else "eq", args)
+        case _:
+            return Apply("not", (condition,))
 
 
 def _partial(values: list[Value], layout: Layout) -> bool:

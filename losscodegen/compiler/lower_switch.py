@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from losscodegen.compiler import lower_axes, tensors
 from losscodegen.compiler.layout import Batch, Layout, align
+from losscodegen.compiler.options import ABSENT
 from losscodegen.compiler.program import (
     Assign,
     Branch,
@@ -19,8 +20,8 @@ from losscodegen.compiler.program import (
     Tensor,
 )
 from losscodegen.compiler.value import Value
-from losscodegen.ir.nodes import Expr, Index, Read, Switch
-from losscodegen.ir.walk import children, walk
+from losscodegen.ir.nodes import Call, Expr, Index, Read, Switch
+from losscodegen.ir.walk import children
 
 if TYPE_CHECKING:
     from losscodegen.compiler.lower import Builder
@@ -156,13 +157,26 @@ def _hoist_shared(builder: Builder, node: Expr, wanted: set[int]) -> None:
     plain = isinstance(node, Read) and all(isinstance(s, Index) for s in node.subscripts)
     if key in wanted and not isinstance(node, Switch) and not plain:
         optional = {v.name for v in builder.loss.parameters if v.optional}
-        if not any(isinstance(n, Read) and n.name in optional for n in walk(node)):
+        if not _needs(node, optional):
             value = builder.value(node)
             if value.weight > 1 and not value.static:
                 builder.known[key] = builder.assign(node, value)
             return
     for child in children(node):
         _hoist_shared(builder, child, wanted)
+
+
+def _needs(node: Expr, optional: set[str]) -> bool:
+    """Whether ``node`` reads an optional argument without asking first whether it is there."""
+    match node:
+        case Read(name, _) if name in optional:
+            return True
+        case Switch(Call(op, (Read(name),)), then, otherwise) if op == ABSENT:
+            return _needs(then, optional) or _needs(otherwise, optional - {name})
+        case Call(op) if op == ABSENT:
+            return False
+        case _:
+            return any(_needs(child, optional) for child in children(node))
 
 
 def _block(builder: Builder, expr: Expr) -> tuple[Value, tuple[Statement, ...]]:

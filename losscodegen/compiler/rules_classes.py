@@ -66,6 +66,7 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 100.0, "a": 1.0}, fault=Fault.GRADIENT, wrt="x"),
         domain={"a": "[0.1, 10]", "x": "(-10, 1000)"},
+        safe=True,
     ),
     Rule(
         name="farther-square",

@@ -49,7 +49,8 @@ def keep_dims(
     statements: tuple[Statement, ...], mean: Mean | None
 ) -> tuple[Statement, ...]:
     """Reductions keep a dim that every use of theirs puts back."""
-    for statement in statements:
+    for position in range(len(statements)):
+        statement = statements[position]
         if not isinstance(statement, Assign):
             continue
         dim = _reduced_dim(statement.value)
@@ -57,14 +58,13 @@ def keep_dims(
             continue
         name = Name(statement.name)
         view = Unsqueeze(name, dim)
-        others = tuple(s for s in statements if s is not statement)
-        bare = _replaced((others, mean), view, Name(""))
-        if name.name in names_in(bare) or Name("") not in _parts(bare):
+        after = statements[position + 1 :]
+        bare = _replaced(after, view, Name(""))
+        if name.name in names_in((bare, mean)) or Name("") not in _parts(bare):
             continue
         kept = replace(statement, value=_kept(statement.value))
-        statements = tuple(
-            kept if s is statement else _replaced(s, view, name) for s in statements
-        )
+        after = _replaced(after, view, name)
+        statements = (*statements[:position], kept, *after)
     return statements
 
 

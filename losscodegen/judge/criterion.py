@@ -121,8 +121,8 @@ def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:
     """The error of a gradient's entry: at a kink the distance to the hull of subgradients."""
     if truth.low is None or truth.high is None:
         found = measure(truth.value, got, dtype)
-        if isinstance(found, Measure) and truth.value.infinite and got == 0:
-            # A vertical tangent: 0 is the convention of those who never divide by 0.
+        if truth.value.infinite and math.isfinite(got):
+            # A vertical tangent has no number for a slope: any convention will do.
             return Measure(0.0, Fault.DIGITS, True)
         return found
     if math.isnan(got):
@@ -130,7 +130,8 @@ def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:
     low, high = truth.low.rounded(dtype), truth.high.rounded(dtype)
     if math.isnan(low) or math.isnan(high):
         return Skip.UNDETERMINED
-    if low <= got <= high or (got == 0 and math.inf in (-low, high)):
+    vertical = math.isfinite(got) and math.inf in (-low, high)
+    if low <= got <= high or vertical:
         return Measure(0.0, Fault.DIGITS)
     ends = [measure(end, got, dtype) for end in (truth.low, truth.high, truth.value)]
     errors = [m for m in ends if isinstance(m, Measure)]

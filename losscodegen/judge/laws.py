@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 import torch
 
@@ -86,14 +87,8 @@ def _try(
 ) -> tuple[int, Breach | None]:
     left = _side(loss, law.left, points, values)
     right = _side(loss, law.right, points, values)
-    known = sorted(
-        abs(v)
-        for rows in (left, right)
-        for row in rows
-        for v in row or ()
-        if math.isfinite(v)
-    )
-    scale = known[len(known) // 2] if known else 0.0
+    plain = [abs(v) for row in values(points) for v in row or () if math.isfinite(v)]
+    scale = median(plain) if plain else 0.0
     holds = _RELATIONS[law.relation]
     checked = 0
     for point, ones, others in zip(points, left, right, strict=True):

@@ -2,7 +2,7 @@
 
 What lies below that no code can be asked for: near an isolated root, at the edge of a condition, in
 a sum of large numbers with a small result. The truth is simply asked again at neighbouring
-points, and with the constants of the formula moved, which no format represents exactly.
+points, and for variants of the formula that a program could not tell from it.
 """
 
 from __future__ import annotations
@@ -10,31 +10,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from random import Random
 
-from losscodegen.ir.build import mul
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
-from losscodegen.ir.nodes import (
-    Call,
-    Constant,
-    Expr,
-    Index,
-    Keep,
-    Named,
-    Number,
-    Read,
-    Reduce,
-    Select,
-    Switch,
-    Use,
-)
-from losscodegen.ir.walk import children, inline_loss, rebuild, walk
 from losscodegen.judge.criterion import difference, shifted
 from losscodegen.judge.point import Array, Entry, Point, Scalar, Truth
 from losscodegen.judge.rounding import Dtype, round_float
 from losscodegen.judge.samplers import Range
-from losscodegen.judge.tensors import INTEGRAL
+from losscodegen.judge.variants import Variants
 
 Ask = Callable[[Loss, Point, Dtype], Truth | None]
 """The oracle: the truth of a loss at a point, None where it has no answer."""
@@ -68,10 +51,10 @@ def spread(
     point: Point,
     truth: Truth,
     dtype: Dtype,
-    constants: MovedConstants,
+    variants: Variants,
 ) -> Spread:
     """What one ulp of each entry and each constant changes."""
-    return _spread(ask, truth, dtype, _probes(loss, point, dtype, constants))
+    return _spread(ask, truth, dtype, _probes(loss, point, dtype, variants))
 
 
 def spread_of_lines(
@@ -107,7 +90,7 @@ def _spread(
 
 
 def _probes(
-    loss: Loss, point: Point, dtype: Dtype, constants: MovedConstants
+    loss: Loss, point: Point, dtype: Dtype, variants: Variants
 ) -> Iterator[tuple[Loss, Point]]:
     leaves = list(_leaves(loss, point))
     # The probes depend on the shape of the point alone, so that a rerun sees the same.
@@ -119,10 +102,8 @@ def _probes(
     for _ in range(_TOGETHER if leaves else 0):
         steps = {leaf: random.choice((-1, 1)) for leaf in leaves}
         yield loss, moved(loss, point, steps, dtype)
-    for sign in (-1, 1):
-        other = constants(loss, dtype, sign)
-        if other is not loss:
-            yield other, point
+    for other in variants(loss, dtype):
+        yield other, point
 
 
 def _line_probes(
@@ -241,91 +222,3 @@ def _changed(
         assert isinstance(entry, Array)
         values[name] = Array(entry.shape, tuple(entries))
     return replace(point, values=values)
-
-
-# ---------------------------------------------------------------------- constants
-
-
-class MovedConstants:
-    """The variants of a loss with its constants moved, each made once."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[int, Dtype, int], tuple[Loss, Loss]] = {}
-
-    def __call__(self, loss: Loss, dtype: Dtype, sign: int) -> Loss:
-        key = id(loss), dtype, sign
-        if key not in self.kept:
-            # Kept together with the original, whose id could be given to another otherwise.
-            self.kept[key] = loss, with_moved_constants(loss, dtype, sign)
-        return self.kept[key][1]
-
-
-def with_moved_constants(loss: Loss, dtype: Dtype, sign: int) -> Loss:
-    """``loss`` with every constant that is no integer off by one ulp; itself if there is none."""
-    original, loss = loss, inline_loss(loss)
-    factor = Number(1 + sign * Fraction(dtype.epsilon))
-    expression = _moved(loss, loss.expression, factor)
-    if expression == loss.expression:
-        return original
-    return replace(loss, expression=expression)
-
-
-def _moved(loss: Loss, expr: Expr, factor: Number) -> Expr:
-    if _constant(loss, expr):
-        return mul(expr, factor)
-    match expr:
-        case Number() | Constant() | Index() | Read() | Use():
-            return expr
-        case Keep(at=at):
-            new = [_moved(loss, expr.body, factor), at]
-        case Reduce(where=where, order=order):
-            kept = [e for e in (where, order) if e is not None]
-            new = [_moved(loss, expr.body, factor), *kept]
-        case Switch() | Select():
-            # Conditions too: 1 - 1e-7 as a threshold is rounded like any other number.
-            new = [
-                (
-                    expr.condition
-                    if isinstance(expr, Switch)
-                    else _moved(loss, expr.condition, factor)
-                ),
-                _moved(loss, expr.then, factor),
-                _moved(loss, expr.otherwise, factor),
-            ]
-        case Call(op="pow", args=(base, exponent)):
-            new = [_moved(loss, base, factor), exponent]
-        case _:
-            new = [_moved(loss, c, factor) for c in children(expr)]
-    return rebuild(expr, tuple(new))
-
-
-def _constant(loss: Loss, expr: Expr) -> bool:
-    """Whether ``expr`` is a number known when the loss is built, and not obviously an integer."""
-    if isinstance(expr, Number):
-        return expr.value.denominator & (expr.value.denominator - 1) != 0
-    if isinstance(expr, Constant):
-        return expr.name is not Named.OO
-    if isinstance(expr, Index | Read | Use):
-        return False
-    if isinstance(expr, Call) and expr.op == "neg":
-        return False
-    known = True
-    interesting = False
-    for node in walk(expr):
-        match node:
-            case Read(name, ()) if loss.variable(name).scalar:
-                interesting = interesting or loss.variable(name).domain.kind not in (
-                    INTEGRAL | {DomainKind.COUNT, DomainKind.BOOL, DomainKind.CHOICE}
-                )
-            case Number(value):
-                interesting = interesting or value.denominator != 1
-            case Constant():
-                interesting = True
-            case Call(op):
-                known = known and op not in _LOGICAL
-            case _:
-                known = False
-    return known and interesting
-
-
-_LOGICAL = ("eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite")

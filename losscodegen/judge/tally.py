@@ -28,7 +28,7 @@ from losscodegen.judge.criterion import (
     near_underflow,
     scaled_error,
 )
-from losscodegen.judge.point import Point, Real, Truth
+from losscodegen.judge.point import Array, Point, Real, Truth
 from losscodegen.judge.probes import Spread
 from losscodegen.judge.rim import at_rim
 from losscodegen.judge.rounding import Dtype
@@ -74,6 +74,16 @@ class Case:
         else:
             width = spread.gradient[self.variable][self.entry]
         return scaled_error(self.want, self.got, width, self.ulp, dtype)
+
+    def local_scale(self, dtype: Dtype) -> float:
+        """The loss over the input: what a slope here would be if nothing cancelled."""
+        if self.variable is None:
+            return 0.0
+        values = [abs(v.rounded(dtype)) for v in self.truth.value]
+        largest = max((v for v in values if math.isfinite(v)), default=0.0)
+        array = self.point.values[self.variable]
+        at = array.entries[self.entry] if isinstance(array, Array) else 0.0
+        return largest / abs(at) if at and math.isfinite(at) else 0.0
 
     def fails(self, limits: Limits) -> bool:
         if (
@@ -160,7 +170,8 @@ class Tally:
         usual = {name: median(sizes) for name, sizes in self.sizes.items()}
         for case in self.cases:
             error = abs(case.got - case.want.rounded(self.dtype))
-            least = CANCELLED * self.dtype.epsilon * usual.get(case.variable, 0.0)
+            usually = max(usual.get(case.variable, 0.0), case.local_scale(self.dtype))
+            least = CANCELLED * self.dtype.epsilon * usually
             if case.fault in (Fault.DIGITS, Fault.ZERO) and error <= least:
                 case.fault = Fault.CANCELLATION
 

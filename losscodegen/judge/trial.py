@@ -16,7 +16,7 @@ from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle import Oracle
 from losscodegen.judge.point import Array, Point, Truth
 from losscodegen.judge.points import admitted, generator, sample
-from losscodegen.judge.probes import MovedConstants, Spread, spread, spread_of_lines
+from losscodegen.judge.probes import Spread, spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import boundaries
 from losscodegen.judge.tally import Case, Tally, compare
@@ -28,6 +28,7 @@ from losscodegen.judge.tensors import (
     is_pointwise,
     stacks,
 )
+from losscodegen.judge.variants import Variants
 from losscodegen.judge.wording import format_point
 
 PROBED_AT_MOST = 30
@@ -91,7 +92,7 @@ class Trial:
     truths: list[Truth] = field(default_factory=list)
     rejected: int = 0
     findings: list[Finding] = field(default_factory=list)
-    constants: MovedConstants = field(default_factory=MovedConstants)
+    variants: Variants = field(default_factory=Variants)
 
     def run(self) -> dict[str, Tally]:
         """The tallies of both orders; `findings` has what else went wrong."""
@@ -217,7 +218,7 @@ class Trial:
         if key not in known:
             there = self.oracles, self.loss, case.point, case.truth, self.dtype
             known[key] = (
-                spread_of_lines(*there) if by_line else spread(*there, self.constants)
+                spread_of_lines(*there) if by_line else spread(*there, self.variants)
             )
         return known[key]
 

@@ -1,0 +1,84 @@
+"""Harmless numbers in place of what a dropped branch must not compute with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+
+from losscodegen.compiler.ranges import Ranges
+from losscodegen.ir.build import number
+from losscodegen.ir.nodes import (
+    Call,
+    Expr,
+    Guard,
+    Index,
+    Origin,
+    Read,
+    Select,
+)
+from losscodegen.ir.walk import (
+    bound_indices,
+    children,
+    rebuild,
+    walk,
+)
+
+DEAD_BRANCH = Guard(
+    rule="dead-branch",
+    why="A branch that is not taken still gets the gradient 0, and 0 times an infinite derivative "
+    "is nan. There it is computed at a harmless point instead.",
+)
+
+_SAFE = (number(0, "0"), number(1, "1"), number(2, "2"), number(Fraction(1, 2), "0.5"))
+
+
+def missing(branch: Expr, dead: Ranges) -> tuple[Expr, ...]:
+    """The reads in ``branch`` that are NaN where it is dead: nothing may touch them."""
+    found = {
+        node: None
+        for node in walk(branch)
+        if isinstance(node, Read) and dead.proves(Call("isnan", (node,)))
+    }
+    return tuple(found)
+
+
+def assignments(count: int) -> Iterator[tuple[Expr, ...]]:
+    """Harmless values to try: the same for all first."""
+    for value in _SAFE:
+        yield (value,) * count
+    if count == 2:
+        yield from product(_SAFE, repeat=count)
+
+
+def substituted(
+    branch: Expr,
+    table: dict[Expr, Expr],
+    condition: Expr,
+    taken: frozenset[Index],
+    *,
+    kept: bool,
+) -> Expr:
+    new: dict[Expr, Expr] = {}
+    for node, value in table.items():
+        name = node.origin.name or (node.name if isinstance(node, Read) else None)
+        origin = Origin(
+            location=node.origin.location,
+            name=None if name is None else f"safe_{name}",
+            guard=DEAD_BRANCH,
+        )
+        sides = (node, value) if kept else (value, node)
+        new[node] = Select(condition, *sides, origin=origin)
+    return replaced(branch, new, taken)
+
+
+def replaced(expr: Expr, table: dict[Expr, Expr], taken: frozenset[Index]) -> Expr:
+    """``expr`` with whole subexpressions exchanged, in conditions too; subscripts stay.
+
+    Below a binder of an index of ``taken`` nothing is exchanged.
+    """
+    if expr in table:
+        return table[expr]
+    if isinstance(expr, Read) or taken.intersection(bound_indices(expr)):
+        return expr
+    return rebuild(expr, tuple(replaced(c, table, taken) for c in children(expr)))

@@ -1,0 +1,196 @@
+"""Variants of a loss that a program in floating point cannot tell from it.
+
+The constants may be off by an ulp, for no format represents one tenth. What is compared, or whose
+sign or greatest entry decides, may be off by a few: a program that rounds takes the other branch
+next to a kink, and the slope of that branch is as good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from random import Random
+
+from losscodegen.ir.build import ONE, add, call, mul
+from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.nodes import (
+    Call,
+    Constant,
+    Expr,
+    Index,
+    Keep,
+    Named,
+    Number,
+    Read,
+    Reduce,
+    Reduction,
+    Select,
+    Size,
+    Switch,
+    Use,
+)
+from losscodegen.ir.walk import children, free_indices, inline_loss, rebuild, walk
+from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.tensors import INTEGRAL
+
+ROUNDINGS = 4
+"""By how many ulps what decides is moved."""
+TRIES = 3
+
+_DECIDING = frozenset(
+    {"lt", "le", "gt", "ge", "abs", "sign", "relu", "heaviside", "max", "min", "clip"}
+)
+_TRUTH = frozenset(
+    {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
+)
+_WHOLE = INTEGRAL | {DomainKind.COUNT, DomainKind.BOOL, DomainKind.CHOICE}
+
+
+class Variants:
+    """The variants of a loss, each made once."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[int, Dtype], tuple[Loss, tuple[Loss, ...]]] = {}
+
+    def __call__(self, loss: Loss, dtype: Dtype) -> tuple[Loss, ...]:
+        key = id(loss), dtype
+        if key not in self.kept:
+            # Kept together with the original, whose id could be given to another otherwise.
+            self.kept[key] = loss, tuple(_variants(loss, dtype))
+        return self.kept[key][1]
+
+
+def _variants(loss: Loss, dtype: Dtype) -> list[Loss]:
+    plain = inline_loss(loss)
+    unit = Fraction(dtype.epsilon)
+    found = []
+    for sign in (-1, 1):
+        factor = Number(1 + sign * unit)
+        found.append(_move_constants(plain, plain.expression, factor))
+    for seed in range(TRIES):
+        nudge = _nudger(plain, ROUNDINGS * unit, Random(seed))
+        found.append(_move_decisions(plain.expression, nudge))
+    return [
+        replace(plain, expression=e)
+        for e in dict.fromkeys(found)
+        if e != plain.expression
+    ]
+
+
+# ---------------------------------------------------------------------- constants
+
+
+def _move_constants(loss: Loss, expr: Expr, factor: Number) -> Expr:
+    """Every constant but integers times ``factor``; exponents and subscripts as they are."""
+    if _constant(loss, expr):
+        return mul(expr, factor)
+
+    def go(part: Expr) -> Expr:
+        return _move_constants(loss, part, factor)
+
+    match expr:
+        case Number() | Constant() | Index() | Size() | Read() | Use():
+            return expr
+        case Keep(body=body, at=at):
+            return rebuild(expr, (go(body), at))
+        case Reduce(body=body):
+            return rebuild(expr, (go(body), *children(expr)[1:]))
+        case Switch(condition, then, otherwise):
+            return rebuild(expr, (condition, go(then), go(otherwise)))
+        case Call(op="pow", args=(base, exponent)):
+            return rebuild(expr, (go(base), exponent))
+        case _:
+            # Conditions too: 1 - 1e-7 as a threshold is rounded like any other number.
+            return rebuild(expr, tuple(go(c) for c in children(expr)))
+
+
+def _constant(loss: Loss, expr: Expr) -> bool:
+    """Whether ``expr`` is a number known when the loss is built, and not obviously an integer."""
+    match expr:
+        case Number(value):
+            return value.denominator & (value.denominator - 1) != 0
+        case Constant(name):
+            return name is not Named.OO
+        case Index() | Size() | Read() | Use() | Call(op="neg"):
+            return False
+    interesting = False
+    for node in walk(expr):
+        match node:
+            case Read(name, ()) if loss.variable(name).scalar:
+                if loss.variable(name).domain.kind not in _WHOLE:
+                    interesting = True
+            case Number(value):
+                interesting = interesting or value.denominator != 1
+            case Constant():
+                interesting = True
+            case Call(op) if op not in _TRUTH:
+                pass
+            case _:
+                return False
+    return interesting
+
+
+# ---------------------------------------------------------------------- decisions
+
+Nudge = Callable[[Expr], Expr]
+
+
+def _move_decisions(expr: Expr, nudge: Nudge) -> Expr:
+    """What decides, moved; conditions over scalars, subscripts and masks are exact already."""
+
+    def go(part: Expr) -> Expr:
+        return _move_decisions(part, nudge)
+
+    match expr:
+        case Number() | Constant() | Index() | Size() | Read() | Use():
+            return expr
+        case Switch(condition, then, otherwise):
+            return rebuild(expr, (condition, go(then), go(otherwise)))
+        case Keep(body=body, at=at):
+            return rebuild(expr, (go(body), at))
+        case Reduce(kind, body):
+            new = go(body)
+            if kind in (Reduction.AMAX, Reduction.AMIN):
+                new = nudge(new)
+            return rebuild(expr, (new, *children(expr)[1:]))
+        case Call(op, args):
+            parts = tuple(go(a) for a in args)
+            if op in _DECIDING:
+                parts = tuple(nudge(p) for p in parts)
+            return rebuild(expr, parts)
+        case Select():
+            return rebuild(expr, tuple(go(c) for c in children(expr)))
+
+
+def _nudger(loss: Loss, width: Fraction, random: Random) -> Nudge:
+    """Multiplies each term of a sum by 1 plus or minus at most ``width``, its own for each entry."""
+
+    def factor(expr: Expr) -> Expr:
+        indices = free_indices(expr)
+        if not indices:
+            return Number(1 + random.choice((-1, 1)) * width)
+        phase: list[Expr] = [Number(Fraction(random.randrange(1, 100), 7))]
+        phase += [
+            mul(Number(Fraction(random.randrange(8, 90), 11)), i) for i in indices
+        ]
+        return add(ONE, mul(Number(width), call("sin", add(*phase))))
+
+    def computed(expr: Expr) -> bool:
+        """Whether a program rounds on the way to this number: what is read, it has exactly."""
+        if isinstance(expr, Call) and expr.op == "neg":
+            return computed(expr.args[0])
+        if isinstance(expr, Read | Number | Constant | Index | Size):
+            return False
+        return any(
+            isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(expr)
+        )
+
+    def nudge(expr: Expr) -> Expr:
+        if not computed(expr):
+            return expr
+        if isinstance(expr, Call) and expr.op == "add":
+            return add(*(mul(term, factor(term)) for term in expr.args))
+        return mul(expr, factor(expr))
+
+    return nudge
