@@ -38,18 +38,20 @@ def aft_weibull_loss(
     prediction, scale, time = prediction.to(wide), scale.to(wide), time.to(wide)
 
     z = (time.log() - prediction) / scale
-    same = event == 1
+    event_is_one = event == 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    log_value = torch.where(same, time, 1.0).log()
-    safe_scale = torch.where(same, scale, 1.0)
+    log_value = torch.where(event_is_one, time, 1.0).log()
+    safe_scale = torch.where(event_is_one, scale, 1.0)
     z_event = (log_value - prediction) / safe_scale
 
     # Guard [mask-as-select]: An entry that is masked out may be anything: as a factor
     # of 0 it would turn an infinity into nan, selected away it cannot.
-    loss = z.exp() - torch.where(same, z_event - safe_scale.log() - log_value, 0.0)
+    loss = z.exp() - torch.where(
+        event_is_one, z_event - safe_scale.log() - log_value, 0.0
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

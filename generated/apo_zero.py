@@ -41,7 +41,7 @@ def apo_zero_loss(
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     loss = (
-        F.logsigmoid(-(beta * chosen_logratios)).exp()
+        F.logsigmoid(-beta * chosen_logratios).exp()
         + F.logsigmoid(beta * rejected_logratios).exp()
     )
 

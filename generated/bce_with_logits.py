@@ -49,31 +49,15 @@ def bce_with_logits_loss(
     # derivative at 0.
     beyond = logits >= 0
     size = torch.where(beyond, logits, -logits)
-    smooth_positive = F.softplus(-size, threshold=40.0)
-    one_minus_target = 1.0 - target
-    if weight is None:
-        part = torch.where(
-            beyond,
-            one_minus_target,
-            target if pos_weight is None else pos_weight * target,
-        )
-        loss = (
-            1.0
-            + ((logits.new_full((), 1.0) if pos_weight is None else pos_weight) - 1.0)
-            * target
-        ) * smooth_positive + size * part
-    else:
-        part2 = torch.where(
-            beyond,
-            one_minus_target,
-            target if pos_weight is None else pos_weight * target,
-        )
-        unweighted2 = (
-            1.0
-            + ((logits.new_full((), 1.0) if pos_weight is None else pos_weight) - 1.0)
-            * target
-        ) * smooth_positive + size * part2
-        loss = weight * unweighted2
+    part = torch.where(
+        beyond, 1.0 - target, target if pos_weight is None else pos_weight * target
+    )
+    unweighted = (
+        1.0
+        + ((logits.new_full((), 1.0) if pos_weight is None else pos_weight) - 1.0)
+        * target
+    ) * F.softplus(-size, threshold=40.0) + size * part
+    loss = unweighted if weight is None else weight * unweighted
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -39,14 +39,14 @@ def ciou_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    prediction_2 = prediction[..., 2]
-    target_2 = target[..., 2]
     prediction_0 = prediction[..., 0]
-    target_0 = target[..., 0]
-    prediction_3 = prediction[..., 3]
-    target_3 = target[..., 3]
     prediction_1 = prediction[..., 1]
+    prediction_2 = prediction[..., 2]
+    prediction_3 = prediction[..., 3]
+    target_0 = target[..., 0]
     target_1 = target[..., 1]
+    target_2 = target[..., 2]
+    target_3 = target[..., 3]
     positive_part = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
     ).relu()
@@ -57,11 +57,13 @@ def ciou_loss(
             - torch.maximum(prediction_1, target_1)
         ).relu()
     )
-    residual = prediction_2 - prediction_0
-    residual2 = prediction_3 - prediction_1
-    residual_target = target_2 - target_0
-    residual3 = target_3 - target_1
-    union = residual * residual2 + residual_target * residual3 - inter + eps
+    numerator = prediction_2 - prediction_0
+    denominator = prediction_3 - prediction_1
+    numerator_target = target_2 - target_0
+    denominator_target = target_3 - target_1
+    union = (
+        numerator * denominator + numerator_target * denominator_target - inter + eps
+    )
     ratio = inter / union
     dist = 0.25 * (
         (prediction_0 + prediction_2 - target_0 - target_2).square()
@@ -84,7 +86,10 @@ def ciou_loss(
     v = (
         4.0
         * (
-            ((residual_target / residual3).atan() - (residual / residual2).atan())
+            (
+                (numerator_target / denominator_target).atan()
+                - (numerator / denominator).atan()
+            )
             / math.pi
         ).square()
     )

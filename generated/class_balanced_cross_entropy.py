@@ -68,9 +68,9 @@ def class_balanced_cross_entropy_loss(
 
     # Guard [power-minus-one]: For small p the power rounds to 1 and the difference is
     # lost.
-    w = -(one_minus_beta / (samples_per_class * math.log(beta)).expm1())
-    loss = -(
-        one_minus_beta
+    w = -one_minus_beta / (samples_per_class * math.log(beta)).expm1()
+    loss = (
+        -one_minus_beta
         * logits.shape[1]
         * F.softplus(rivals, threshold=40.0)
         / ((samples_per_class[target] * math.log(beta)).expm1() * w.sum(dim=0))

@@ -36,12 +36,12 @@ def concordance_loss(
     difference = prediction - mx.unsqueeze(-1)
     my = target.mean(dim=-1)
     difference_target = target - my.unsqueeze(-1)
-    total = (
+    denominator = (
         difference.square().mean(dim=-1)
         + difference_target.square().mean(dim=-1)
         + (mx - my).square()
     )
-    loss = 1.0 - 2.0 * (difference * difference_target).mean(dim=-1) / total
+    loss = 1.0 - 2.0 * (difference * difference_target).mean(dim=-1) / denominator
 
     return _reduce(loss, reduction).to(dtype)
 

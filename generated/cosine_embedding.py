@@ -4,6 +4,7 @@
 similarity.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -42,14 +43,57 @@ def cosine_embedding_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input1, input2 = input1.to(wide), input2.to(wide)
 
+    target_is_one = target == 1
+
+    # Guard [normalize-scaling]: The squares leave the floating-point range long before
+    # the norm does. The scale cancels from the result, hence no gradient flows through
+    # it.
+    largest = input1.abs().amax(dim=-1).detach()
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    numerator = input1 / scale.unsqueeze(-1)
+    length = numerator.square().sum(dim=-1).sqrt()
+    ratio = numerator / length.unsqueeze(-1)
+    largest_input2 = input2.abs().amax(dim=-1).detach()
+    scale_input2 = torch.where(
+        (largest_input2 > 0) & largest_input2.isfinite(), largest_input2, 1.0
+    )
+    numerator_input2 = input2 / scale_input2.unsqueeze(-1)
+    length_input2 = numerator_input2.square().sum(dim=-1).sqrt()
+    ratio_input2 = numerator_input2 / length_input2.unsqueeze(-1)
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
     cs = (
-        input1
-        / torch.linalg.vector_norm(input1, dim=-1, keepdim=True)
-        * (input2 / torch.linalg.vector_norm(input2, dim=-1, keepdim=True))
+        torch.where(target_is_one.unsqueeze(-1), ratio, 0.0)
+        * torch.where(target_is_one.unsqueeze(-1), ratio_input2, 0.0)
     ).sum(dim=-1)
-    difference = cs - margin
+    cs2 = (ratio * ratio_input2).sum(dim=-1)
+    difference = cs2 - margin
+    both = (0 <= difference) & (difference <= math.inf)
+    cs3 = (
+        torch.where(
+            target_is_one.unsqueeze(-1),
+            0.0,
+            torch.where(both.unsqueeze(-1), ratio, 0.0),
+        )
+        * torch.where(
+            target_is_one.unsqueeze(-1),
+            0.0,
+            torch.where(both.unsqueeze(-1), ratio_input2, 0.0),
+        )
+    ).sum(dim=-1)
+
+    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
+    # an infinite derivative is nan. As a select the losing side can be kept harmless.
     loss = torch.where(
-        target == 1, 1.0 - cs, torch.where(difference < 0, 0.0, difference)
+        target_is_one,
+        1.0 - cs,
+        torch.where(
+            difference < 0,
+            0.0,
+            torch.where(difference > math.inf, math.inf, cs3 - margin),
+        ),
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -73,9 +73,6 @@ def cross_entropy_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
     below2 = torch.where(
         logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
     ).sum(dim=1)

@@ -42,27 +42,23 @@ def distillation_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    largest = ratio.amax(dim=1)
-    below = torch.where(
-        ratio < largest.unsqueeze(1), (ratio - largest.unsqueeze(1)).exp(), 0.0
-    ).sum(dim=1)
-    ties = (ratio == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    lp = ratio - largest.unsqueeze(1) - (below + (ties - 1.0)).log1p().unsqueeze(1)
+    largest = ratio.amax(dim=1, keepdim=True)
+    below = torch.where(ratio < largest, (ratio - largest).exp(), 0.0).sum(dim=1)
+    ties = (ratio == largest).sum(dim=1).to(wide)
+    lp = ratio - largest - (below + (ties - 1.0)).log1p().unsqueeze(1)
     ratio_student_logits = student_logits / temperature
-    largest_student_logits = ratio_student_logits.amax(dim=1)
+    largest_student_logits = ratio_student_logits.amax(dim=1, keepdim=True)
     below_student_logits = torch.where(
-        ratio_student_logits < largest_student_logits.unsqueeze(1),
-        (ratio_student_logits - largest_student_logits.unsqueeze(1)).exp(),
+        ratio_student_logits < largest_student_logits,
+        (ratio_student_logits - largest_student_logits).exp(),
         0.0,
     ).sum(dim=1)
     ties_student_logits = (
-        (ratio_student_logits == largest_student_logits.unsqueeze(1))
-        .sum(dim=1)
-        .to(wide)
+        (ratio_student_logits == largest_student_logits).sum(dim=1).to(wide)
     )
     lq = (
         ratio_student_logits
-        - largest_student_logits.unsqueeze(1)
+        - largest_student_logits
         - (below_student_logits + (ties_student_logits - 1.0)).log1p().unsqueeze(1)
     )
     loss = temperature**2 * (lp.exp() * (lp - lq)).sum(dim=1)

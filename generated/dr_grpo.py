@@ -62,9 +62,7 @@ def dr_grpo_loss(
         torch.minimum(residual, logp.new_full((), math.log(1.0 + eps))),
         torch.maximum(residual, logp.new_full((), math.log(1.0 - eps))),
     )
-    loss = (
-        torch.where(kept, -(bounded.exp() * safe_advantage), 0.0).sum(dim=1) / max_len
-    )
+    loss = torch.where(kept, -bounded.exp() * safe_advantage, 0.0).sum(dim=1) / max_len
 
     return _reduce(loss, reduction).to(dtype)
 

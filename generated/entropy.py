@@ -25,16 +25,17 @@ def entropy_loss(logits: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
-    largest = logits.amax(dim=1)
-    below = torch.where(
-        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
-    ).sum(dim=1)
-    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    lp = logits - largest.unsqueeze(1) - (below + (ties - 1.0)).log1p().unsqueeze(1)
-    loss = -(lp.exp() * lp).sum(dim=1)
+    # Guard [softmax-entropy]: The derivative by the logit of a confident prediction is
+    # the small difference of large terms. Summed over the others alone, measured from
+    # the largest, no such term comes up.
+    largest = logits.amax(dim=1, keepdim=True)
+    difference = logits - largest
+    exp_difference = difference.exp()
+    below = logits < largest
+    moment = torch.where(below, difference * exp_difference, 0.0).sum(dim=1)
+    ties = (logits == largest).sum(dim=1).to(wide)
+    rest = torch.where(below, exp_difference, 0.0).sum(dim=1)
+    loss = -(moment / (ties + rest) - (rest + (ties - 1.0)).log1p())
 
     return _reduce(loss, reduction).to(dtype)
 

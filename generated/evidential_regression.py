@@ -47,7 +47,7 @@ def evidential_regression_loss(
     target = target.to(wide)
 
     om = 2.0 * beta * (1.0 + nu)
-    total = alpha + 1.0 / 2.0
+    total = alpha + 0.5
     residual = target - mean
     loss = (
         0.5 * (math.pi / nu).log()

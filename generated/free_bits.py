@@ -34,37 +34,24 @@ def free_bits_loss(
     below = log_variance.abs() < 1
     d = torch.where(below, log_variance, 0.0)
     d_squared = d.square()
-    odd = (
-        d.pow(3)
+    total = (
+        1.0
+        + d_squared
         * (
             1.0
             + d_squared
             * (
                 1.0
                 + d_squared
-                * (
-                    1.0
-                    + d_squared
-                    * (
-                        1.0
-                        + d_squared
-                        * (
-                            1.0
-                            + d_squared
-                            * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
-                            / 156.0
-                        )
-                        / 110.0
-                    )
-                    / 72.0
-                )
-                / 42.0
+                * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
+                / 156.0
             )
-            / 20.0
+            / 110.0
         )
-        / 6.0
+        / 72.0
     )
-    beyond = free_nats >= 0.5 * (
+    odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
+    half = 0.5 * (
         mean.square()
         + torch.where(
             below,
@@ -72,6 +59,7 @@ def free_bits_loss(
             log_variance.exp() - log_variance - 1.0,
         )
     ).mean(dim=0)
+    beyond = free_nats >= half
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
@@ -80,39 +68,25 @@ def free_bits_loss(
     below_mean = safe_log_variance.abs() < 1
     d_mean = torch.where(below_mean, safe_log_variance, 0.0)
     d_mean_squared = d_mean.square()
-    odd_mean = (
-        d_mean.pow(3)
+    total_mean = (
+        1.0
+        + d_mean_squared
         * (
             1.0
             + d_mean_squared
             * (
                 1.0
                 + d_mean_squared
-                * (
-                    1.0
-                    + d_mean_squared
-                    * (
-                        1.0
-                        + d_mean_squared
-                        * (
-                            1.0
-                            + d_mean_squared
-                            * (
-                                1.0
-                                + d_mean_squared
-                                * (1.0 + d_mean_squared / 272.0)
-                                / 210.0
-                            )
-                            / 156.0
-                        )
-                        / 110.0
-                    )
-                    / 72.0
-                )
-                / 42.0
+                * (1.0 + d_mean_squared * (1.0 + d_mean_squared / 272.0) / 210.0)
+                / 156.0
             )
-            / 20.0
+            / 110.0
         )
+        / 72.0
+    )
+    odd_mean = (
+        d_mean.pow(3)
+        * (1.0 + d_mean_squared * (1.0 + d_mean_squared * total_mean / 42.0) / 20.0)
         / 6.0
     )
     chosen = torch.where(

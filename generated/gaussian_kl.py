@@ -42,7 +42,7 @@ def gaussian_kl_loss(
     loss = (
         (prior_scale / scale).log()
         + (scale.square() + (mean - prior_mean).square()) / (2.0 * prior_scale.square())
-        - 1.0 / 2.0
+        - 0.5
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -50,24 +50,21 @@ def gaussian_mixture_nll_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    largest = weight_logits.amax(dim=-1)
+    largest = weight_logits.amax(dim=-1, keepdim=True)
     below = torch.where(
-        weight_logits < largest.unsqueeze(-1),
-        (weight_logits - largest.unsqueeze(-1)).exp(),
-        0.0,
+        weight_logits < largest, (weight_logits - largest).exp(), 0.0
     ).sum(dim=-1)
-    ties = (weight_logits == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
+    ties = (weight_logits == largest).sum(dim=-1).to(wide)
     log_probability = (
-        weight_logits
-        - largest.unsqueeze(-1)
-        - (below + (ties - 1.0)).log1p().unsqueeze(-1)
+        weight_logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
     )
-    loss = -(
+    log_total = (
         log_probability
         - scales.log()
         - 0.5 * math.log(2.0 * math.pi)
         - 0.5 * ((target.unsqueeze(-1) - means) / scales).square()
     ).logsumexp(dim=-1)
+    loss = -log_total
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -40,8 +40,8 @@ def gaussian_nll_loss(
 
     # Guard [square-over-scale]: The square leaves the floating-point range although the
     # ratio does not.
-    ratio = 0.5 * (variance.log() + ((target - prediction) / variance.sqrt()).square())
-    loss = ratio + (0.5 * math.log(2.0 * math.pi) if full else 0.0)
+    half = 0.5 * (variance.log() + ((target - prediction) / variance.sqrt()).square())
+    loss = half + (0.5 * math.log(2.0 * math.pi) if full else 0.0)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -41,12 +41,14 @@ def gaussian_nll_log_variance_loss(
     target = target.to(wide)
     log_variance = log_variance.to(wide)
 
+    residual = target - prediction
+
     # Guard [square-times-exp]: The square or the exponential leaves the floating-point
-    # range although the product does not.
-    ratio = 0.5 * (
-        log_variance + ((target - prediction) * (-0.5 * log_variance).exp()).square()
-    )
-    loss = ratio + (0.5 * math.log(2.0 * math.pi) if full else 0.0)
+    # range although the product does not; where x is 0 the exponential does not matter,
+    # but `0 * inf` would be nan.
+    half = torch.where(residual == 0, 0.0, -0.5 * log_variance)
+    half2 = 0.5 * (log_variance + (residual * half.exp()).square())
+    loss = half2 + (0.5 * math.log(2.0 * math.pi) if full else 0.0)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -37,8 +37,10 @@ def generalized_dice_loss(
     prediction, target = prediction.to(wide), target.to(wide)
 
     w = 1.0 / (target.sum(dim=-1).square() + smooth)
-    total = 2.0 * (w * (prediction * target).sum(dim=-1)).sum(dim=-1) + smooth
-    loss = 1.0 - total / ((w * (prediction + target).sum(dim=-1)).sum(dim=-1) + smooth)
+    numerator = 2.0 * (w * (prediction * target).sum(dim=-1)).sum(dim=-1) + smooth
+    loss = 1.0 - numerator / (
+        (w * (prediction + target).sum(dim=-1)).sum(dim=-1) + smooth
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

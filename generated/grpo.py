@@ -79,42 +79,29 @@ def grpo_loss(
     below = safe_residual_ref_logp.abs() < 1
     d = torch.where(below, safe_residual_ref_logp, 0.0)
     d_squared = d.square()
-    odd = (
-        d.pow(3)
+    total = (
+        1.0
+        + d_squared
         * (
             1.0
             + d_squared
             * (
                 1.0
                 + d_squared
-                * (
-                    1.0
-                    + d_squared
-                    * (
-                        1.0
-                        + d_squared
-                        * (
-                            1.0
-                            + d_squared
-                            * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
-                            / 156.0
-                        )
-                        / 110.0
-                    )
-                    / 72.0
-                )
-                / 42.0
+                * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
+                / 156.0
             )
-            / 20.0
+            / 110.0
         )
-        / 6.0
+        / 72.0
     )
+    odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
     kl = torch.where(
         below,
         2.0 * (0.5 * d).sinh().square() + odd,
         safe_residual_ref_logp.exp() - safe_residual_ref_logp - 1.0,
     )
-    v = -(bounded.exp() * advantage.unsqueeze(1)) + beta * kl
+    v = -bounded.exp() * advantage.unsqueeze(1) + beta * kl
     loss = torch.where(kept, v, 0.0).sum(dim=1) / torch.maximum(
         mask.sum(dim=1), logp.new_full((), 1.0)
     )

@@ -63,7 +63,7 @@ def gspo_loss(
         torch.minimum(ratio, logp.new_full((), math.log(1.0 + eps_high))),
         torch.maximum(ratio, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    loss = -(bounded.exp() * advantage)
+    loss = -bounded.exp() * advantage
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -30,7 +30,10 @@ def half_gamma_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     log_mean, target = log_mean.to(wide), target.to(wide)
 
-    loss = log_mean + target * (-log_mean).exp()
+    # Guard [exponential-in-halves]: The exponential overflows although the product with
+    # a small factor does not.
+    root = (-0.5 * log_mean).exp()
+    loss = log_mean + target * root * root
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -35,8 +35,10 @@ def hinge_embedding_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     distance = distance.to(wide)
 
-    residual = margin - distance
-    loss = torch.where(target == 1, distance, torch.where(residual < 0, 0.0, residual))
+    difference = margin - distance
+    loss = torch.where(
+        target == 1, distance, torch.where(difference < 0, 0.0, difference)
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

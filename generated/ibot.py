@@ -47,17 +47,13 @@ def ibot_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    largest = student_logits.amax(dim=-1)
+    largest = student_logits.amax(dim=-1, keepdim=True)
     below = torch.where(
-        student_logits < largest.unsqueeze(-1),
-        (student_logits - largest.unsqueeze(-1)).exp(),
-        0.0,
+        student_logits < largest, (student_logits - largest).exp(), 0.0
     ).sum(dim=-1)
-    ties = (student_logits == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
+    ties = (student_logits == largest).sum(dim=-1).to(wide)
     log_probability = (
-        student_logits
-        - largest.unsqueeze(-1)
-        - (below + (ties - 1.0)).log1p().unsqueeze(-1)
+        student_logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
     )
     loss = torch.where(
         mask == 1,

@@ -47,11 +47,11 @@ def kto_loss(
     # still `exp(-x)`.
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    product = desirable_weight * F.logsigmoid(-(beta * (logratios - z0))).exp()
+    product = desirable_weight * F.logsigmoid(-beta * (logratios - z0)).exp()
     loss = torch.where(
         desirable == 1,
         product,
-        undesirable_weight * F.logsigmoid(-(beta * (z0 - logratios))).exp(),
+        undesirable_weight * F.logsigmoid(-beta * (z0 - logratios)).exp(),
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -35,14 +35,10 @@ def list_net_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    largest = scores.amax(dim=-1)
-    below = torch.where(
-        scores < largest.unsqueeze(-1), (scores - largest.unsqueeze(-1)).exp(), 0.0
-    ).sum(dim=-1)
-    ties = (scores == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
-    log_probability = (
-        scores - largest.unsqueeze(-1) - (below + (ties - 1.0)).log1p().unsqueeze(-1)
-    )
+    largest = scores.amax(dim=-1, keepdim=True)
+    below = torch.where(scores < largest, (scores - largest).exp(), 0.0).sum(dim=-1)
+    ties = (scores == largest).sum(dim=-1).to(wide)
+    log_probability = scores - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
     loss = -(relevance.softmax(dim=-1) * log_probability).sum(dim=-1)
 
     return _reduce(loss, reduction).to(dtype)

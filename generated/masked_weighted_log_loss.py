@@ -69,10 +69,7 @@ def masked_weighted_log_loss(
     )
 
     if reduction == "mean":
-        return (
-            loss.sum()
-            / torch.where(target_missing, probability.new_full((), 0.0), 1.0).sum()
-        ).to(dtype)
+        return (loss.sum() / (~target_missing).sum()).to(dtype)
     return _reduce(loss, reduction).to(dtype)
 
 

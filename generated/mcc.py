@@ -45,8 +45,8 @@ def mcc_loss(
 
     # Guard [root-of-product]: The product leaves the floating-point range although its
     # root does not.
-    product = (tp + fp).sqrt() * ((tp + fn) * (tn + fp) * (tn + fn)).sqrt()
-    loss = 1.0 - (tp * tn - fp * fn) / product
+    denominator = (tp + fp).sqrt() * ((tp + fn) * (tn + fp) * (tn + fn)).sqrt()
+    loss = 1.0 - (tp * tn - fp * fn) / denominator
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["MulticlassBrierLoss", "multiclass_brier_loss"]
 
@@ -32,16 +33,28 @@ def multiclass_brier_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
-    p = logits.softmax(dim=1)
+    c = torch.arange(logits.shape[1], device=logits.device)
+
+    # Guard [softmax-residual]: A confident probability rounds to 1; what is missing to
+    # 1 is the sigmoid of what the rivals add up to.
+    largest = logits.amax(dim=1).detach()
+    below = logits - largest.unsqueeze(1)
+    index = target.unsqueeze(1)
+
+    # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
+    # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
+    # -inf) = nan`.
+    rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
+        logits.gather(1, index).squeeze(1) - largest
+    )
+
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     loss = (
-        (
-            p
-            - (
-                torch.arange(logits.shape[1], device=logits.device).to(wide)[
-                    (..., *(None,) * (logits.ndim - 2))
-                ]
-                == target.to(wide).unsqueeze(1)
-            ).to(wide)
+        torch.where(
+            c.reshape(c.shape + (1,) * (logits.ndim - 2)) == index,
+            -F.logsigmoid(rivals).exp().unsqueeze(1),
+            logits.softmax(dim=1),
         )
         .square()
         .sum(dim=1)

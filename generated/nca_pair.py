@@ -34,11 +34,11 @@ def nca_pair_loss(
     chosen_logratios = chosen_logratios.to(wide)
     rejected_logratios = rejected_logratios.to(wide)
 
-    ratio = 0.5 * (
+    half = 0.5 * (
         F.logsigmoid(-beta * chosen_logratios)
         + F.logsigmoid(-beta * rejected_logratios)
     )
-    loss = -F.logsigmoid(beta * chosen_logratios) - ratio
+    loss = -F.logsigmoid(beta * chosen_logratios) - half
 
     return _reduce(loss, reduction).to(dtype)
 

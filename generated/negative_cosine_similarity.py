@@ -36,12 +36,25 @@ def negative_cosine_similarity_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, projection = prediction.to(wide), projection.to(wide)
 
+    # Guard [normalize-scaling]: The squares leave the floating-point range long before
+    # the norm does. The scale cancels from the result, hence no gradient flows through
+    # it.
+    largest = prediction.abs().amax(dim=-1).detach()
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    numerator = prediction / scale.unsqueeze(-1)
+    length = numerator.square().sum(dim=-1).sqrt()
+    largest_projection = projection.abs().amax(dim=-1).detach()
+    scale_projection = torch.where(
+        (largest_projection > 0) & largest_projection.isfinite(),
+        largest_projection,
+        1.0,
+    )
+    numerator_projection = projection / scale_projection.unsqueeze(-1)
+    length_projection = numerator_projection.square().sum(dim=-1).sqrt()
     loss = -(
-        prediction
-        / torch.linalg.vector_norm(prediction, dim=-1, keepdim=True)
-        * (
-            projection / torch.linalg.vector_norm(projection, dim=-1, keepdim=True)
-        ).detach()
+        numerator
+        / length.unsqueeze(-1)
+        * (numerator_projection / length_projection.unsqueeze(-1)).detach()
     ).sum(dim=-1)
 
     return _reduce(loss, reduction).to(dtype)

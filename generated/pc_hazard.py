@@ -44,7 +44,7 @@ def pc_hazard_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, fraction = prediction.to(wide), fraction.to(wide)
 
-    same = event == 1
+    event_is_one = event == 1
     index = interval.unsqueeze(1)
     h = F.softplus(prediction.gather(1, index).squeeze(1), threshold=40.0)
 
@@ -54,7 +54,7 @@ def pc_hazard_loss(
     # Guard [mask-as-select]: An entry that is masked out may be anything: as a factor
     # of 0 it would turn an infinity into nan, selected away it cannot.
     loss = (
-        torch.where(same, -torch.where(same, h, 1.0).log(), 0.0)
+        torch.where(event_is_one, -torch.where(event_is_one, h, 1.0).log(), 0.0)
         + fraction * h
         + torch.where(
             torch.arange(prediction.shape[1], device=prediction.device) < index,

@@ -58,7 +58,7 @@ def ppo_clip_loss(
         torch.minimum(safe_residual, logp.new_full((), math.log(1.0 + eps_high))),
         torch.maximum(safe_residual, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    loss = torch.where(kept, -(bounded.exp() * advantage), 0.0)
+    loss = torch.where(kept, -bounded.exp() * advantage, 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)

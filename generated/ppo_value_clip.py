@@ -40,11 +40,9 @@ def ppo_value_clip_loss(
     mask = mask.to(wide)
 
     kept = mask == 1
-    residual = old_value - clip_range
-    total = old_value + clip_range
-    vc = torch.where(
-        value < residual, residual, torch.where(value > total, total, value)
-    )
+    low = old_value - clip_range
+    high = old_value + clip_range
+    vc = torch.where(value < low, low, torch.where(value > high, high, value))
 
     # Guard [farther-square]: Distances that differ are often equal once they are
     # rounded, and a maximum of two equal values gives half of the gradient to each.

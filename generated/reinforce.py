@@ -58,20 +58,19 @@ def reinforce_loss(
         logits.gather(1, index).squeeze(1) - largest2
     )
 
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
-    below2 = torch.where(
-        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
-    ).sum(dim=1)
+    # Guard [softmax-entropy]: The derivative by the logit of a confident prediction is
+    # the small difference of large terms. Summed over the others alone, measured from
+    # the largest, no such term comes up.
+    difference = logits - largest.unsqueeze(1)
+    exp_difference = difference.exp()
+    below2 = logits < largest.unsqueeze(1)
+    moment = torch.where(below2, difference * exp_difference, 0.0).sum(dim=1)
     ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    lp = logits - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
-    loss = F.softplus(
-        rivals, threshold=40.0
-    ) * advantage.detach() + entropy_coefficient * (lp.exp() * lp).sum(dim=1)
+    rest = torch.where(below2, exp_difference, 0.0).sum(dim=1)
+    product = entropy_coefficient * (
+        moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
+    )
+    loss = F.softplus(rivals, threshold=40.0) * advantage.detach() + product
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -43,12 +43,14 @@ def relative_l2_loss(
     scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (residual / scale.unsqueeze(-1)).square().sum(dim=-1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    largest2 = target.abs().amax(dim=-1).detach()
-    largest2_positive = largest2 > 0
-    scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (target / scale2.unsqueeze(-1)).square().sum(dim=-1)
-    root2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
-    loss = largest * root / (largest2 * root2)
+    largest_target = target.abs().amax(dim=-1).detach()
+    largest_target_positive = largest_target > 0
+    scale_target = torch.where(
+        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
+    )
+    square_sum_target = (target / scale_target.unsqueeze(-1)).square().sum(dim=-1)
+    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
+    loss = largest * root / (largest_target * root_target)
 
     return _reduce(loss, reduction).to(dtype)
 

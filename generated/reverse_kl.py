@@ -38,30 +38,22 @@ def reverse_kl_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    largest = student_logits.amax(dim=1)
+    largest = student_logits.amax(dim=1, keepdim=True)
     below = torch.where(
-        student_logits < largest.unsqueeze(1),
-        (student_logits - largest.unsqueeze(1)).exp(),
-        0.0,
+        student_logits < largest, (student_logits - largest).exp(), 0.0
     ).sum(dim=1)
-    ties = (student_logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    lq = (
-        student_logits
-        - largest.unsqueeze(1)
-        - (below + (ties - 1.0)).log1p().unsqueeze(1)
-    )
-    largest_teacher_logits = teacher_logits.amax(dim=1)
+    ties = (student_logits == largest).sum(dim=1).to(wide)
+    lq = student_logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(1)
+    largest_teacher_logits = teacher_logits.amax(dim=1, keepdim=True)
     below_teacher_logits = torch.where(
-        teacher_logits < largest_teacher_logits.unsqueeze(1),
-        (teacher_logits - largest_teacher_logits.unsqueeze(1)).exp(),
+        teacher_logits < largest_teacher_logits,
+        (teacher_logits - largest_teacher_logits).exp(),
         0.0,
     ).sum(dim=1)
-    ties_teacher_logits = (
-        (teacher_logits == largest_teacher_logits.unsqueeze(1)).sum(dim=1).to(wide)
-    )
+    ties_teacher_logits = (teacher_logits == largest_teacher_logits).sum(dim=1).to(wide)
     lp = (
         teacher_logits
-        - largest_teacher_logits.unsqueeze(1)
+        - largest_teacher_logits
         - (below_teacher_logits + (ties_teacher_logits - 1.0)).log1p().unsqueeze(1)
     )
     loss = (lq.exp() * (lq - lp)).sum(dim=1)

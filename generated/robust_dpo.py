@@ -38,10 +38,10 @@ def robust_dpo_loss(
     rejected_logratios = rejected_logratios.to(wide)
 
     h = beta * (chosen_logratios - rejected_logratios)
-    total = -(1.0 - label_smoothing) * F.logsigmoid(h) + label_smoothing * F.logsigmoid(
-        -h
-    )
-    loss = total / (1.0 - 2.0 * label_smoothing)
+    numerator = -(1.0 - label_smoothing) * F.logsigmoid(
+        h
+    ) + label_smoothing * F.logsigmoid(-h)
+    loss = numerator / (1.0 - 2.0 * label_smoothing)
 
     return _reduce(loss, reduction).to(dtype)
 

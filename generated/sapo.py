@@ -71,7 +71,7 @@ def sapo_loss(
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    total = torch.where(
+    numerator = torch.where(
         kept,
         (-4.0 / tau).unsqueeze(1)
         * F.logsigmoid(
@@ -85,7 +85,7 @@ def sapo_loss(
         * advantage.unsqueeze(1),
         0.0,
     ).sum(dim=1)
-    loss = total / torch.maximum(mask.sum(dim=1), logp.new_full((), 1.0))
+    loss = numerator / torch.maximum(mask.sum(dim=1), logp.new_full((), 1.0))
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -34,23 +34,16 @@ def soft_bce_with_logits_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    valid = target != ignore_index
-
-    # Guard [ignored-target]: An ignored target need not be an index at all. The entry
-    # read in its place is never used, and neither is its gradient.
-    safe_target = torch.where(valid, target, 0.0)
-    s = (1.0 - safe_target) * smooth_factor + safe_target * (1.0 - smooth_factor)
+    s = (1.0 - target) * smooth_factor + target * (1.0 - smooth_factor)
     loss = torch.where(
-        valid,
+        target != ignore_index,
         (1.0 - s) * F.softplus(logits, threshold=40.0)
         + s * F.softplus(-logits, threshold=40.0),
         0.0,
     )
 
     if reduction == "mean":
-        return (
-            loss.sum() / torch.where(valid, logits.new_full((), 1.0), 0.0).sum()
-        ).to(dtype)
+        return (loss.sum() / (target != ignore_index).sum()).to(dtype)
     return _reduce(loss, reduction).to(dtype)
 
 

@@ -46,14 +46,10 @@ def soft_target_cross_entropy_loss(
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits.
-    largest = logits.amax(dim=1)
-    below = torch.where(
-        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
-    ).sum(dim=1)
-    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    log_probability = (
-        logits - largest.unsqueeze(1) - (below + (ties - 1.0)).log1p().unsqueeze(1)
-    )
+    largest = logits.amax(dim=1, keepdim=True)
+    below = torch.where(logits < largest, (logits - largest).exp(), 0.0).sum(dim=1)
+    ties = (logits == largest).sum(dim=1).to(wide)
+    log_probability = logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(1)
     unweighted = (
         (1.0 - label_smoothing) * target + label_smoothing / logits.shape[1]
     ) * log_probability

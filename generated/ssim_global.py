@@ -44,8 +44,8 @@ def ssim_global_loss(
     cxy = (difference * difference_target).mean(dim=-1)
     vx = difference.square().mean(dim=-1)
     vy = difference_target.square().mean(dim=-1)
-    product = (2.0 * mx * my + c1) * (2.0 * cxy + c2)
-    loss = 0.5 * (1.0 - product / ((mx.square() + my.square() + c1) * (vx + vy + c2)))
+    numerator = (2.0 * mx * my + c1) * (2.0 * cxy + c2)
+    loss = 0.5 * (1.0 - numerator / ((mx.square() + my.square() + c1) * (vx + vy + c2)))
 
     return _reduce(loss, reduction).to(dtype)
 

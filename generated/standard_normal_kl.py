@@ -38,36 +38,23 @@ def standard_normal_kl_loss(
     below = log_variance.abs() < 1
     d = torch.where(below, log_variance, 0.0)
     d_squared = d.square()
-    odd = (
-        d.pow(3)
+    total = (
+        1.0
+        + d_squared
         * (
             1.0
             + d_squared
             * (
                 1.0
                 + d_squared
-                * (
-                    1.0
-                    + d_squared
-                    * (
-                        1.0
-                        + d_squared
-                        * (
-                            1.0
-                            + d_squared
-                            * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
-                            / 156.0
-                        )
-                        / 110.0
-                    )
-                    / 72.0
-                )
-                / 42.0
+                * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
+                / 156.0
             )
-            / 20.0
+            / 110.0
         )
-        / 6.0
+        / 72.0
     )
+    odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
     loss = 0.5 * (
         mean.square()
         + torch.where(

@@ -40,7 +40,7 @@ def student_nll_loss(
     scale = scale.to(wide)
     df = df.to(wide)
 
-    ratio = 0.5 * (df + 1.0)
+    half = 0.5 * (df + 1.0)
     residual = target - prediction
 
     # Guard [log1p-of-square]: The square overflows although its logarithm does not;
@@ -57,7 +57,7 @@ def student_nll_loss(
     u3 = z2 / torch.where(within, 1.0, df).sqrt()
     size = u3.abs()
     loss = (
-        ratio
+        half
         * torch.where(
             within,
             u2.square().log1p(),
@@ -66,7 +66,7 @@ def student_nll_loss(
         + scale.log()
         + 0.5 * (df * math.pi).log()
         + (0.5 * df).lgamma()
-        - ratio.lgamma()
+        - half.lgamma()
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -50,7 +50,9 @@ def weighted_multiclass_log_loss(
     # Guard [ignored-target]: An ignored target need not be an index at all. The entry
     # read in its place is never used, and neither is its gradient.
     safe_target = torch.where(valid, target, 0)
-    chosen = probability.new_full((), 1.0) if weight is None else weight[safe_target]
+    weight_there = (
+        probability.new_full((), 1.0) if weight is None else weight[safe_target]
+    )
     probability_there = probability.gather(1, safe_target.unsqueeze(1)).squeeze(1)
 
     # Guard [xlogy-at-zero]: At (0, 0) the derivative with respect to y is `0/0 = nan`;
@@ -61,11 +63,13 @@ def weighted_multiclass_log_loss(
     loss = torch.where(
         valid,
         -torch.xlogy(
-            chosen,
+            weight_there,
             torch.where(
                 valid,
                 torch.where(
-                    (chosen == 0) & (probability_there == 0), 1.0, probability_there
+                    (weight_there == 0) & (probability_there == 0),
+                    1.0,
+                    probability_there,
                 ),
                 1.0,
             ),
@@ -74,7 +78,7 @@ def weighted_multiclass_log_loss(
     )
 
     if reduction == "mean":
-        return (loss.sum() / torch.where(valid, chosen, 0.0).sum()).to(dtype)
+        return (loss.sum() / torch.where(valid, weight_there, 0.0).sum()).to(dtype)
     return _reduce(loss, reduction).to(dtype)
 
 

@@ -120,7 +120,9 @@ def compile_loss(
             )
         text = spec_text_from_sympy(loss, inputs, params or {}, name=name)
         if keys:
-            text += "".join(f"{key} = {toml_value(value)}\n" for key, value in keys.items())
+            text += "".join(
+                f"{key} = {toml_value(value)}\n" for key, value in keys.items()
+            )
     module = "compiled_loss"
     file = f"{module}.toml"
     source = generate_text(text, file=file)
@@ -133,5 +135,7 @@ def compile_loss(
 def spec_text(name: str, table: Mapping[str, Any]) -> str:
     """A spec file with one loss."""
     lines = [f"[{toml_key(name)}]"]
-    lines += [f"{toml_key(str(key))} = {toml_value(value)}" for key, value in table.items()]
+    lines += [
+        f"{toml_key(str(key))} = {toml_value(value)}" for key, value in table.items()
+    ]
     return "\n".join(lines) + "\n"

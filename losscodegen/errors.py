@@ -55,7 +55,9 @@ class Diagnostic:
     def _excerpt(location: Location) -> list[str]:
         text, start, end = _window(location)
         # A tab counts as one character in the column, so it must survive in the padding.
-        padding = "".join("\t" if c == "\t" else " " * cell_width(c) for c in text[:start])
+        padding = "".join(
+            "\t" if c == "\t" else " " * cell_width(c) for c in text[:start]
+        )
         carets = "^" * max(1, sum(cell_width(c) for c in text[start:end]))
         return [f"    {text}", f"    {padding}{carets}"]
 

@@ -44,7 +44,7 @@ class Compiled:
 
 
 def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
-    """``loss`` through the middle of the compiler; ``without`` names rules and guards to leave out."""
+    """``loss`` through the middle of the compiler; ``without`` names rules and guards left out."""
     rules = tuple(rule for rule in RULES if rule.name not in without)
     stabilized = stabilize(loss, rules, without=without)
     return Compiled(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-import losscodegen
 import pytest
 import torch
+
+import losscodegen
 from losscodegen.errors import LossCodegenError
 
 
@@ -41,7 +42,10 @@ def test_load_nothing(path: str) -> None:
 
 def test_compile_strings() -> None:
     compiled = losscodegen.compile_loss(
-        "log(1 + exp(-k*x))", {"x": "real[...]"}, {"k": "positive = 1.0"}, name="MarginLoss"
+        "log(1 + exp(-k*x))",
+        {"x": "real[...]"},
+        {"k": "positive = 1.0"},
+        name="MarginLoss",
     )
     assert compiled.certificate is not None
     assert compiled.certificate.passed

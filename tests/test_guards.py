@@ -1,4 +1,4 @@
-"""No guard without a failing test: each generated module, with one guard undone, fails its check."""
+"""No guard without a failing test: each module, with one guard undone, fails its check."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.certificate import Certificate
 from losscodegen.judge.check import verify
@@ -13,7 +14,13 @@ from losscodegen.language.parse import load_losses
 from losscodegen.pipeline import compile_expressions, generate
 
 SPECS = sorted((Path(__file__).parents[1] / "specs").glob("*.toml"))
-DAILY = {"huber", "softmax_cross_entropy", "p_norm_distance", "weighted_log_loss", "log_cosh"}
+DAILY = {
+    "huber",
+    "softmax_cross_entropy",
+    "p_norm_distance",
+    "weighted_log_loss",
+    "log_cosh",
+}
 """Modules whose guards are undone in every run; the others are marked slow."""
 
 

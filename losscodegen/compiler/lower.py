@@ -244,9 +244,7 @@ class Builder:
         if name is None:
             role = self.roles.get(self.keys.of(expr))
             name = self.names.for_expression(expr, self._label, role)
-        fresh = tuple(
-            g for g in dict.fromkeys(value.guards) if g not in self.printed
-        )
+        fresh = tuple(g for g in dict.fromkeys(value.guards) if g not in self.printed)
         self.printed.update(dict.fromkeys(fresh))
         self.statements.append(Assign(name, value.tensor, fresh))
         return replace(value, tensor=Name(name, value.static), weight=0, guards=())

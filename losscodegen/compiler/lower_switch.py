@@ -154,7 +154,9 @@ def _hoist_shared(builder: Builder, node: Expr, wanted: set[int]) -> None:
     key = builder.keys.of(node)
     if key in builder.known or not children(node):
         return
-    plain = isinstance(node, Read) and all(isinstance(s, Index) for s in node.subscripts)
+    plain = isinstance(node, Read) and all(
+        isinstance(s, Index) for s in node.subscripts
+    )
     if key in wanted and not isinstance(node, Switch) and not plain:
         optional = {v.name for v in builder.loss.parameters if v.optional}
         if not _needs(node, optional):

@@ -15,6 +15,7 @@ from losscodegen.ir.nodes import (
     Expr,
     Guard,
     Index,
+    Keep,
     Number,
     Origin,
     Read,
@@ -182,19 +183,29 @@ def safe_gathers(expr: Expr, loss: Loss) -> Expr:
 
 
 def _guarded(expr: Expr, ruled: set[str], condition: Expr) -> Expr:
-    """``expr`` with ``where(condition, t, 0)`` for every ``t`` among ``ruled``."""
+    """``expr`` with ``where(condition, t, 0)`` for every ``t`` of ``ruled`` that picks an entry.
 
-    def guard(node: Expr) -> Expr:
+    As a number in arithmetic and in comparisons with other numbers it can stay what it is.
+    """
+
+    def guard(node: Expr, *, picks: bool) -> Expr:
         match node:
-            case Call("eq" | "ne", (Read(name), Number() | Read())) if name in ruled:
-                # Still true of the target as it is, and not of what it is replaced by.
-                return node
             case Select(known) if node.origin.guard == IGNORED and known == condition:
                 return node
             case Read(name) if name in ruled:
+                if not picks:
+                    return node
                 origin = Origin(name=f"safe_{name}", guard=IGNORED)
                 return Select(condition, node, ZERO, origin=origin)
+            case Read():
+                places = (True,) * len(node.subscripts)
+            case Keep():
+                places = (picks, True)
+            case Call("eq" | "ne", args) if any(isinstance(a, Index) for a in args):
+                places = (True,) * len(args)
             case _:
-                return rebuild(node, tuple(map(guard, children(node))))
+                places = (picks,) * len(children(node))
+        new = (guard(c, picks=p) for c, p in zip(children(node), places, strict=True))
+        return rebuild(node, tuple(new))
 
-    return guard(expr)
+    return guard(expr, picks=False)

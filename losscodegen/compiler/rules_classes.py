@@ -17,9 +17,7 @@ RULES = (
         "large terms. Summed over the others alone, measured from the largest, no such term "
         "comes up.",
         source="measured",
-        witness=Witness(
-            point={"x": (20.0, 0.0, 1.0)}, fault=Fault.GRADIENT, wrt="x"
-        ),
+        witness=Witness(point={"x": (20.0, 0.0, 1.0)}, fault=Fault.GRADIENT, wrt="x"),
         safe=True,
     ),
     Rule(

@@ -98,9 +98,7 @@ def _parts(item: Any) -> Iterator[Any]:
             yield from _parts(getattr(item, f.name))
 
 
-def order_items(
-    statements: tuple[Statement, ...], loss: Loss
-) -> tuple[Statement, ...]:
+def order_items(statements: tuple[Statement, ...], loss: Loss) -> tuple[Statement, ...]:
     """Entries taken out of arguments first, in the order of arguments and entries."""
     order = [v.arg for v in loss.variables]
     first: list[tuple[int, int, Statement]] = []

@@ -36,7 +36,7 @@ from losscodegen.judge.tensors import INTEGRAL
 
 ROUNDINGS = 4
 """By how many ulps what decides is moved."""
-TRIES = 3
+TRIES = 2
 
 _DECIDING = frozenset(
     {"lt", "le", "gt", "ge", "abs", "sign", "relu", "heaviside", "max", "min", "clip"}
@@ -69,8 +69,10 @@ def _variants(loss: Loss, dtype: Dtype) -> list[Loss]:
         factor = Number(1 + sign * unit)
         found.append(_move_constants(plain, plain.expression, factor))
     for seed in range(TRIES):
-        nudge = _nudger(plain, ROUNDINGS * unit, Random(seed))
-        found.append(_move_decisions(plain.expression, nudge))
+        for sign in (-1, 1):
+            # In pairs, so that one of two lies on either side of what is nearly undecided.
+            nudge = _nudger(plain, sign * ROUNDINGS * unit, Random(seed))
+            found.append(_move_decisions(plain.expression, nudge))
     return [
         replace(plain, expression=e)
         for e in dict.fromkeys(found)
@@ -124,7 +126,7 @@ def _constant(loss: Loss, expr: Expr) -> bool:
                 interesting = interesting or value.denominator != 1
             case Constant():
                 interesting = True
-            case Call(op) if op not in _TRUTH:
+            case Call() if node.op not in _TRUTH:
                 pass
             case _:
                 return False
@@ -164,12 +166,13 @@ def _move_decisions(expr: Expr, nudge: Nudge) -> Expr:
 
 
 def _nudger(loss: Loss, width: Fraction, random: Random) -> Nudge:
-    """Multiplies each term of a sum by 1 plus or minus at most ``width``, its own for each entry."""
+    """Multiplies each term of a sum by 1 give or take ``width``, differently for each entry."""
 
     def factor(expr: Expr) -> Expr:
         indices = free_indices(expr)
         if not indices:
-            return Number(1 + random.choice((-1, 1)) * width)
+            amount = Fraction(random.randrange(32, 64), 64)
+            return Number(1 + random.choice((-1, 1)) * width * amount)
         phase: list[Expr] = [Number(Fraction(random.randrange(1, 100), 7))]
         phase += [
             mul(Number(Fraction(random.randrange(8, 90), 11)), i) for i in indices
