@@ -37,9 +37,7 @@ def huber_loss(
     # Guard [huber-as-clip]: With `c = clip(r, -d, d)` both branches are `c (r - c/2)`.
     # Selecting them with torch.where would also differentiate the branch not taken,
     # where an infinite r gives `0 * inf = nan`.
-    c = torch.where(
-        residual < -delta, -delta, torch.where(residual > delta, delta, residual)
-    )
+    c = residual.clamp(-delta, delta)
     loss = c * (residual - 0.5 * c)
 
     return _reduce(loss, reduction).to(dtype)

@@ -37,9 +37,7 @@ def smooth_l1_loss(
         # Guard [smooth-l1-as-clip]: With `c = clip(r, -d, d)` both branches are `c/d (r -
         # c/2)`. Selecting them with torch.where would also differentiate the branch not
         # taken, where an infinite r gives `0 * inf = nan`.
-        c = torch.where(
-            residual < -beta, -beta, torch.where(residual > beta, beta, residual)
-        )
+        c = residual.clamp(-beta, beta)
         loss = c / beta * (residual - 0.5 * c)
     else:
         loss = residual.abs()

@@ -352,7 +352,8 @@ class Builder:
             arg = self.loss.variable(argument.name).arg
             return Value(Missing(arg), static=True)
         row = OPS[expr.op]
-        if expr.op == "clip":  # its text takes every argument twice
+        smooth = expr.origin.guard is not None and expr.origin.guard.smooth
+        if expr.op == "clip" and not smooth:  # its text takes every argument twice
             stems = (None, "low", "high")
             pairs = zip(expr.args, stems, strict=True)
             values = [self.part(arg, stem) for arg, stem in pairs]
@@ -386,6 +387,8 @@ class Builder:
         ):
             aligned = [lower_switch.bare(t) for t in aligned]
         tensor: Tensor = Apply(expr.op, tuple(aligned))
+        if expr.op == "clip" and smooth:
+            tensor = Apply("clamp", tuple(aligned))
         if expr.op == "delta":
             tensor = Float(Apply("eq", tuple(aligned)))
         return Value(

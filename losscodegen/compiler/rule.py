@@ -67,6 +67,8 @@ class Rule:
         as_written: the rule fires only on what stands in the spec, not on what other rules made.
         safe: the selects of the replacement need no further guard, and its derivative is
             bounded for every finite argument.
+        smooth: the replacement's derivative is continuous at the ends of its clip, whichever
+            derivative clip itself is given there.
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
             stays out where no gradient flows.
     """
@@ -88,6 +90,7 @@ class Rule:
     phase: Phase = Phase.RECOGNISE
     as_written: bool = False
     safe: bool = False
+    smooth: bool = False
     gradient_only: bool = False
 
 

@@ -156,6 +156,7 @@ RULES = (
         pattern="where(abs(r) <= d, r**2/2, d*(abs(r) - d/2))",
         condition="d > 0",
         let=("c = clip(r, -d, d)",),
+        smooth=True,
         replacement="c*(r - c/2)",
         why="With `c = clip(r, -d, d)` both branches are `c (r - c/2)`. Selecting them with "
         "torch.where would also differentiate the branch not taken, where an infinite r gives "
@@ -171,6 +172,7 @@ RULES = (
         pattern="where(abs(r) < d, r**2/2, d*(abs(r) - d/2))",
         condition="d > 0",
         let=("c = clip(r, -d, d)",),
+        smooth=True,
         replacement="c*(r - c/2)",
         why="With `c = clip(r, -d, d)` both branches are `c (r - c/2)`. Selecting them with "
         "torch.where would also differentiate the branch not taken, where an infinite r gives "
@@ -186,6 +188,7 @@ RULES = (
         pattern="where(abs(r) < d, r**2/(2*d), abs(r) - d/2)",
         condition="d > 0",
         let=("c = clip(r, -d, d)",),
+        smooth=True,
         replacement="c/d*(r - c/2)",
         why="With `c = clip(r, -d, d)` both branches are `c/d (r - c/2)`. Selecting them with "
         "torch.where would also differentiate the branch not taken, where an infinite r gives "
@@ -201,6 +204,7 @@ RULES = (
         pattern="where(abs(r) <= d, r**2/(2*d), abs(r) - d/2)",
         condition="d > 0",
         let=("c = clip(r, -d, d)",),
+        smooth=True,
         replacement="c/d*(r - c/2)",
         why="With `c = clip(r, -d, d)` both branches are `c/d (r - c/2)`. Selecting them with "
         "torch.where would also differentiate the branch not taken, where an infinite r gives "

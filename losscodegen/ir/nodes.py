@@ -23,6 +23,8 @@ class Guard:
 
     rule: str
     why: str
+    smooth: bool = field(default=False, compare=False)
+    """Whether a clip of this rule may have either derivative at its ends: it cancels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

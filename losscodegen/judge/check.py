@@ -131,11 +131,7 @@ def _claims(
     tame = tidy_points(loss, Dtype.FLOAT64, seed=seed, count=12, purpose="claims")
 
     def truth(at: Sequence[Point]) -> list[tuple[float, ...] | None]:
-        found = (oracles(loss, p, Dtype.FLOAT64) for p in at)
-        return [
-            None if t is None else tuple(v.rounded(Dtype.FLOAT64) for v in t.value)
-            for t in found
-        ]
+        return [oracles.values(loss, p) for p in at]
 
     def module(at: Sequence[Point]) -> list[tuple[float, ...] | None]:
         results = execute(loss, at, accused.call, Dtype.FLOAT64)

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from losscodegen.judge.certificate import Severity
 from losscodegen.judge.point import Kind, Real, Slope
-from losscodegen.judge.rounding import Dtype, neighbour, ulp_exponent
+from losscodegen.judge.rounding import Dtype, neighbour
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +177,13 @@ def scaled_error(
         return math.inf
     if spread == 0 or not truth.finite:
         return ulp
-    unit = ulp_exponent(truth.rounded(dtype), dtype)
-    error = ulp * math.ldexp(1.0, max(-1074, unit)) if math.isfinite(ulp) else math.inf
-    return min(ulp, error / spread)
+    # An infinity counts as the number that would follow the largest one.
+    edge = math.copysign(min(abs(got), dtype.largest), got)
+    want = truth.rounded(dtype)
+    if math.isinf(want):
+        return ulp
+    error = abs(edge / 2 - want / 2)
+    return min(ulp, 2 * (error / spread))
 
 
 def shifted(value: float, steps: int, dtype: Dtype) -> float:

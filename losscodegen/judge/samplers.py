@@ -198,19 +198,22 @@ def whole(random: Random) -> float:
 
 def simplex(random: Random, size: int, dtype: Dtype) -> list[float]:
     """Probabilities that sum to exactly 1: multiples of 2**-20 or of powers of two below."""
-    style = random.randrange(4)
+    style = random.randrange(8)
     one = 1 << 20
     if style == 0:
         parts = [0] * size
         parts[random.randrange(size)] = one
-    elif style == 1:
+    elif style < 3:
         # Confident: all but one entry small.
-        parts = [random.choice((0, 1, 1 << random.randrange(12))) for _ in range(size)]
+        parts = [1 << random.randrange(12) for _ in range(size)]
+        if style == 1:
+            parts[random.randrange(size)] = 0
         top = random.randrange(size)
         parts[top] += one - sum(parts)
     else:
-        weights = [random.random() ** (3 if style == 2 else 1) for _ in range(size)]
+        weights = [random.random() ** (3 if style < 5 else 1) for _ in range(size)]
         total = sum(weights) or 1.0
-        parts = [int(one * w / total) for w in weights]
-        parts[random.randrange(size)] += one - sum(parts)
+        parts = [max(1, int(one * w / total)) for w in weights]
+        top = max(range(size), key=lambda k: parts[k])
+        parts[top] += one - sum(parts)
     return [round_fraction(Fraction(p, one), dtype) for p in parts]

@@ -44,13 +44,22 @@ class Oracles:
         self.losses: dict[int, Loss] = {}
 
     def __call__(self, loss: Loss, point: Point, dtype: Dtype) -> Truth | None:
+        return self.at(loss, point).truth(point, dtype)
+
+    def at(self, loss: Loss, point: Point) -> Oracle:
+        """The oracle for the sizes of a point."""
         sizes = point_sizes(loss, point)
         key = (id(loss), tuple(sorted(sizes.items())))
         if key not in self.kept:
             # Holding on to the loss keeps its id from being given to another.
             self.losses[id(loss)] = loss
             self.kept[key] = Oracle(loss, sizes)
-        return self.kept[key].truth(point, dtype)
+        return self.kept[key]
+
+    def values(self, loss: Loss, point: Point) -> tuple[float, ...]:
+        """The entries of the unreduced loss in double precision, without their gradients."""
+        found = self.at(loss, point).evaluate(loss.expression, point)
+        return tuple(v.rounded(Dtype.FLOAT64) for v in found.entries)
 
 
 def point_sizes(loss: Loss, point: Point) -> dict[str, int]:

@@ -112,8 +112,8 @@ def _constant(loss: Loss, expr: Expr) -> bool:
     match expr:
         case Number(value):
             return value.denominator & (value.denominator - 1) != 0
-        case Constant(name):
-            return name is not Named.OO
+        case Constant(which):
+            return which is not Named.OO
         case Index() | Size() | Read() | Use() | Call(op="neg"):
             return False
     interesting = False

@@ -249,6 +249,8 @@ def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
             return _negative(args[0])
         case "div":
             return _quotient(args[0], args[1])
+        case "clamp":
+            return _method(args[0], f"clamp({render(args[1])}, {render(args[2])})")
         case "pow":
             return _power(args[0], args[1], static)
         case "and" | "or" if static:

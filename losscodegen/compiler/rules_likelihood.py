@@ -1,0 +1,176 @@
+"""Negative log-likelihoods and divergences: gamma functions, logarithms of sums, counts."""
+
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rules_logs import _ATANH_SERIES, _SINH_SERIES
+
+_STIRLING = (
+    "(1/12 - {z}**2*(1/360 - {z}**2*(1/1260 - {z}**2*(1/1680 - {z}**2/1188))))*{z}"
+)
+"""lgamma(x) less the leading terms of Stirling, with z = 1/x, for x >= 16."""
+
+RULES = (
+    Rule(
+        name="exp-minus-multiple",
+        pattern="exp(x) - y*(x + r)",
+        optional=("r",),
+        varying=("x",),
+        unless="y > 1 or y < 1",
+        let=("d = where(abs(x) < 1, x, 0)", f"odd = {_SINH_SERIES}"),
+        replacement="where(abs(x) < 1, 2*sinh(d/2)**2 + odd + (1 - (y - 1)*d) - y*r, "
+        "exp(x) - y*(x + r))",
+        why="For y = 1 the derivative `exp(x) - 1` cancels near 0. There the function is written "
+        "with `exp(x) - x - 1`, whose own derivative keeps its digits.",
+        source="measured",
+        witness=Witness(
+            point={"x": 1e-9, "y": 1.0, "r": 0.0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        gradient_only=True,
+    ),
+    Rule(
+        name="log-beta",
+        pattern="lgamma(x) + lgamma(y) - lgamma(x + y)",
+        condition="x > 0 and y > 0",
+        let=("small = Min(x, y)", "large = Max(x, y)"),
+        replacement="lgamma(small) + (lgamma(large) - lgamma(large + small))",
+        why="The two logarithms of gamma with large arguments cancel; taken together, their "
+        "difference keeps its digits.",
+        source="Didonato and Morris, algorithm 708",
+        witness=Witness(point={"x": 0.5, "y": 1e9}),
+        domain={"x": "(0, 100)", "y": "(0, 100)"},
+    ),
+    Rule(
+        name="log-gamma-difference",
+        pattern="lgamma(x) - lgamma(x + d)",
+        condition="x > 0 and d >= 0",
+        varying=("x",),
+        let=(
+            "large = where(x >= 16, x, 16)",
+            "u = d/large",
+            "z = 1/large",
+            "s = where(u < 1/4, u, 0)",
+            "h = s/(2 + s)",
+            "q = h**2",
+            f"odd = 2*h**3*({_ATANH_SERIES})",
+            "change = where(u < 1/4, large*(s*h - odd) + log1p(s)/2, "
+            "d - (large - 1/2)*log1p(u))",
+            "w = 1/(large + d)",
+            f"series = {_STIRLING.format(z='z')} - {_STIRLING.format(z='w')}",
+        ),
+        replacement="where(x >= 16, change - d*log(large + d) + series, "
+        "lgamma(x) - lgamma(x + d))",
+        why="For large x the two cancel. There what is common to their series by Stirling is "
+        "taken out first.",
+        source="TFP, log_gamma_difference",
+        witness=Witness(point={"x": 1e9, "d": 2.0}),
+        domain={"x": "(0, 1000)", "d": "[0, 1000)"},
+    ),
+    Rule(
+        name="log1p-over-slope",
+        pattern="(1 + 1/x)*log1p(x*y)",
+        condition="x > 0 and y >= 0",
+        replacement="log1p(x*y) + log1p(x*y)/x",
+        why="For small x the large parts of the derivative by x cancel; the quotient by itself "
+        "has a series.",
+        source="measured",
+        witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
+        domain={"x": "(0, 10)", "y": "[0, 10)"},
+    ),
+    Rule(
+        name="log1p-over-slope",
+        pattern="log1p(x*y)/x",
+        condition="x > 0 and y >= 0",
+        let=(
+            "u = x*y",
+            "s = where(u < 1/4, u, 0)",
+            "h = s/(2 + s)",
+            "q = h**2",
+            f"ratio = 2/(2 + s)*(1 + q*({_ATANH_SERIES}))",
+        ),
+        replacement="where(u < 1/4, y*ratio, log1p(u)/x)",
+        why="For small x the derivative by x is a difference of two large numbers; the quotient "
+        "is a series there.",
+        source="measured",
+        witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
+        domain={"x": "(0, 10)", "y": "[0, 10)"},
+    ),
+    Rule(
+        name="log-of-sum",
+        pattern="log(x) + log1p(y/x)",
+        condition="x > 0 and y >= 0",
+        replacement="log(x + y)",
+        why="For a large ratio the derivatives by x cancel, and the ratio overflows; the sum of "
+        "the two is one logarithm.",
+        source="algebra",
+        witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
+        domain={"x": "(0, 10)", "y": "[0, 10)"},
+    ),
+    Rule(
+        name="log-ratio-of-sum",
+        pattern="(a + c)*log(p + q) - a*log(q)",
+        condition="p >= 0 and q > 0",
+        replacement="(a + c)*log1p(p/q) + c*log(q)",
+        why="For large a the two logarithms cancel; what p adds to q is left as a `log1p`.",
+        source="measured",
+        witness=Witness(point={"a": 1e9, "c": 0.5, "p": 1e-9, "q": 3.0}),
+        domain={"p": "[0, 10)", "q": "(0, 10)", "a": "(0, 10)", "c": "(0, 10)"},
+    ),
+    Rule(
+        name="ratio-times-scale",
+        pattern="s*(d/s*a + b)",
+        condition="s > 0",
+        replacement="d*a + s*b",
+        why="The ratio may overflow although the scale cancels from the product.",
+        source="algebra",
+        witness=Witness(point={"s": 1e-20, "d": 1e20, "a": 1.0, "b": 0.0}),
+        domain={"s": "(0, 10)"},
+    ),
+    Rule(
+        name="tail-of-ratio",
+        pattern="erf(c*d/s)",
+        condition="s > 0",
+        optional=("c",),
+        replacement="where(abs(c*d) < 8*s, erf(c*d/s), sign(c*d))",
+        why="In the tails erf is 1 in every format, and its derivative 0 times the overflowing "
+        "slope of the ratio is nan.",
+        source="measured",
+        witness=Witness(
+            point={"c": 1.0, "d": 1.0, "s": 1e-25}, fault=Fault.GRADIENT, wrt="s"
+        ),
+        domain={"s": "(0, 10)", "c": "(0, 10)"},
+    ),
+    Rule(
+        name="digamma-shifted",
+        pattern="digamma(x)",
+        condition="x > 0",
+        unless="x >= 8",
+        let=(
+            "head = 1/x + 1/(x + 1) + 1/(x + 2) + 1/(x + 3) + 1/(x + 4) + 1/(x + 5)",
+        ),
+        replacement="digamma(x + 6) - head",
+        why="The derivative of torch's `digamma` has 9 digits for small x; for larger ones, which "
+        "the recurrence leads to, it has all.",
+        source="measured",
+        witness=Witness(
+            point={"x": 1.37}, fault=Fault.GRADIENT, wrt="x", dtype="float64"
+        ),
+        domain={"x": "(0, 10)"},
+        phase=Phase.EXPAND,
+        gradient_only=True,
+    ),
+    Rule(
+        name="weighted-exp",
+        pattern="y*exp(x)",
+        condition="y >= 0",
+        unless="y > 0 or x <= 80",
+        varying=("x", "y"),
+        as_written=True,
+        let=("exponent = where(y == 0 and not isfinite(exp(x)), 0, x)",),
+        replacement="y*exp(exponent/2)*exp(exponent/2)",
+        why="Where the exponential overflows, a weight of 0 makes it `0 * inf = nan` and a small "
+        "weight infinite; the factors of the two halves stay in range.",
+        source="measured",
+        witness=Witness(point={"x": 100.0, "y": 0.0}),
+        domain={"y": "[0, 10)"},
+        phase=Phase.EXPAND,
+    ),
+)
