@@ -34,13 +34,13 @@ def barron_general_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    numerator = (prediction - target) / scale
+    ratio = (prediction - target) / scale
     if alpha == 2:
-        loss = 0.5 * numerator.square()
+        loss = 0.5 * ratio.square()
     elif alpha == 0:
         # Guard [log1p-of-square]: The square overflows although its logarithm does not;
         # beyond 1 the logarithm is taken first.
-        u = math.sqrt(0.5) * numerator
+        u = math.sqrt(0.5) * ratio
         size = u.abs()
         within = size <= 1
 
@@ -55,7 +55,7 @@ def barron_general_loss(
         )
     else:
         k = abs(alpha - 2.0)
-        u2 = numerator / math.sqrt(k)
+        u2 = ratio / math.sqrt(k)
         size2 = u2.abs()
 
         # Guard [power-minus-one]: For small x or p the power rounds to 1 and the difference

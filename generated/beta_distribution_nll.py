@@ -36,11 +36,57 @@ def beta_distribution_nll_loss(
     concentration0 = concentration0.to(wide)
     target = target.to(wide)
 
+    # Guard [log-beta]: The two logarithms of gamma with large arguments cancel; taken
+    # together, their difference keeps its digits.
+    small = torch.minimum(concentration1, concentration0)
+    large = torch.maximum(concentration1, concentration0)
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = large >= 16
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_small = torch.where(beyond, small, 0.0)
+    large2 = torch.where(beyond, large, 16.0)
+    u = safe_small / large2
+    below = u < 0.25
+    s = torch.where(below, u, 0.0)
+    h = s / (2.0 + s)
+    q = h.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    odd = (
+        2.0
+        * h.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total2, safe_small - (large2 - 0.5) * u.log1p())
+    total3 = large2 + safe_small
+    square = (1.0 / large2).square()
+    product = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square2 = (1.0 / total3).square()
+    product2 = square2 * (
+        1.0 / 360.0
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    )
+    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
+    chosen = torch.where(
+        beyond,
+        change - safe_small * total3.log() + series,
+        large.lgamma() - (large + small).lgamma(),
+    )
+
     # Guard [log1p]: `1 + x` rounds away the digits of a small x.
     loss = (
-        concentration1.lgamma()
-        + concentration0.lgamma()
-        - (concentration1 + concentration0).lgamma()
+        small.lgamma()
+        + chosen
         - (concentration1 - 1.0) * target.log()
         - (concentration0 - 1.0) * (-target).log1p()
     )

@@ -28,6 +28,11 @@ def center_loss(
             "target must have shape (B,) where embedding has (B, D), got "
             f"{tuple(target.shape)} and {tuple(embedding.shape)}"
         )
+    if centers.ndim != 2 or centers.shape[1] != embedding.shape[1]:
+        raise ValueError(
+            "centers must have shape (C, D) where embedding has (B, D), got "
+            f"{tuple(centers.shape)} and {tuple(embedding.shape)}"
+        )
     dtype = embedding.dtype
     if not dtype.is_floating_point:
         raise TypeError(f"embedding must be floating point, got {dtype}")

@@ -39,14 +39,8 @@ def ciou_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    prediction_0 = prediction[..., 0]
-    prediction_1 = prediction[..., 1]
-    prediction_2 = prediction[..., 2]
-    prediction_3 = prediction[..., 3]
-    target_0 = target[..., 0]
-    target_1 = target[..., 1]
-    target_2 = target[..., 2]
-    target_3 = target[..., 3]
+    prediction_0, prediction_1, prediction_2, prediction_3 = prediction.unbind(-1)
+    target_0, target_1, target_2, target_3 = target.unbind(-1)
     positive_part = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
     ).relu()
@@ -57,13 +51,11 @@ def ciou_loss(
             - torch.maximum(prediction_1, target_1)
         ).relu()
     )
-    numerator = prediction_2 - prediction_0
-    denominator = prediction_3 - prediction_1
-    numerator_target = target_2 - target_0
-    denominator_target = target_3 - target_1
-    union = (
-        numerator * denominator + numerator_target * denominator_target - inter + eps
-    )
+    difference = prediction_2 - prediction_0
+    difference2 = prediction_3 - prediction_1
+    difference_target = target_2 - target_0
+    difference3 = target_3 - target_1
+    union = difference * difference2 + difference_target * difference3 - inter + eps
     ratio = inter / union
     dist = 0.25 * (
         (prediction_0 + prediction_2 - target_0 - target_2).square()
@@ -87,8 +79,8 @@ def ciou_loss(
         4.0
         * (
             (
-                (numerator_target / denominator_target).atan()
-                - (numerator / denominator).atan()
+                (difference_target / difference3).atan()
+                - (difference / difference2).atan()
             )
             / math.pi
         ).square()

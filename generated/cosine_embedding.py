@@ -50,37 +50,37 @@ def cosine_embedding_loss(
     # it.
     largest = input1.abs().amax(dim=-1).detach()
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
-    numerator = input1 / scale.unsqueeze(-1)
-    length = numerator.square().sum(dim=-1).sqrt()
-    ratio = numerator / length.unsqueeze(-1)
+    ratio = input1 / scale.unsqueeze(-1)
+    length = ratio.square().sum(dim=-1).sqrt()
+    ratio2 = ratio / length.unsqueeze(-1)
     largest_input2 = input2.abs().amax(dim=-1).detach()
     scale_input2 = torch.where(
         (largest_input2 > 0) & largest_input2.isfinite(), largest_input2, 1.0
     )
-    numerator_input2 = input2 / scale_input2.unsqueeze(-1)
-    length_input2 = numerator_input2.square().sum(dim=-1).sqrt()
-    ratio_input2 = numerator_input2 / length_input2.unsqueeze(-1)
+    ratio_input2 = input2 / scale_input2.unsqueeze(-1)
+    length_input2 = ratio_input2.square().sum(dim=-1).sqrt()
+    ratio3 = ratio_input2 / length_input2.unsqueeze(-1)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     cs = (
-        torch.where(target_is_one.unsqueeze(-1), ratio, 0.0)
-        * torch.where(target_is_one.unsqueeze(-1), ratio_input2, 0.0)
+        torch.where(target_is_one.unsqueeze(-1), ratio2, 0.0)
+        * torch.where(target_is_one.unsqueeze(-1), ratio3, 0.0)
     ).sum(dim=-1)
-    cs2 = (ratio * ratio_input2).sum(dim=-1)
+    cs2 = (ratio2 * ratio3).sum(dim=-1)
     difference = cs2 - margin
     both = (0 <= difference) & (difference <= math.inf)
     cs3 = (
         torch.where(
             target_is_one.unsqueeze(-1),
             0.0,
-            torch.where(both.unsqueeze(-1), ratio, 0.0),
+            torch.where(both.unsqueeze(-1), ratio2, 0.0),
         )
         * torch.where(
             target_is_one.unsqueeze(-1),
             0.0,
-            torch.where(both.unsqueeze(-1), ratio_input2, 0.0),
+            torch.where(both.unsqueeze(-1), ratio3, 0.0),
         )
     ).sum(dim=-1)
 

@@ -46,15 +46,80 @@ def evidential_regression_loss(
     beta = beta.to(wide)
     target = target.to(wide)
 
-    om = 2.0 * beta * (1.0 + nu)
+    # Guard [log-ratio-of-sum]: For large a the two logarithms cancel; what p adds to q
+    # is left as a `log1p`.
     total = alpha + 0.5
     residual = target - mean
+    total_nu = 1.0 + nu
+
+    # Guard [root-of-product]: The product leaves the floating-point range although its
+    # root does not.
+    u = nu.sqrt() * residual * ((0.5 / total_nu).sqrt() / beta.sqrt())
+
+    # Guard [log1p-of-square]: The square overflows although its logarithm does not;
+    # beyond 1 the logarithm is taken first.
+    within = u.abs() <= 1
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_nu = torch.where(within, nu, 1.0)
+    u2 = (
+        safe_nu.sqrt()
+        * torch.where(within, residual, 1.0)
+        * ((0.5 / (1.0 + safe_nu)).sqrt() / torch.where(within, beta, 1.0).sqrt())
+    )
+    safe_nu2 = torch.where(within, 1.0, nu)
+    u3 = (
+        safe_nu2.sqrt()
+        * torch.where(within, 1.0, residual)
+        * ((0.5 / (1.0 + safe_nu2)).sqrt() / torch.where(within, 1.0, beta).sqrt())
+    )
+    size = u3.abs()
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = alpha >= 16
+    large = torch.where(beyond, alpha, 16.0)
+    u_alpha = 0.5 / large
+    below = u_alpha < 0.25
+    s = torch.where(below, u_alpha, 0.0)
+    h = s / (2.0 + s)
+    q = h.square()
+    total2 = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    odd = (
+        2.0
+        * h.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2))))
+    )
+    total3 = large * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total3, 0.5 - (large - 0.5) * u_alpha.log1p())
+    total4 = large + 0.5
+    square = (1.0 / large).square()
+    product = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square2 = (1.0 / total4).square()
+    product2 = square2 * (
+        1.0 / 360.0
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    )
+    series = (1.0 / 12.0 - product) / large - (1.0 / 12.0 - product2) / total4
+    product3 = total * torch.where(
+        within, u2.square().log1p(), 2.0 * size.log() + (1.0 / size).square().log1p()
+    )
     loss = (
         0.5 * (math.pi / nu).log()
-        - alpha * om.log()
-        + total * (nu * residual.square() + om).log()
-        + alpha.lgamma()
-        - total.lgamma()
+        + product3
+        + 0.5 * (2.0 * beta * total_nu).log()
+        + torch.where(
+            beyond,
+            change - 0.5 * total4.log() + series,
+            alpha.lgamma() - total.lgamma(),
+        )
         + coefficient * residual.abs() * (2.0 * nu + alpha)
     )
 

@@ -30,7 +30,12 @@ def exponential_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     log_rate, target = log_rate.to(wide), target.to(wide)
 
-    loss = target * log_rate.exp() - log_rate
+    # Guard [weighted-exp]: Where the exponential overflows, a weight of 0 makes it `0 *
+    # inf = nan` and a small weight infinite; the factors of the two halves stay in
+    # range.
+    exponent = torch.where((target == 0) & ~log_rate.exp().isfinite(), 0.0, log_rate)
+    exponential = (0.5 * exponent).exp()
+    loss = target * exponential * exponential - log_rate
 
     return _reduce(loss, reduction).to(dtype)
 

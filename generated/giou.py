@@ -36,14 +36,8 @@ def giou_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    prediction_0 = prediction[..., 0]
-    prediction_1 = prediction[..., 1]
-    prediction_2 = prediction[..., 2]
-    prediction_3 = prediction[..., 3]
-    target_0 = target[..., 0]
-    target_1 = target[..., 1]
-    target_2 = target[..., 2]
-    target_3 = target[..., 3]
+    prediction_0, prediction_1, prediction_2, prediction_3 = prediction.unbind(-1)
+    target_0, target_1, target_2, target_3 = target.unbind(-1)
     positive_part = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
     ).relu()

@@ -33,16 +33,16 @@ def hellinger_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    numerator = prediction.sqrt() - target.sqrt()
+    difference = prediction.sqrt() - target.sqrt()
 
     # Guard [norm-scaling]: The squares leave the floating-point range long before the
     # norm does, and at 0 the root has infinite slope. The scale cancels from the
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
-    largest = numerator.abs().amax(dim=1).detach()
+    largest = difference.abs().amax(dim=1).detach()
     largest_positive = largest > 0
     scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (numerator / scale.unsqueeze(1)).square().sum(dim=1)
+    square_sum = (difference / scale.unsqueeze(1)).square().sum(dim=1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
     loss = largest * root / math.sqrt(2.0)
 

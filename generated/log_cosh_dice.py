@@ -38,29 +38,25 @@ def log_cosh_dice_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    numerator = 2.0 * (prediction * target).sum(dim=-1) + smooth
-    denominator = prediction.sum(dim=-1) + target.sum(dim=-1) + smooth
+    total = 2.0 * (prediction * target).sum(dim=-1) + smooth
+    total2 = prediction.sum(dim=-1) + target.sum(dim=-1) + smooth
 
     # Guard [log-cosh]: `cosh` overflows for large x, and the usual form `|x| +
     # log1p(exp(-2|x|)) - log 2` has lost value and gradient for small x.
-    size = (1.0 - numerator / denominator).abs()
+    size = (1.0 - total / total2).abs()
     below = size < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     size2 = (
-        1.0 - torch.where(below, 1.0, numerator) / torch.where(below, 1.0, denominator)
+        1.0 - torch.where(below, 1.0, total) / torch.where(below, 1.0, total2)
     ).abs()
     log_value = (
         2.0
         * (
             0.5
-            * (
-                1.0
-                - torch.where(below, numerator, 1.0)
-                / torch.where(below, denominator, 1.0)
-            )
+            * (1.0 - torch.where(below, total, 1.0) / torch.where(below, total2, 1.0))
         )
         .sinh()
         .square()

@@ -45,7 +45,8 @@ def logit_adjusted_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
-    a = logits + (tau * prior.log())[(..., *(None,) * (logits.ndim - 2))]
+    product = tau * prior.log()
+    a = logits + product.reshape(product.shape + (1,) * (logits.ndim - 2))
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from

@@ -45,9 +45,11 @@ def min_snr_loss(
     prediction, target, snr = prediction.to(wide), target.to(wide), snr.to(wide)
 
     smaller = torch.minimum(snr, prediction.new_full((), gamma))
-    loss = (smaller / (snr + 1.0) if v_pred else smaller / snr)[
-        (..., *(None,) * (prediction.ndim - 1))
-    ] * (prediction - target).square()
+    chosen = smaller / (snr + 1.0) if v_pred else smaller / snr
+    loss = (
+        chosen.reshape(chosen.shape + (1,) * (prediction.ndim - 1))
+        * (prediction - target).square()
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -38,11 +38,53 @@ def negative_binomial_logits_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     total_count, logits, target = total_count.to(wide), logits.to(wide), target.to(wide)
 
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = total_count >= 16
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_target = torch.where(beyond, target, 0.0)
+    large = torch.where(beyond, total_count, 16.0)
+    u = safe_target / large
+    below = u < 0.25
+    s = torch.where(below, u, 0.0)
+    h = s / (2.0 + s)
+    q = h.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    odd = (
+        2.0
+        * h.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+    total2 = large * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total2, safe_target - (large - 0.5) * u.log1p())
+    total3 = large + safe_target
+    square = (1.0 / large).square()
+    product = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square_target = (1.0 / total3).square()
+    product_target = square_target * (
+        1.0 / 360.0
+        - square_target
+        * (1.0 / 1260.0 - square_target * (1.0 / 1680.0 - square_target / 1188.0))
+    )
+    series = (1.0 / 12.0 - product) / large - (1.0 / 12.0 - product_target) / total3
+    chosen = torch.where(
+        beyond,
+        change - safe_target * total3.log() + series,
+        total_count.lgamma() - (total_count + target).lgamma(),
+    )
     loss = (
-        -(total_count * F.logsigmoid(-logits) + target * F.logsigmoid(logits))
+        -total_count * F.logsigmoid(-logits)
+        - target * F.logsigmoid(logits)
         + (1.0 + target).lgamma()
-        + total_count.lgamma()
-        - (total_count + target).lgamma()
+        + chosen
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -32,14 +32,92 @@ def negative_binomial_nll_loss(
     mean, dispersion, target = mean.to(wide), dispersion.to(wide), target.to(wide)
 
     r = 1.0 / dispersion
-    product = dispersion * mean
-    log1p_product = product.log1p()
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = r >= 16
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_target = torch.where(beyond, target, 1.0)
+    u = safe_target / torch.where(beyond, r, 16.0)
+    below = u < 0.25
+    safe_dispersion = torch.where(beyond, dispersion, 1.0)
+    safe_safe_alpha = torch.where(below, safe_dispersion, 1.0)
+    large = torch.where(beyond, 1.0 / safe_safe_alpha, 16.0)
+    r_target = 1.0 / torch.where(below, safe_safe_alpha, 1.0)
+    u2 = safe_target / torch.where(beyond, r_target, 16.0)
+    s = torch.where(below, u2, 0.0)
+    h = s / (2.0 + s)
+    q = h.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    odd = (
+        2.0
+        * h.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+    safe_target2 = torch.where(below, 1.0, safe_target)
+    r2 = 1.0 / torch.where(below, 1.0, safe_dispersion)
+    large2 = torch.where(beyond, r2, 16.0)
+    total2 = large * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(
+        below, total2, safe_target2 - (large2 - 0.5) * (safe_target2 / large2).log1p()
+    )
+    large_dispersion = torch.where(beyond, 1.0 / safe_dispersion, 16.0)
+    total3 = large_dispersion + safe_target
+    square = (1.0 / large_dispersion).square()
+    product = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square_target = (1.0 / total3).square()
+    product_target = square_target * (
+        1.0 / 360.0
+        - square_target
+        * (1.0 / 1260.0 - square_target * (1.0 / 1680.0 - square_target / 1188.0))
+    )
+    series = (1.0 / 12.0 - product) / large_dispersion - (
+        1.0 / 12.0 - product_target
+    ) / total3
+    r3 = 1.0 / torch.where(beyond, 1.0, dispersion)
+
+    # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
+    # large numbers; the quotient is a series there.
+    u_mean = dispersion * mean
+    below_mean = u_mean < 0.25
+    s_mean = torch.where(below_mean, u_mean, 0.0)
+    total_mean = 2.0 + s_mean
+    q_mean = (s_mean / total_mean).square()
+    total4 = 1.0 / 11.0 + q_mean * (
+        1.0 / 13.0
+        + q_mean
+        * (1.0 / 15.0 + q_mean * (1.0 / 17.0 + q_mean * (1.0 / 19.0 + q_mean / 21.0)))
+    )
+    total5 = 1.0 + q_mean * (
+        1.0 / 3.0
+        + q_mean
+        * (1.0 / 5.0 + q_mean * (1.0 / 7.0 + q_mean * (1.0 / 9.0 + q_mean * total4)))
+    )
+    ratio = 2.0 * total5 / total_mean
+    log1p_u_mean = u_mean.log1p()
+    chosen = torch.where(
+        beyond,
+        change - safe_target * total3.log() + series,
+        r3.lgamma() - (r3 + target).lgamma(),
+    )
     loss = (
-        r.lgamma()
-        + (target + 1.0).lgamma()
-        - (target + r).lgamma()
-        + r * log1p_product
-        + target * (log1p_product - product.log())
+        (target + 1.0).lgamma()
+        + chosen
+        + torch.where(
+            below_mean,
+            mean * ratio,
+            torch.where(below_mean, 1.0, log1p_u_mean)
+            / torch.where(below_mean, 1.0, dispersion),
+        )
+        + target * (log1p_u_mean - u_mean.log())
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -41,20 +41,20 @@ def negative_cosine_similarity_loss(
     # it.
     largest = prediction.abs().amax(dim=-1).detach()
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
-    numerator = prediction / scale.unsqueeze(-1)
-    length = numerator.square().sum(dim=-1).sqrt()
+    ratio = prediction / scale.unsqueeze(-1)
+    length = ratio.square().sum(dim=-1).sqrt()
     largest_projection = projection.abs().amax(dim=-1).detach()
     scale_projection = torch.where(
         (largest_projection > 0) & largest_projection.isfinite(),
         largest_projection,
         1.0,
     )
-    numerator_projection = projection / scale_projection.unsqueeze(-1)
-    length_projection = numerator_projection.square().sum(dim=-1).sqrt()
+    ratio_projection = projection / scale_projection.unsqueeze(-1)
+    length_projection = ratio_projection.square().sum(dim=-1).sqrt()
     loss = -(
-        numerator
+        ratio
         / length.unsqueeze(-1)
-        * (numerator_projection / length_projection.unsqueeze(-1)).detach()
+        * (ratio_projection / length_projection.unsqueeze(-1)).detach()
     ).sum(dim=-1)
 
     return _reduce(loss, reduction).to(dtype)

@@ -32,8 +32,37 @@ def poisson_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     log_rate, target = log_rate.to(wide), target.to(wide)
 
-    loss = (
-        log_rate.exp() - target * log_rate + ((target + 1.0).lgamma() if full else 0.0)
+    # Guard [exp-minus-multiple]: For y = 1 the derivative `exp(x) - 1` cancels near 0.
+    # There the function is written with `exp(x) - x - 1`, whose own derivative keeps
+    # its digits.
+    below = log_rate.abs() < 1
+    d = torch.where(below, log_rate, 0.0)
+    d_squared = d.square()
+    total = (
+        1.0
+        + d_squared
+        * (
+            1.0
+            + d_squared
+            * (
+                1.0
+                + d_squared
+                * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
+                / 156.0
+            )
+            / 110.0
+        )
+        / 72.0
+    )
+    odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
+    total_target = (
+        2.0 * (0.5 * d).sinh().square()
+        + odd
+        + (1.0 - (target - 1.0) * d)
+        - 0.0 * target
+    )
+    loss = torch.where(below, total_target, log_rate.exp() - target * log_rate) + (
+        (target + 1.0).lgamma() if full else 0.0
     )
 
     return _reduce(loss, reduction).to(dtype)

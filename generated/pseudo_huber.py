@@ -32,12 +32,11 @@ def pseudo_huber_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    numerator = (prediction - target) / delta
+    ratio = (prediction - target) / delta
 
     # Guard [pseudo-huber]: For small x the root rounds to y and the difference is lost.
     loss = delta**2 * (
-        numerator
-        * (numerator / (torch.hypot(numerator, prediction.new_full((), 1.0)) + 1.0))
+        ratio * (ratio / (torch.hypot(ratio, prediction.new_full((), 1.0)) + 1.0))
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -40,7 +40,6 @@ def student_nll_loss(
     scale = scale.to(wide)
     df = df.to(wide)
 
-    half = 0.5 * (df + 1.0)
     residual = target - prediction
 
     # Guard [log1p-of-square]: The square overflows although its logarithm does not;
@@ -56,17 +55,57 @@ def student_nll_loss(
     z2 = torch.where(within, 1.0, residual) / torch.where(within, 1.0, scale)
     u3 = z2 / torch.where(within, 1.0, df).sqrt()
     size = u3.abs()
-    loss = (
-        half
+    product = 0.5 * df
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = product >= 16
+    large = torch.where(beyond, product, 16.0)
+    u_df = 0.5 / large
+    below = u_df < 0.25
+    s = torch.where(below, u_df, 0.0)
+    h = s / (2.0 + s)
+    q = h.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    odd = (
+        2.0
+        * h.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+    total2 = large * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total2, 0.5 - (large - 0.5) * u_df.log1p())
+    total3 = large + 0.5
+    square = (1.0 / large).square()
+    product2 = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square2 = (1.0 / total3).square()
+    product3 = square2 * (
+        1.0 / 360.0
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    )
+    series = (1.0 / 12.0 - product2) / large - (1.0 / 12.0 - product3) / total3
+    product4 = (
+        0.5
+        * (df + 1.0)
         * torch.where(
             within,
             u2.square().log1p(),
             2.0 * size.log() + (1.0 / size).square().log1p(),
         )
+    )
+    loss = (
+        product4
         + scale.log()
         + 0.5 * (df * math.pi).log()
-        + (0.5 * df).lgamma()
-        - half.lgamma()
+        + torch.where(
+            beyond,
+            change - 0.5 * total3.log() + series,
+            product.lgamma() - (product + 0.5).lgamma(),
+        )
     )
 
     return _reduce(loss, reduction).to(dtype)

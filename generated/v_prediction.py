@@ -48,11 +48,14 @@ def v_prediction_loss(
     noise = noise.to(wide)
     alpha_bar = alpha_bar.to(wide)
 
+    sqrt_alpha_bar = alpha_bar.sqrt()
+    root = (1.0 - alpha_bar).sqrt()
     loss = (
         prediction
         - (
-            alpha_bar.sqrt()[(..., *(None,) * (prediction.ndim - 1))] * noise
-            - (1.0 - alpha_bar).sqrt()[(..., *(None,) * (prediction.ndim - 1))] * sample
+            sqrt_alpha_bar.reshape(sqrt_alpha_bar.shape + (1,) * (prediction.ndim - 1))
+            * noise
+            - root.reshape(root.shape + (1,) * (prediction.ndim - 1)) * sample
         )
     ).square()
 

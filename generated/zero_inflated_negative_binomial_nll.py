@@ -58,13 +58,46 @@ def zero_inflated_negative_binomial_nll_loss(
     safe_mean = torch.where(target_is_zero, 1.0, mean)
     log_value = (safe_inverse_dispersion2 + safe_mean).log()
     lz2 = safe_inverse_dispersion2 * (safe_inverse_dispersion2.log() - log_value)
-    lp = (
-        lz2
-        + target * (safe_mean.log() - log_value)
-        + (target + safe_inverse_dispersion2).lgamma()
-        - safe_inverse_dispersion2.lgamma()
-        - (target + 1.0).lgamma()
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = safe_inverse_dispersion2 >= 16
+    safe_target = torch.where(beyond, target, 0.0)
+    large = torch.where(beyond, safe_inverse_dispersion2, 16.0)
+    u = safe_target / large
+    below = u < 0.25
+    s = torch.where(below, u, 0.0)
+    h = s / (2.0 + s)
+    q = h.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     )
+    odd = (
+        2.0
+        * h.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+    total2 = large * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total2, safe_target - (large - 0.5) * u.log1p())
+    total3 = large + safe_target
+    square = (1.0 / large).square()
+    product = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square2 = (1.0 / total3).square()
+    product2 = square2 * (
+        1.0 / 360.0
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    )
+    series = (1.0 / 12.0 - product) / large - (1.0 / 12.0 - product2) / total3
+    chosen = torch.where(
+        beyond,
+        change - safe_target * total3.log() + series,
+        safe_inverse_dispersion2.lgamma()
+        - (safe_inverse_dispersion2 + target).lgamma(),
+    )
+    lp = lz2 + target * (safe_mean.log() - log_value) - chosen - (target + 1.0).lgamma()
     loss = F.softplus(zero_logits, threshold=40.0) - torch.where(
         target_is_zero, torch.logaddexp(zero_logits, lz), lp
     )

@@ -43,13 +43,46 @@ def zero_inflated_poisson_nll_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_log_rate = torch.where(target_is_zero, 0.0, log_rate)
-    total = safe_log_rate.exp() - target * safe_log_rate + (target + 1.0).lgamma()
+
+    # Guard [exp-minus-multiple]: For y = 1 the derivative `exp(x) - 1` cancels near 0.
+    # There the function is written with `exp(x) - x - 1`, whose own derivative keeps
+    # its digits.
+    below = safe_log_rate.abs() < 1
+    d = torch.where(below, safe_log_rate, 0.0)
+    d_squared = d.square()
+    total = (
+        1.0
+        + d_squared
+        * (
+            1.0
+            + d_squared
+            * (
+                1.0
+                + d_squared
+                * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
+                / 156.0
+            )
+            / 110.0
+        )
+        / 72.0
+    )
+    odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
+    total2 = (
+        2.0 * (0.5 * d).sinh().square()
+        + odd
+        + (1.0 - (target - 1.0) * d)
+        - 0.0 * target
+    )
+    total3 = (
+        torch.where(below, total2, safe_log_rate.exp() - target * safe_log_rate)
+        + (target + 1.0).lgamma()
+    )
     loss = F.softplus(zero_logits, threshold=40.0) + torch.where(
         target_is_zero,
         -torch.logaddexp(
             zero_logits, -torch.where(target_is_zero, log_rate, 0.0).exp()
         ),
-        total,
+        total3,
     )
 
     return _reduce(loss, reduction).to(dtype)

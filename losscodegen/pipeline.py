@@ -80,7 +80,11 @@ def generate_text(text: str, *, file: str) -> SourceFile:
 
 
 def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:
-    """Judge the text of a generated module against its spec, one certificate per loss."""
+    """Judge the text of a generated module against its spec, one certificate per loss.
+
+    A wrong NaN, infinity or zero fails it, and so do lost digits; those that a small result loses
+    to the rounding of larger ones are listed, and fail it only if it is judged ``strict``.
+    """
     return _verify(parse(read_spec(path)), source, options)
 
 
@@ -94,9 +98,13 @@ def check_text(
 def _verify(
     losses: tuple[Loss, ...], source: str, options: dict[str, Any]
 ) -> tuple[Certificate, ...]:
+    from losscodegen.judge.certificate import Severity
     from losscodegen.judge.check import verify
+    from losscodegen.judge.criterion import Limits
 
-    return tuple(verify(loss, source, **options) for loss in losses)
+    strict = options.pop("strict", False)
+    limits = Limits(cancellation=Severity.FAILURE if strict else Severity.LOOSE)
+    return tuple(verify(loss, source, limits=limits, **options) for loss in losses)
 
 
 def _origin(path: Path) -> str:

@@ -38,6 +38,11 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 @click.option("--points", type=click.IntRange(1), help="Random points per dtype.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the points.")
 @click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail for digits that cancel in small results, too, not only list them.",
+)
+@click.option(
     "-j",
     "--jobs",
     type=click.IntRange(1),
@@ -62,6 +67,7 @@ def check(
     dtypes: tuple[str, ...],
     points: int | None,
     seed: int,
+    strict: bool,
     jobs: int | None,
     module: Path | None,
     json_file: Path | None,
@@ -75,7 +81,7 @@ def check(
     paths = find_specs(specs)
     if module is not None and len(paths) != 1:
         raise click.UsageError(f"--module takes one spec, got {len(paths)}")
-    options: dict[str, object] = {"seed": seed}
+    options: dict[str, object] = {"seed": seed, "strict": strict}
     if dtypes:
         options["dtypes"] = dtypes
     if points is not None:

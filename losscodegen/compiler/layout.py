@@ -121,12 +121,10 @@ def align(value: Tensor, layout: Layout, target: Layout, axes: Axes) -> Tensor:
     if not layout:
         return value
     current = layout
-    if BATCH in target and BATCH not in current and axes.batch_argument is not None:
-        before = target[: target.index(BATCH)]
-        if any(entry in before for entry in current):
-            # Entries on both sides of the batch cannot be padded by appending alone.
-            value = Trail(value, axes.batch_argument, axes.batch_count)
-            current = axes.sort((*current, BATCH))
+    if trails(layout, target) and axes.batch_argument is not None:
+        # Entries on both sides of the batch cannot be padded by appending alone.
+        value = _trailed(value, axes.batch_argument, axes.batch_count)
+        current = axes.sort((*current, BATCH))
     missing = [e for e in target if e not in current and isinstance(e, Index)]
     for entry in missing:
         position = target.index(entry)
@@ -136,6 +134,22 @@ def align(value: Tensor, layout: Layout, target: Layout, axes: Axes) -> Tensor:
         value = unsqueeze(value, dim_of(grown, entry))
         current = grown
     return value
+
+
+def trails(layout: Layout, target: Layout) -> bool:
+    """Whether a value needs dims of size 1 in place of a batch behind its own."""
+    if BATCH not in target or BATCH in layout:
+        return False
+    before = target[: target.index(BATCH)]
+    return any(entry in before for entry in layout)
+
+
+def _trailed(value: Tensor, argument: str, count: int) -> Tensor:
+    match value:
+        case Apply("neg", (inner,), False):
+            return replace(value, args=(_trailed(inner, argument, count),))
+        case _:
+            return Trail(value, argument, count)
 
 
 def unsqueeze(tensor: Tensor, dim: int) -> Tensor:

@@ -20,6 +20,7 @@ from losscodegen.compiler.layout import (
     axes_of,
     dim_at,
     permute,
+    trails,
 )
 from losscodegen.compiler.naming import Names
 from losscodegen.compiler.options import (
@@ -56,7 +57,7 @@ from losscodegen.compiler.share import (
 )
 from losscodegen.compiler.value import Value
 from losscodegen.errors import fail
-from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Role
+from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss
 from losscodegen.ir.nodes import (
     Call,
     Constant,
@@ -242,7 +243,9 @@ class Builder:
     def assign(self, expr: Expr, value: Value, name: str | None = None) -> Value:
         """A statement for ``value``, preceded by the guards it carries for the first time."""
         if name is None:
-            role = self.roles.get(self.keys.of(expr))
+            key = self.keys.of(expr)
+            alone = len(self.parents.get(key, ())) == 1
+            role = self.roles.get(key) if alone else None
             name = self.names.for_expression(expr, self._label, role)
         fresh = tuple(g for g in dict.fromkeys(value.guards) if g not in self.printed)
         self.printed.update(dict.fromkeys(fresh))
@@ -381,6 +384,7 @@ class Builder:
             ]
         if row.tensors:
             values = [self.filled(v) for v in values]
+        values = self._anchored(expr.args, values)
         aligned, layout = self.combine(values)
         if expr.op in ("add", "mul") and any(
             not v.static and not v.partial for v in values
@@ -421,6 +425,18 @@ class Builder:
                 break  # a name for nearly all of the statement relieves nothing
             values[heaviest] = self._named_part(exprs[heaviest], values[heaviest])
         return values
+
+    def _anchored(self, exprs: tuple[Expr, ...], values: list[Value]) -> list[Value]:
+        """Values whose shape a statement mentions get a name."""
+        target = self.axes.sort(e for v in values for e in v.layout)
+        return [
+            (
+                self._named_part(expr, value)
+                if value.weight and not value.partial and trails(value.layout, target)
+                else value
+            )
+            for expr, value in zip(exprs, values, strict=True)
+        ]
 
     def _named_part(self, expr: Expr, value: Value) -> Value:
         """``value`` as a name, or minus a name where it is minus something."""
@@ -469,6 +485,7 @@ class Builder:
                 )
                 for v in values
             ]
+        values = self._anchored(exprs, values)
         aligned, layout = self.combine(values)
         return Value(
             Where(*aligned),
@@ -531,8 +548,6 @@ def shape_checks(loss: Loss) -> tuple[ShapeCheck, ...]:
     checks = []
     tensors_ = [v for v in loss.variables if v.axes]
     for variable in tensors_:
-        if variable.role is Role.LEARNABLE:
-            continue
         dims: list[tuple[str, int] | int | str | None] = []
         for position, axis in enumerate(variable.axes):
             if axis.isdigit():

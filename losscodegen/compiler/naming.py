@@ -138,7 +138,9 @@ class Names:
 
     def _argument(self, expr: Expr, label: Label) -> str | None:
         """The name of an operand: an argument's, or that of an earlier statement."""
-        if isinstance(expr, Read) and all(isinstance(s, Index) for s in expr.subscripts):
+        if isinstance(expr, Read) and all(
+            isinstance(s, Index) for s in expr.subscripts
+        ):
             return self._arguments.get(expr.name, expr.name)
         return label(expr)
 
@@ -172,13 +174,14 @@ class Names:
 
     def _call(self, expr: Call, label: Label) -> str:
         match expr:
-            case Call("add", (Read(left), Call("neg", (Read(right),)))) if (
-                {left, right} <= self._inputs and left != right
-            ):
+            case Call("add", (Read(left), Call("neg", (Read(right),)))) if {
+                left,
+                right,
+            } <= self._inputs and left != right:
                 return "residual"
-            case Call("add", (Number(1), Call("neg", (inner,)))) if (
-                operand := self._argument(inner, label)
-            ):
+            case Call(
+                "add", (Number(1), Call("neg", (inner,)))
+            ) if operand := self._argument(inner, label):
                 return f"one_minus_{operand}"
             case Call("add", (_, Call("neg"))):
                 return "difference"
@@ -206,10 +209,11 @@ class Names:
                 return "valid" if op == "ne" else "ignored" if op == "eq" else "below"
             case (Read(name), Number(1)) if op == "eq" and self._is_mask(name):
                 return "kept"
-            case (operand, Number(number)) if (op, number) in _OF_NUMBER:
+            case (operand, Number(number)) if number in (0, 1):
                 named = self._argument(operand, label)
-                if named is not None:
-                    return _OF_NUMBER[op, number].format(named)
+                template = _OF_NUMBER.get((op, int(number)))
+                if named is not None and template is not None:
+                    return template.format(named)
         return OPS[op].noun
 
     def _is_index(self, name: str) -> bool:

@@ -163,6 +163,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Unbind:
+    """All entries along ``dim``; its statement assigns one name to each."""
+
+    value: Tensor
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
 class Diagonal:
     """The diagonal of two dims, moved to the end."""
 
@@ -266,6 +274,7 @@ Tensor = (
     | Gather
     | Lookup
     | Item
+    | Unbind
     | Diagonal
     | Arange
     | Scatter

@@ -15,7 +15,7 @@ from losscodegen.compiler.bounds import Bounds, domain_range
 from losscodegen.compiler.canonical import factors, from_factors
 from losscodegen.compiler.equality import key, same
 from losscodegen.compiler.intervals import EVERYTHING, Range, point
-from losscodegen.ir.build import sub
+from losscodegen.ir.build import ZERO, sub
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import Call, Constant, Expr, Number, Reduce, Select, Switch
 from losscodegen.ir.walk import transform
@@ -83,7 +83,10 @@ class Ranges(Bounds):
             ):
                 return self.under(opposite(inner))
             case Call(op, (left, right)) if op in _OPPOSITE:
-                known = replace(self, true=self.true | {key(condition)})
+                facts = {key(condition)}
+                if op == "ne":
+                    facts.add(key(Call("ne", (sub(left, right), ZERO))))
+                known = replace(self, true=self.true | facts)
                 known = known._compared(op, left, right)
                 return known._compared(_MIRRORED[op], right, left)
             case _:
@@ -160,7 +163,14 @@ class Ranges(Bounds):
             case "eq":
                 return gap.low == gap.high == 0
             case _:
-                return gap.nonzero
+                return gap.nonzero or self._differ(left, right)
+
+    def _differ(self, left: Expr, right: Expr) -> bool:
+        """Whether it is known that ``left - right`` or what it is the size of is not 0."""
+        gap = left if right == ZERO else sub(left, right)
+        if isinstance(gap, Call) and gap.op == "abs":
+            gap = gap.args[0]
+        return key(Call("ne", (gap, ZERO))) in self.true
 
     # ------------------------------------------------------------ ranges
 

@@ -129,7 +129,7 @@ RULES = (
         pattern="erf(c*d/s)",
         condition="s > 0",
         optional=("c",),
-        replacement="where(abs(c*d) < 8*s, erf(c*d/s), sign(c*d))",
+        replacement="where(abs(c*d) < 30*s, erf(c*d/s), sign(c*d))",
         why="In the tails erf is 1 in every format, and its derivative 0 times the overflowing "
         "slope of the ratio is nan.",
         source="measured",
@@ -142,13 +142,18 @@ RULES = (
         name="digamma-shifted",
         pattern="digamma(x)",
         condition="x > 0",
-        unless="x >= 8",
+        unless="x >= 30",
         let=(
-            "head = 1/x + 1/(x + 1) + 1/(x + 2) + 1/(x + 3) + 1/(x + 4) + 1/(x + 5)",
+            "head = 1/x + 1/(x + 1) + 1/(x + 2) + 1/(x + 3) + 1/(x + 4) + 1/(x + 5)"
+            " + 1/(x + 6) + 1/(x + 7) + 1/(x + 8) + 1/(x + 9)",
+            "shifted = x + 10",
+            "z = 1/shifted**2",
+            "tail = z*(1/12 - z*(1/120 - z*(1/252 - z*(1/240 - z*(1/132"
+            " - z*(691/32760 - z/12))))))",
         ),
-        replacement="digamma(x + 6) - head",
-        why="The derivative of torch's `digamma` has 9 digits for small x; for larger ones, which "
-        "the recurrence leads to, it has all.",
+        replacement="log(shifted) - 1/(2*shifted) - tail - head",
+        why="The derivative of torch's `digamma` has 9 digits; that of its series, reached by the "
+        "recurrence, has all.",
         source="measured",
         witness=Witness(
             point={"x": 1.37}, fault=Fault.GRADIENT, wrt="x", dtype="float64"

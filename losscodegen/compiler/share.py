@@ -17,6 +17,7 @@ from losscodegen.compiler.program import (
     Reduced,
     Statement,
     Tensor,
+    Unbind,
     Unsqueeze,
 )
 from losscodegen.compiler.tensors import names_in
@@ -99,17 +100,32 @@ def _parts(item: Any) -> Iterator[Any]:
 
 
 def order_items(statements: tuple[Statement, ...], loss: Loss) -> tuple[Statement, ...]:
-    """Entries taken out of arguments first, in the order of arguments and entries."""
-    order = [v.arg for v in loss.variables]
-    first: list[tuple[int, int, Statement]] = []
+    """Entries taken out of arguments come first, in their order; a whole axis in one statement."""
+    leading = 0
+    found: dict[tuple[str, int], dict[int, Assign]] = {}
     for statement in statements:
         match statement:
-            case Assign(_, Item(Name(arg), _, entry)) if arg in order:
-                first.append((order.index(arg), entry, statement))
+            case Assign(_, Item(Name(arg), dim, entry)):
+                found.setdefault((arg, dim), {})[entry] = statement
+                leading += 1
             case _:
                 break
-    ordered = [s for _, _, s in sorted(first, key=lambda row: row[:2])]
-    return (*ordered, *statements[len(first) :])
+    ordered: list[Statement] = []
+    for variable in loss.variables:
+        for (arg, dim), entries in sorted(found.items()):
+            if arg == variable.arg:
+                items = [entries[entry] for entry in sorted(entries)]
+                whole = variable.axes[dim] == str(len(items))
+                ordered += [_unbound(items, arg, dim)] if whole else items
+    if len(ordered) < len(set(found)):
+        return statements  # something that is no argument
+    return (*ordered, *statements[leading:])
+
+
+def _unbound(items: list[Assign], arg: str, dim: int) -> Assign:
+    guards = tuple(g for item in items for g in item.guards)
+    names = ", ".join(item.name for item in items)
+    return Assign(names, Unbind(Name(arg), dim), guards)
 
 
 def share_indices(

@@ -19,6 +19,7 @@ from losscodegen.compiler.canonical import (
 )
 from losscodegen.compiler.intervals import closed
 from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.ir.build import ZERO
 from losscodegen.ir.nodes import (
     Call,
     Constant,
@@ -41,6 +42,8 @@ from losscodegen.language.formula import parse_formula
 
 _LARGE = 1e18
 _SMALL = 1e-18
+_PER_ENTRY = 1e6
+"""As many entries of this size as memory can hold add up to a bounded number."""
 _EXP_LIMIT = 80.0
 
 
@@ -148,9 +151,14 @@ class Tame:
                 no = self.analyse(otherwise, ranges.under(opposite(condition)))
                 return _joined(max(yes.size, no.size), (yes, no))
             case Reduce(kind, body, _, where):
-                return self._reduced(
-                    expr, kind, self.analyse(body, ranges.under(where))
-                )
+                inside = ranges.under(where)
+                inner = self.analyse(body, inside)
+                found = self._reduced(expr, kind, inner)
+                if kind in (Reduction.SUM, Reduction.MEAN) and not found.bad:
+                    limits = inside.of(body)
+                    if limits.bounded and max(-limits.low, limits.high) <= _PER_ENTRY:
+                        return Finding(Extent.BOUNDED)
+                return found
             case Keep(kind, body):
                 inner = self.analyse(body, ranges)
                 wild = inner.size > Extent.EDGE or kind is Keeper.NORMALIZE
@@ -233,6 +241,8 @@ class Tame:
         """
         found = ranges.of(expr)
         if found.low >= _SMALL or found.high <= -_SMALL:
+            return True
+        if not self.depends(expr) and ranges.proves(Call("ne", (expr, ZERO))):
             return True
         match expr:
             case Call("sqrt" | "abs" | "neg", (arg,)):

@@ -15,6 +15,7 @@ from losscodegen.judge.rounding import Dtype
 
 ROOM = 24
 """Powers of two that an input must keep from either end of the range."""
+TAME = 100.0
 
 
 def at_rim(point: Point, dtype: Dtype) -> bool:
@@ -34,6 +35,11 @@ def at_rim(point: Point, dtype: Dtype) -> bool:
         for u, v in permutations(spans, 2)
     )
     return products or quotients
+
+
+def is_tame(point: Point) -> bool:
+    """Whether all numbers are of a size that training data have."""
+    return all(high < math.log2(TAME) for _, high in _spans(point))
 
 
 def _spans(point: Point) -> Iterator[tuple[float, float]]:

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from statistics import median
 
 from losscodegen.judge.certificate import (
     Check,
@@ -30,7 +29,7 @@ from losscodegen.judge.criterion import (
 )
 from losscodegen.judge.point import Array, Point, Real, Truth
 from losscodegen.judge.probes import Spread
-from losscodegen.judge.rim import at_rim
+from losscodegen.judge.rim import at_rim, is_tame
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import Result
 from losscodegen.judge.wording import format_number, format_point
@@ -55,6 +54,8 @@ class Case:
     naive: float
     naive_ulp: float
     naive_value_ulp: float
+    tame: bool
+    """Whether all inputs are of an ordinary size."""
     scaled: float = math.inf
     by_line: float = math.inf
     probed: bool = False
@@ -140,7 +141,7 @@ class Tally:
     cases: list[Case] = field(default_factory=list)
     naive_culprits: Counter[Culprit] = field(default_factory=Counter)
     sizes: dict[str | None, list[float]] = field(default_factory=dict)
-    """Magnitudes of the truth, by variable."""
+    """Magnitudes of the truth at tame points, by variable."""
 
     def add(
         self, case: Case, measure: Measure | Skip, naive: Measure | Skip, group: str
@@ -151,8 +152,9 @@ class Tally:
         self.classes["outside" if measure.outside else group] += 1
         if not measure.outside and case.want.mantissa:
             self.informative += 1
-            size = abs(case.want.rounded(self.dtype))
-            self.sizes.setdefault(case.variable, []).append(size)
+            if case.tame:
+                size = abs(case.want.rounded(self.dtype))
+                self.sizes.setdefault(case.variable, []).append(size)
         telling = self.limits.tells(self.order)
         if measure.ulp > telling:
             self.cases.append(case)
@@ -167,7 +169,7 @@ class Tally:
 
     def name_cancellations(self) -> None:
         """Tells errors that are large for small results alone from those that are large."""
-        usual = {name: median(sizes) for name, sizes in self.sizes.items()}
+        usual = {name: _usual(sizes) for name, sizes in self.sizes.items()}
         for case in self.cases:
             error = abs(case.got - case.want.rounded(self.dtype))
             usually = max(usual.get(case.variable, 0.0), case.local_scale(self.dtype))
@@ -230,6 +232,11 @@ class Tally:
         )
 
 
+def _usual(sizes: list[float]) -> float:
+    """What a result is when there is something to learn: the ninth of ten in order of size."""
+    return sorted(sizes)[len(sizes) * 9 // 10]
+
+
 # ---------------------------------------------------------------------- one point
 
 
@@ -244,6 +251,7 @@ def compare(
     """Every entry of the value, then of every gradient: its case, the errors, its class."""
     group = point_class(point.label)
     rim = at_rim(point, dtype)
+    tame = is_tame(point)
     naive_fits = naive.error is None and naive.shape == truth.shape
     naive_value = 0.0
     for k, want in enumerate(truth.value):
@@ -252,7 +260,7 @@ def compare(
         beside = measure(want, there, dtype)
         if isinstance(beside, Measure):
             naive_value = max(naive_value, beside.ulp)
-        case = _case(point, truth, "value", None, k, want, ours.value[k], error)
+        case = _case(point, truth, "value", None, k, want, ours.value[k], error, tame)
         case.naive, case.naive_ulp = there, _ulp(beside)
         case.naive_value_ulp = case.naive_ulp
         if rim or near_overflow(want, dtype):
@@ -272,7 +280,9 @@ def compare(
                 error = Skip.OVERFLOW
             elif rim or near_overflow(slope.value, dtype):
                 error = _lenient(error, limits.gradient)
-            case = _case(point, truth, "gradient", name, k, slope.value, got, error)
+            case = _case(
+                point, truth, "gradient", name, k, slope.value, got, error, tame
+            )
             case.naive, case.naive_ulp = there, _ulp(beside)
             case.naive_value_ulp = naive_value
             kink = slope.kink or slope.jump
@@ -288,6 +298,7 @@ def _case(
     want: Real,
     got: float,
     error: Measure | Skip,
+    tame: bool,
 ) -> Case:
     return Case(
         point=point,
@@ -302,6 +313,7 @@ def _case(
         naive=math.nan,
         naive_ulp=math.inf,
         naive_value_ulp=math.inf,
+        tame=tame,
     )
 
 

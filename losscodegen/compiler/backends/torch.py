@@ -38,6 +38,7 @@ from losscodegen.compiler.program import (
     Squeeze,
     Tensor,
     Trail,
+    Unbind,
     Unsqueeze,
     Where,
     Word,
@@ -144,6 +145,8 @@ def _text(tensor: Tensor) -> Text:
             return Text(f"{_text(value).at(Binds.ATOM)}[{render(index)}]")
         case Item(value, dim, entry):
             return _item(value, dim, entry)
+        case Unbind(value, dim):
+            return _method(value, f"unbind({dim})")
         case Diagonal(value, first, second):
             return _method(value, f"diagonal(dim1={first}, dim2={second})")
         case Arange(extent, argument):

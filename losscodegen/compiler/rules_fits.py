@@ -1,0 +1,124 @@
+"""Fits and overlaps: cosines, correlations, and ratios of sums whose complement is lost."""
+
+from losscodegen.compiler.rule import Fault, Rule, Witness
+
+_OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what is missing to 1 is lost; \
+half the squared distance of the two directions is the same number. For opposite directions it is \
+measured from the other end."
+
+RULES = (
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i))",
+        let=(
+            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
+        ),
+        replacement="1 - side + side*gap/2",
+        why=_OPPOSITE_SIDES,
+        source="pytorch#78064",
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+        let=(
+            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
+        ),
+        replacement="1 - side + side*gap/2",
+        why=_OPPOSITE_SIDES,
+        source="pytorch#78064",
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(x[i]*y[i], i)/(Max(norm(x[i], i), e)*Max(norm(y[i], i), f))",
+        condition="e > 0 and f > 0",
+        let=(
+            "a[i] = x[i]/Max(norm(x[i], i), e)",
+            "b[i] = y[i]/Max(norm(y[i], i), f)",
+            "cosine = Sum(a[i]*b[i], i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Sum((a[i] - side*b[i])**2, i)",
+            "directions = norm(x[i], i) >= e and norm(y[i], i) >= f",
+        ),
+        replacement="where(directions, 1 - side + side*gap/2, 1 - cosine)",
+        why=_OPPOSITE_SIDES,
+        source="pytorch#78064",
+        witness=Witness(
+            point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "e": 1e-8, "f": 1e-8}
+        ),
+        domain={"e": "(0, 1)", "f": "(0, 1)"},
+        safe=True,
+    ),
+    Rule(
+        name="concordance-as-distance",
+        pattern="1 - 2*Mean(x[i]*y[i], i)/(Mean(x[i]**2, i) + Mean(y[i]**2, i) + z**2)",
+        let=(
+            "largest = detach(Max(Max(amax(abs(x[i]), i), amax(abs(y[i]), i)), abs(z)))",
+            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
+            "a[i] = x[i]/scale",
+            "b[i] = y[i]/scale",
+            "shift = z/scale",
+        ),
+        replacement="(Mean(((x[i] - y[i])/scale)**2, i) + shift**2)"
+        "/(Mean(a[i]**2, i) + Mean(b[i]**2, i) + shift**2)",
+        why="Once the two agree, the quotient rounds to 1; what is missing to 1 is the mean of "
+        "squared differences over the same denominator. The scale, which cancels, keeps the "
+        "squares in the floating-point range; no gradient flows through it.",
+        source="measured",
+        witness=Witness(point={"x": (1.0, 1.00001), "y": (1.0, 1.0), "z": 0.0}),
+        safe=True,
+    ),
+    Rule(
+        name="ratio-of-square-sums",
+        pattern="Sum(x[i]**2, i)/Sum(y[i]**2, i)",
+        let=("ratio = norm(x[i], i)/norm(y[i], i)",),
+        replacement="ratio**2",
+        why="The squares leave the floating-point range although the ratio of their sums does "
+        "not; norms do not.",
+        source="measured",
+        witness=Witness(point={"x": (1e20, 1.0), "y": (1e20, 3.0)}),
+    ),
+    Rule(
+        name="overlap-as-distance",
+        pattern="1 - (2*Sum(x[i]*y[i], i) + c)/(Sum(x[i]**2, i) + Sum(y[i]**2, i) + c)",
+        optional=("c",),
+        replacement="Sum((x[i] - y[i])**2, i)/(Sum(x[i]**2, i) + Sum(y[i]**2, i) + c)",
+        why="Once the two agree, the quotient rounds to 1; what is missing to 1 is the squared "
+        "distance over the same denominator.",
+        source="measured",
+        witness=Witness(point={"x": (1.0, 1.00001), "y": (1.0, 1.0), "c": 0.5}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
+        name="overlap-as-distance",
+        pattern="1 - (2*Sum(x[i]*y[i], i) + c)/(Sum(x[i], i) + Sum(y[i], i) + c)",
+        condition="y[i] >= 0 and y[i] <= 1",
+        optional=("c",),
+        let=("outside[i] = x[i]*(1 - y[i]) + y[i]*(1 - x[i])",),
+        replacement="Sum(outside[i], i)/(Sum(x[i], i) + Sum(y[i], i) + c)",
+        why="Once the two agree, the quotient rounds to 1; what is missing to 1 is what lies in "
+        "one and not in the other, over the same denominator.",
+        source="measured",
+        witness=Witness(point={"x": (1.0, 1e-9), "y": (1.0, 0.0), "c": 0.5}),
+        domain={"x": "[0, 1]", "y": "[0, 1]", "c": "(0, oo)"},
+    ),
+    Rule(
+        name="complement-of-share",
+        pattern="1 - (x + c)/(x + c + y)",
+        optional=("c",),
+        let=("rest = y",),
+        replacement="rest/(x + c + rest)",
+        why="Once the share is nearly the whole, it rounds to 1; what is missing to 1 is the "
+        "other share, which keeps its digits.",
+        source="measured",
+        witness=Witness(point={"x": 1.0, "y": 1e-9, "c": 0.5}),
+        domain={"x": "(0, oo)", "y": "(0, oo)", "c": "(0, oo)"},
+    ),
+)
