@@ -210,7 +210,9 @@ class Tame:
             case Call(op, args):
                 parts = [self.analyse(a, ranges) for a in args]
                 largest = max(p.size for p in parts)
-                if op == "detach" or op in _SMOOTH:
+                if op == "detach":
+                    return Finding(largest)
+                if op in _SMOOTH:
                     return _joined(largest, parts)
                 row = OPS.get(op)
                 if row is None or row.sort is Sort.BOOL:

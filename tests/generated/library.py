@@ -140,7 +140,9 @@ def drawn(loss: Loss, *, plain: bool = True, seed: int = 0) -> Mapping[str, Any]
     values = arguments(loss, rng, plain=plain)
     if loss.require:  # a relation between inputs, such as corners of a box in order
         change = REFERENCES[loss.module].change
-        assert change is not None, "a loss with conditions on its inputs needs proper ones"
+        assert (
+            change is not None
+        ), "a loss with conditions on its inputs needs proper ones"
         change(values, rng)
     return values
 

@@ -109,7 +109,13 @@ def test_fake_tensors_on_another_device(case: Case) -> None:
                 name,
                 torch.nn.Parameter(new) if isinstance(old, torch.nn.Parameter) else new,
             )
-        got = module(*map(moved, case.inputs()))
+        inputs = list(map(moved, case.inputs()))
+        try:
+            got = module(*inputs)
+        except RuntimeError as error:
+            if "not linked with support for cuda" not in str(error):
+                raise
+            pytest.skip("indexing and ~ take a device guard, which this torch lacks")
     assert got.device.type == "cuda"
     assert got.shape == wanted.shape
     assert got.dtype is wanted.dtype
