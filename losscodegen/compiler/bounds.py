@@ -184,6 +184,8 @@ class Bounds:
             return outer
         inner = self._of(args[0])
         match row.shape:
+            case Shape.INCREASING if row.kinks is not None:
+                return outer & _with_flats(inner.monotone(function), inner, function)
             case Shape.INCREASING:
                 return outer & inner.monotone(function)
             case Shape.DECREASING:
@@ -296,3 +298,19 @@ def _larger(left: Range, right: Range) -> Range:
         (left.high, not left.high_open), (right.high, not right.high_open)
     )
     return Range(low, high, low_open, not closed_end)
+
+
+def _with_flats(image: Range, inner: Range, function: Callable[[float], float]) -> Range:
+    """``image`` with the ends that an increasing function takes although ``inner`` is open there.
+
+    ``relu`` is 0 long before minus infinity.
+    """
+    flat = [
+        function(end) == function(math.nextafter(end, middle))
+        for end, middle in ((inner.low, math.inf), (inner.high, -math.inf))
+    ]
+    return replace(
+        image,
+        low_open=image.low_open and not flat[0],
+        high_open=image.high_open and not flat[1],
+    )

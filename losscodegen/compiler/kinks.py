@@ -106,8 +106,8 @@ def _kinks(expr: Expr, ranges: Ranges, moved: set[str]) -> Iterator[str]:
         case Call(op, (Call("abs", (inner,)),)) if OPS[op].shape is Shape.EVEN:
             yield from _kinks(inner, ranges, moved)
             return
-        case Call(op, args) if op in _SENTENCES:
-            if not _avoided(op, args, ranges):
+        case Call(op) if op in _SENTENCES:
+            if not _avoided(expr, ranges):
                 yield _SENTENCES[op]
         case Reduce(Reduction.NORM):
             yield _NORM
@@ -141,14 +141,14 @@ def _vanishes_at_its_kink(base: Expr) -> bool:
             return False
 
 
-def _avoided(op: str, args: tuple[Expr, ...], ranges: Ranges) -> bool:
+def _avoided(expr: Call, ranges: Ranges) -> bool:
     """Whether the declared domains keep the arguments away from the kink."""
-    match op, args:
-        case ("abs" | "relu"), (inner,):
-            return ranges.of(inner).nonzero
-        case "hypot", _:
+    match expr:
+        case Call("abs" | "relu", (inner,)):
+            return ranges.of(inner).nonzero or ranges.of(expr).positive
+        case Call("hypot", args):
             return any(ranges.of(arg).nonzero for arg in args)
-        case ("max" | "min"), (left, right):
+        case Call("max" | "min", (left, right)):
             return ranges.proves(Call("ne", (left, right)))
         case _:
             return False

@@ -57,7 +57,7 @@ from losscodegen.ir.nodes import (
 from losscodegen.ir.walk import free_indices
 
 if TYPE_CHECKING:
-    from losscodegen.compiler.lower import Builder
+    from losscodegen.compiler.builder import Builder
 
 INTEGERS = (DomainKind.INDEX,)
 

@@ -24,7 +24,7 @@ from losscodegen.ir.nodes import Call, Expr, Index, Read, Switch
 from losscodegen.ir.walk import children
 
 if TYPE_CHECKING:
-    from losscodegen.compiler.lower import Builder
+    from losscodegen.compiler.builder import Builder
 
 
 def switch(builder: Builder, expr: Switch) -> Value:

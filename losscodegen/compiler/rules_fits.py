@@ -6,6 +6,9 @@ _OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what
 half the squared distance of the two directions is the same number. For opposite directions it is \
 measured from the other end."
 
+_SCALED = "The squares leave the floating-point range although the ratio does not. The largest length below \
+the line is divided out of both sides; it cancels, hence no gradient flows through it."
+
 RULES = (
     Rule(
         name="cosine-as-distance",
@@ -84,6 +87,34 @@ RULES = (
         "not; norms do not.",
         source="measured",
         witness=Witness(point={"x": (1e20, 1.0), "y": (1e20, 3.0)}),
+    ),
+    Rule(
+        name="ratio-of-square-sums",
+        pattern="(x**2 + y**2)/(z**2 + w**2 + e)",
+        condition="e >= 0",
+        let=(
+            "largest = detach(Max(Max(abs(z), abs(w)), sqrt(e)))",
+            "below = (z/largest)**2 + (w/largest)**2 + (sqrt(e)/largest)**2",
+        ),
+        replacement="((x/largest)**2 + (y/largest)**2)/below",
+        why=_SCALED,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "y": 1e19, "z": 1e20, "w": 2e20, "e": 1.0}),
+        domain={"e": "(0, oo)"},
+        safe=True,
+    ),
+    Rule(
+        name="ratio-of-square-sums",
+        pattern="x**2/(y**2 + e)",
+        condition="e >= 0",
+        varying=("x", "y"),
+        let=("largest = detach(Max(abs(y), sqrt(e)))",),
+        replacement="(x/largest)**2/((y/largest)**2 + (sqrt(e)/largest)**2)",
+        why=_SCALED,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "y": 1e20, "e": 1.0}),
+        domain={"e": "(0, oo)"},
+        safe=True,
     ),
     Rule(
         name="overlap-as-distance",

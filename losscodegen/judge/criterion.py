@@ -105,16 +105,12 @@ def _fault(got: float) -> Fault:
     return Fault.ZERO if got == 0 else Fault.DIGITS
 
 
-ROOM = 24
-"""A result within so many powers of two of an end of the range is near it."""
-
-
 def near_overflow(truth: Real, dtype: Dtype) -> bool:
-    return truth.finite and _top(truth) > dtype.top + 1 - ROOM
+    return truth.finite and _top(truth) > dtype.top + 1 - dtype.room
 
 
 def near_underflow(truth: Real, dtype: Dtype) -> bool:
-    return truth.finite and truth.mantissa != 0 and _top(truth) < 1 - dtype.top + ROOM
+    return truth.finite and truth.mantissa != 0 and _top(truth) < 1 - dtype.top + dtype.room
 
 
 def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:

@@ -108,7 +108,7 @@ class _Maker:
         if domain.kind in ENUMERATED:
             return self.random.choice(ENUMERATED[domain.kind])
         if domain.kind is DomainKind.COUNT:
-            return whole(self.random)
+            return whole(self.random, self.dtype)
         if domain.kind is DomainKind.INDEX:
             size = domain.axis or "1"
             return self.random.randrange(int(size) if size.isdecimal() else 3)

@@ -13,8 +13,6 @@ from itertools import combinations, permutations
 from losscodegen.judge.point import Array, Point
 from losscodegen.judge.rounding import Dtype
 
-ROOM = 24
-"""Powers of two that an input must keep from either end of the range."""
 TAME = 100.0
 
 
@@ -24,8 +22,8 @@ def at_rim(point: Point, dtype: Dtype) -> bool:
     Scalar parameters and zeros do not count: a tiny epsilon is an ordinary number.
     """
     spans = list(_spans(point))
-    top = dtype.top
-    if any(high > top - ROOM or low < ROOM - top for low, high in spans):
+    top, room = dtype.top, dtype.room
+    if any(high > top - room or low < room - top for low, high in spans):
         return True
     products = any(
         u[1] + v[1] > top or u[0] + v[0] < -top for u, v in combinations(spans, 2)

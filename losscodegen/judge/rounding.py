@@ -46,6 +46,11 @@ class Dtype(Enum):
         return math.ldexp(1.0, 1 - self.top)
 
     @property
+    def room(self) -> int:
+        """How many powers of two off an end of the range numbers have room for mathematics."""
+        return min(24, self.top // 5)
+
+    @property
     def largest(self) -> float:
         return math.ldexp(2.0 - self.epsilon, self.top)
 

@@ -189,11 +189,12 @@ def _ends(interval: Interval, dtype: Dtype) -> tuple[float, float]:
     return low, high
 
 
-def whole(random: Random) -> float:
-    """A count: mostly small, sometimes large, always exact in float32."""
+def whole(random: Random, dtype: Dtype) -> float:
+    """A count: mostly small, sometimes large, always exact."""
     if random.random() < 0.7:
         return float(random.choice((0, 0, 1, 1, 2, 3, 4, 5, 7, 10)))
-    return float(int(10.0 ** random.uniform(0.5, 6.5)))
+    most = min(6.5, dtype.precision * math.log10(2))
+    return float(int(10.0 ** random.uniform(0.5, most)))
 
 
 def simplex(random: Random, size: int, dtype: Dtype) -> list[float]:

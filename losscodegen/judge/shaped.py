@@ -161,7 +161,7 @@ class _Maker:
             chance = random.choice((0.0, 1.0, 0.5, 0.5, 0.5, 0.8))
             entries = [high if random.random() < chance else low for _ in range(count)]
         elif kind is DomainKind.COUNT:
-            entries = [whole(random) for _ in range(count)]
+            entries = [whole(random, self.dtype) for _ in range(count)]
         elif kind is DomainKind.INDEX:
             assert axis is not None
             size = sizes.get(axis) or int(axis)

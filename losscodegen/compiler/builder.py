@@ -1,0 +1,247 @@
+"""The state of lowering one function: what is known already, under which names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from losscodegen.compiler import lower_axes, lower_ops, lower_switch, tensors
+from losscodegen.compiler.keys import Keys
+from losscodegen.compiler.layout import (
+    Axes,
+    Layout,
+    align,
+    permute,
+)
+from losscodegen.compiler.naming import Names
+from losscodegen.compiler.options import (
+    is_static,
+)
+from losscodegen.compiler.program import (
+    Arange,
+    Assign,
+    Fill,
+    Literal,
+    Name,
+    Special,
+    Statement,
+    Tensor,
+)
+from losscodegen.compiler.value import Value
+from losscodegen.errors import fail
+from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.nodes import (
+    Call,
+    Constant,
+    Expr,
+    Guard,
+    Index,
+    Keep,
+    Number,
+    Read,
+    Reduce,
+    Select,
+    Size,
+    Switch,
+    Use,
+)
+from losscodegen.ir.walk import children
+
+
+@dataclass(slots=True)
+class Builder:
+    """Lowers one function; the only mutable thing of this stage."""
+
+    loss: Loss
+    axes: Axes
+    names: Names
+    without: frozenset[str]
+    counts: Counter[int] = field(default_factory=Counter)
+    parents: dict[int, set[int]] = field(default_factory=dict)
+    known: dict[int, Value] = field(default_factory=dict)
+    keys: Keys = field(default_factory=Keys)
+    roles: dict[int, str] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    printed: dict[Guard, None] = field(default_factory=dict)
+
+    @property
+    def like(self) -> str:
+        """The argument whose dtype and device scalars take on."""
+        return next(
+            v.arg for v in self.loss.inputs if v.domain.kind is not DomainKind.INDEX
+        )
+
+    @property
+    def scalars(self) -> set[str]:
+        return {v.name for v in self.loss.parameters if v.scalar}
+
+    # ------------------------------------------------------------ sharing and naming
+
+    def count(self, expr: Expr) -> None:
+        """Count how often each subexpression is used, each distinct one entered once."""
+        self.counts, self.parents = Counter(), {}
+        self._count(expr, None)
+
+    def _count(self, expr: Expr, parent: int | None) -> None:
+        key = self.keys.of(expr)
+        self.counts[key] += 1
+        if parent is not None:
+            self.parents.setdefault(key, set()).add(parent)
+        if self.counts[key] > 1:
+            return
+        if isinstance(expr, Keep) and not isinstance(expr.at, Index):
+            self._count(lower_axes.whole(expr), key)
+            self._count(expr.at, key)
+            return
+        if isinstance(expr, Call) and expr.op == "div":
+            for arg, role in zip(expr.args, ("numerator", "denominator"), strict=True):
+                self.roles.setdefault(self.keys.of(arg), role)
+        for child in children(expr):
+            # A plain subscript is no value: it only says which dim is which.
+            if not (isinstance(expr, Read | Keep) and isinstance(child, Index)):
+                self._count(child, key)
+
+    def value(self, expr: Expr) -> Value:
+        key = self.keys.of(expr)
+        if key in self.known:
+            return self.known[key]
+        value = self.compute(expr)
+        if self._deserves_name(expr, key, value):
+            value = lower_ops.named_part(self, expr, value)
+        if not isinstance(expr, Switch):
+            self.known[key] = value
+        return value
+
+    def _deserves_name(self, expr: Expr, key: int, value: Value) -> bool:
+        if value.weight == 0 or isinstance(value.tensor, Name):
+            return False
+        if expr.origin.name is not None and (value.weight > 1 or self.counts[key] > 1):
+            return True
+        cheap = value.static or (isinstance(expr, Call) and expr.op == "neg")
+        return self.counts[key] > 1 and not (cheap and value.weight == 1)
+
+    def assign(self, expr: Expr, value: Value, name: str | None = None) -> Value:
+        """A statement for ``value``, preceded by the guards it carries for the first time."""
+        if name is None:
+            key = self.keys.of(expr)
+            alone = len(self.parents.get(key, ())) == 1
+            role = self.roles.get(key) if alone else None
+            name = self.names.for_expression(expr, self._label, role)
+        fresh = tuple(g for g in dict.fromkeys(value.guards) if g not in self.printed)
+        self.printed.update(dict.fromkeys(fresh))
+        self.statements.append(Assign(name, value.tensor, fresh))
+        return replace(value, tensor=Name(name, value.static), weight=0, guards=())
+
+    def _label(self, expr: Expr) -> str | None:
+        """The name that ``expr`` has already."""
+        value = self.known.get(self.keys.of(expr))
+        match value:
+            case Value(Name(name)):
+                return name
+            case _:
+                return None
+
+    def part(self, expr: Expr, stem: str | None = None) -> Value:
+        """`value`, named ``stem`` if it has no name yet, because one statement needs it twice."""
+        value = self.value(expr)
+        if value.weight and not value.static:
+            named = stem is None or expr.origin.name is not None
+            name = None if named else self.names.take(stem or "", expr)
+            value = self.assign(expr, value, name)
+            self.known[self.keys.of(expr)] = value
+        return value
+
+    def finish(self, value: Value, target: Layout) -> tuple[Statement, ...]:
+        """The statements, the last of which assigns ``loss`` with the dims of ``target``."""
+        if value.partial:
+            value = lower_switch.spread(self, value, value.layout)
+        tensor = value.tensor
+        if value.static:
+            tensor = Fill(tensor, self.like)
+        if value.layout != target:
+            tensor = permute(tensor, value.layout, target)
+        last = self.statements[-1] if self.statements else None
+        if isinstance(tensor, Name) and last is not None:
+            renamed = lower_switch.rename_last(last, tensor.name, "loss")
+            used = any(tensor.name in tensors.names_in(s) for s in self.statements[:-1])
+            if renamed is not None and not used:
+                self.statements[-1] = renamed
+                self.known = {
+                    k: replace(v, tensor=Name("loss")) if v.tensor == tensor else v
+                    for k, v in self.known.items()
+                }
+                return tuple(self.statements)
+        self.assign(self.loss.expression, replace(value, tensor=tensor), "loss")
+        return tuple(self.statements)
+
+    # ------------------------------------------------------------ nodes
+
+    def compute(self, expr: Expr) -> Value:
+        match expr:
+            case Number(number, text):
+                return Value(Literal(number, text), static=True)
+            case Constant(name):
+                return Value(Special(name), static=True)
+            case Size(axis):
+                return Value(self.extent(axis), static=True)
+            case Index(_, axis):
+                return Value(
+                    Arange(self.extent(axis), self.like),
+                    (expr,),
+                    integer=True,
+                    weight=1,
+                )
+            case Call():
+                value = lower_ops.call(self, expr)
+            case Select(condition, then, otherwise):
+                value = lower_ops.select(self, condition, then, otherwise)
+            case Switch():
+                value = lower_switch.switch(self, expr)
+            case Read():
+                value = lower_axes.read(self, expr)
+            case Reduce():
+                value = lower_axes.reduce(self, expr)
+            case Keep():
+                value = lower_axes.keep(self, expr)
+            case Use():
+                raise AssertionError("definitions are inlined before lowering")
+        guard = expr.origin.guard
+        if guard is not None and guard not in value.guards:
+            value = replace(value, guards=(*value.guards, guard))
+        return value
+
+    def extent(self, axis: str) -> Tensor:
+        if axis.isdigit():
+            return Literal(tensors.fraction(int(axis)))
+        return self.axes.extent(axis)
+
+    def combine(self, values: list[Value]) -> tuple[list[Tensor], Layout]:
+        """The tensors of ``values`` aligned with each other, and their common layout."""
+        target = self.axes.sort(e for v in values for e in v.layout)
+        values = [
+            (
+                lower_switch.padded(self, v, target)
+                if v.partial and v.layout != target
+                else v
+            )
+            for v in values
+        ]
+        return [align(v.tensor, v.layout, target, self.axes) for v in values], target
+
+    def filled(self, value: Value) -> Value:
+        """Python scalars as 0-dim tensors, for functions that take tensors alone."""
+        return (
+            replace(value, tensor=Fill(value.tensor, self.like))
+            if value.static
+            else value
+        )
+
+    def refuse(self, expr: Expr, what: str) -> Exception:
+        return fail(
+            "not-lowered",
+            f"{what} is part of the language but cannot be compiled yet",
+            expr.origin.location,
+        )
+
+    def static(self, expr: Expr) -> bool:
+        return is_static(expr, self.scalars)

@@ -1,0 +1,223 @@
+"""Lowering of ops and of elementwise choices: operands aligned, long statements split."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from losscodegen.compiler import lower_switch
+from losscodegen.compiler.layout import (
+    Layout,
+    trails,
+)
+from losscodegen.compiler.options import (
+    ABSENT,
+)
+from losscodegen.compiler.program import (
+    Apply,
+    Float,
+    Literal,
+    Missing,
+    Tensor,
+    Where,
+    Word,
+)
+from losscodegen.compiler.value import Value
+from losscodegen.ir.loss import DomainKind
+from losscodegen.ir.nodes import (
+    Call,
+    Expr,
+    Guard,
+    Number,
+    Read,
+)
+from losscodegen.ir.ops import OPS, Sort
+
+if TYPE_CHECKING:
+    from losscodegen.compiler.builder import Builder
+
+_INLINE_LIMIT = 9
+"""How many ops one statement may hold before its heaviest part gets a line of its own."""
+_RELIEF = 4
+"""How many more, where that part is nearly all of the statement."""
+
+
+def call(builder: Builder, expr: Call) -> Value:
+    if expr.op == ABSENT:
+        (argument,) = expr.args
+        assert isinstance(argument, Read)
+        arg = builder.loss.variable(argument.name).arg
+        return Value(Missing(arg), static=True)
+    row = OPS[expr.op]
+    smooth = expr.origin.guard is not None and expr.origin.guard.smooth
+    if expr.op == "clip" and not smooth:  # its text takes every argument twice
+        stems = (None, "low", "high")
+        pairs = zip(expr.args, stems, strict=True)
+        values = [builder.part(arg, stem) for arg, stem in pairs]
+    else:
+        values = [builder.value(arg) for arg in expr.args]
+    # A long sum reads well as one term per line.
+    limit = _INLINE_LIMIT + (4 * (len(values) - 2) if expr.op == "add" else 0)
+    values = _lighten(builder, expr.args, values, limit)
+    guards = _guards(values)
+    weight = 1 + sum(v.weight for v in values)
+    if all(v.static for v in values):
+        args = tuple(v.tensor for v in values)
+        if any(_is_choice(builder, arg) for arg in expr.args):
+            args = tuple(
+                Word(arg.text or "") if isinstance(arg, Number) else tensor
+                for arg, tensor in zip(expr.args, args, strict=True)
+            )
+        return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
+    # Whether two integers are equal needs no floating point.
+    floating = row.sort is Sort.REAL and row.args is Sort.REAL
+    if floating and expr.op != "delta":
+        values = [
+            replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
+            for v in values
+        ]
+    if row.tensors:
+        values = [builder.filled(v) for v in values]
+    values = _anchored(builder, expr.args, values)
+    aligned, layout = builder.combine(values)
+    if expr.op in ("add", "mul") and any(
+        not v.static and not v.partial for v in values
+    ):
+        aligned = [lower_switch.bare(t) for t in aligned]
+    tensor: Tensor = Apply(expr.op, tuple(aligned))
+    if expr.op == "clip" and smooth:
+        tensor = Apply("clamp", tuple(aligned))
+    if expr.op == "delta":
+        tensor = Float(Apply("eq", tuple(aligned)))
+    return Value(
+        tensor,
+        layout,
+        weight=weight,
+        guards=guards,
+        partial=_partial(values, layout),
+    )
+
+
+def _is_choice(builder: Builder, expr: Expr) -> bool:
+    if not isinstance(expr, Read):
+        return False
+    return builder.loss.variable(expr.name).domain.kind is DomainKind.CHOICE
+
+
+def _lighten(
+    builder: Builder,
+    exprs: tuple[Expr, ...],
+    values: list[Value],
+    limit: int = _INLINE_LIMIT,
+) -> list[Value]:
+    """Heavy arguments get statements of their own until the rest fits one line."""
+    values = list(values)
+    while sum(v.weight for v in values) > limit:
+        heaviest = max(range(len(values)), key=lambda k: values[k].weight)
+        rest = sum(v.weight for v in values) - values[heaviest].weight
+        if values[heaviest].weight < 4 or values[heaviest].static:
+            break
+        if rest < 2 and values[heaviest].weight <= limit + _RELIEF:
+            break  # a name for nearly all of the statement relieves nothing
+        values[heaviest] = named_part(builder, exprs[heaviest], values[heaviest])
+    return values
+
+
+def _anchored(
+    builder: Builder, exprs: tuple[Expr, ...], values: list[Value]
+) -> list[Value]:
+    """Values whose shape a statement mentions get a name."""
+    target = builder.axes.sort(e for v in values for e in v.layout)
+    return [
+        (
+            named_part(builder, expr, value)
+            if value.weight and not value.partial and trails(value.layout, target)
+            else value
+        )
+        for expr, value in zip(exprs, values, strict=True)
+    ]
+
+
+def named_part(builder: Builder, expr: Expr, value: Value) -> Value:
+    """``value`` as a name, or minus a name where it is minus something."""
+    match expr, value.tensor:
+        case Call("neg", (inner,)), Apply("neg", (tensor,)) if expr.origin.name is None:
+            named = builder.assign(inner, replace(value, tensor=tensor))
+            builder.known[builder.keys.of(inner)] = named
+            negated = Apply("neg", (named.tensor,))
+            return replace(named, tensor=negated, weight=1)
+        case _:
+            named = builder.assign(expr, value)
+            builder.known[builder.keys.of(expr)] = named
+            return named
+
+
+def select(builder: Builder, condition: Expr, then: Expr, otherwise: Expr) -> Value:
+    exprs = (condition, then, otherwise)
+    values = _lighten(builder, exprs, [builder.value(e) for e in exprs])
+    indicator = _indicator(values)
+    if indicator is not None:
+        return indicator
+    if values[1].static and values[2].static:
+        values[1] = builder.filled(values[1])
+    if values[1].integer != values[2].integer and not (
+        values[1].static or values[2].static
+    ):
+        values = [
+            replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
+            for v in values
+        ]
+    if any(v.integer for v in values[1:]):
+        values = [
+            (
+                replace(v, tensor=replace(v.tensor, whole=True))
+                if isinstance(v.tensor, Literal)
+                else v
+            )
+            for v in values
+        ]
+    values = _anchored(builder, exprs, values)
+    aligned, layout = builder.combine(values)
+    return Value(
+        Where(*aligned),
+        layout,
+        integer=values[1].integer or values[2].integer,
+        weight=1 + sum(v.weight for v in values),
+        guards=_guards(values),
+        partial=_partial(values, layout),
+    )
+
+
+def _indicator(values: list[Value]) -> Value | None:
+    """A choice between 1 and 0 is the condition itself as a number."""
+    condition, *sides = values
+    match [v.tensor for v in sides]:
+        case [Literal(then), Literal(otherwise)] if {then, otherwise} == {0, 1}:
+            tensor = condition.tensor
+            if then == 0:
+                tensor = _negated(tensor)
+            weight = condition.weight + 1
+            return replace(condition, tensor=Float(tensor), weight=weight)
+        case _:
+            return None
+
+
+def _negated(condition: Tensor) -> Tensor:
+    match condition:
+        case Apply("not", (inner,)):
+            return inner
+        case Apply("eq" | "ne" as op, args):
+            return Apply("ne" if op == "eq" else "eq", args)
+        case _:
+            return Apply("not", (condition,))
+
+
+def _partial(values: list[Value], layout: Layout) -> bool:
+    """Whether no full tensor is there to make the others full."""
+    if not any(v.partial for v in values):
+        return False
+    return not any(v.layout == layout and not v.partial for v in values)
+
+
+def _guards(values: list[Value]) -> tuple[Guard, ...]:
+    return tuple(dict.fromkeys(g for v in values for g in v.guards))
