@@ -1,6 +1,6 @@
 """Fits and overlaps: cosines, correlations, and ratios of sums whose complement is lost."""
 
-from losscodegen.compiler.rule import Fault, Rule, Witness
+from losscodegen.compiler.rule import Rule, Witness
 
 _OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what is missing to 1 is lost; \
 half the squared distance of the two directions is the same number. For opposite directions it is \

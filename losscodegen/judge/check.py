@@ -98,7 +98,7 @@ def _verify(
                 dtype=Dtype(name),
                 seed=seed,
                 count=points,
-                limits=limits,
+                limits=limits.within(Dtype(name)),
             )
             tallies = trial.run()
             checks += [tally.check() for tally in tallies.values()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
@@ -30,6 +30,17 @@ class Limits:
     loose_value: float = 16.0
     loose_gradient: float = 64.0
     judged_at_least: int = 12
+
+    def within(self, dtype: Dtype) -> Limits:
+        """These limits for a format: six bits right at least, however few it has."""
+        most = math.ldexp(1.0, dtype.precision - 6)
+        return replace(
+            self,
+            value=min(self.value, most),
+            gradient=min(self.gradient, most),
+            loose_value=min(self.loose_value, most / 2),
+            loose_gradient=min(self.loose_gradient, most / 2),
+        )
 
     def fails(self, order: str) -> float:
         return self.value if order == "value" else self.gradient

@@ -1,0 +1,49 @@
+"""What the guards of lowering are for: without them a module fails where with them it does not."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from losscodegen.api import import_text
+from losscodegen.pipeline import generate
+from torch import Tensor, nn
+
+SPECS = Path(__file__).parents[2] / "specs"
+
+
+def built(stem: str, name: str, *without: str) -> nn.Module:
+    source = generate(SPECS / f"{stem}.toml", without=frozenset(without))
+    module = import_text(f"{stem}_{len(without)}", source.text)
+    loss = getattr(module, name)(reduction="sum")
+    assert isinstance(loss, nn.Module)
+    return loss
+
+
+def gradient(loss: nn.Module, logits: Tensor, target: Tensor) -> Tensor:
+    logits = logits.clone().requires_grad_()
+    loss(logits, target).backward()
+    assert logits.grad is not None
+    return logits.grad
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_finite_mask(guarded: bool) -> None:
+    """Every rival class is ruled out by a logit of -inf: nothing is left to learn."""
+    without = () if guarded else ("finite-mask",)
+    loss = built("softmax_cross_entropy", "SoftmaxCrossEntropyLoss", *without)
+    logits = torch.tensor([[1.0, -math.inf, -math.inf], [0.0, 0.0, -math.inf]])
+    found = gradient(loss, logits, torch.tensor([0, 1]))
+    assert bool(found[1].isfinite().all())
+    assert bool(found[0].isfinite().all()) == guarded
+
+
+def test_ignored_target() -> None:
+    loss = built("cross_entropy", "CrossEntropyLoss")
+    logits, target = torch.tensor([[1.0, 2.0], [0.5, 0.0]]), torch.tensor([-100, 1])
+    assert gradient(loss, logits, target)[0].tolist() == [0.0, 0.0]
+    bare = built("cross_entropy", "CrossEntropyLoss", "ignored-target")
+    with pytest.raises((IndexError, RuntimeError), match="out of bounds|out of range"):
+        bare(logits, target)
