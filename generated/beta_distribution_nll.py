@@ -77,10 +77,11 @@ def beta_distribution_nll_loss(
         - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
     )
     series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
+    near = torch.where(beyond, 1.0, large)
     chosen = torch.where(
         beyond,
         change - safe_small * total3.log() + series,
-        large.lgamma() - (large + small).lgamma(),
+        near.lgamma() - (near + small).lgamma(),
     )
 
     # Guard [log1p]: `1 + x` rounds away the digits of a small x.

@@ -61,8 +61,9 @@ class BetaNLLLoss(nn.Module):
         \frac{\partial \ell}{\partial x} =
             \frac{\operatorname{sg}(\mathrm{var}^{\beta}) \, (x - y)}{\mathrm{var}}
 
-    Here :math:`x` is ``prediction``, :math:`y` is ``target`` and :math:`\mathrm{var}`
-    is ``variance``.
+    Here :math:`x` is ``prediction``, :math:`y` is ``target``, :math:`\mathrm{var}` is
+    ``variance`` and :math:`\operatorname{sg}` holds its argument constant in the
+    gradient.
 
     The weight does not take part in the gradient: that is the point of the method, so
     the gradient is not that of the value.

@@ -57,20 +57,25 @@ def ciou_loss(
     difference3 = target_3 - target_1
     union = difference * difference2 + difference_target * difference3 - inter + eps
     ratio = inter / union
-    dist = 0.25 * (
-        (prediction_0 + prediction_2 - target_0 - target_2).square()
-        + (prediction_1 + prediction_3 - target_1 - target_3).square()
+    difference4 = torch.maximum(prediction_2, target_2) - torch.minimum(
+        prediction_0, target_0
     )
-    diag = (
-        (
-            torch.maximum(prediction_2, target_2)
-            - torch.minimum(prediction_0, target_0)
-        ).square()
-        + (
-            torch.maximum(prediction_3, target_3)
-            - torch.minimum(prediction_1, target_1)
-        ).square()
-        + eps
+    difference5 = torch.maximum(prediction_3, target_3) - torch.minimum(
+        prediction_1, target_1
+    )
+
+    # Guard [ratio-of-square-sums]: The squares leave the floating-point range although
+    # the ratio does not. The largest length below the line is divided out of both
+    # sides; it cancels, hence no gradient flows through it.
+    largest = torch.maximum(
+        torch.maximum(difference4.abs(), difference5.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    square = ((prediction_0 + prediction_2 - target_0 - target_2) / largest).square()
+    below = (
+        (difference4 / largest).square()
+        + (difference5 / largest).square()
+        + (math.sqrt(eps) / largest).square()
     )
 
     # Guard [square-of-ratio]: The squares leave the floating-point range although that
@@ -86,7 +91,17 @@ def ciou_loss(
         ).square()
     )
     a = (v / (1.0 - ratio + v + eps)).detach()
-    loss = 1.0 - ratio + dist / diag + a * v
+    loss = (
+        1.0
+        - ratio
+        + 0.25
+        * (
+            square
+            + ((prediction_1 + prediction_3 - target_1 - target_3) / largest).square()
+        )
+        / below
+        + a * v
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -113,7 +128,8 @@ class CIOULoss(nn.Module):
                 \frac{x_2 - x_0}{x_3 - x_1} \right)^2
         \end{aligned}
 
-    Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
+    Here :math:`x` is ``prediction``, :math:`y` is ``target`` and
+    :math:`\operatorname{sg}` holds its argument constant in the gradient.
 
     The derivative of the positive part at 0 is 0. Arguments that tie for a maximum or
     minimum share its derivative equally.

@@ -45,16 +45,9 @@ def cispo_loss(
     advantage = advantage.to(wide)
     mask = mask.to(wide)
 
-    kept = mask == 1
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
     loss = torch.where(
-        kept,
-        -torch.minimum(
-            torch.where(kept, logp - old_logp, 0.0).exp(), logp.new_full((), eps_high)
-        ).detach()
+        mask == 1,
+        -torch.minimum((logp - old_logp).exp(), logp.new_full((), eps_high)).detach()
         * advantage.unsqueeze(1)
         * logp,
         0.0,
@@ -82,7 +75,8 @@ class CISPOLoss(nn.Module):
         \end{aligned}
 
     Here :math:`\mathrm{lp}` is ``logp``, :math:`\mathrm{old}` is ``old_logp``,
-    :math:`A` is ``advantage`` and :math:`m` is ``mask``.
+    :math:`A` is ``advantage``, :math:`m` is ``mask`` and :math:`\operatorname{sg}`
+    holds its argument constant in the gradient.
 
     No token loses its gradient, unlike under the clipped surrogate. The mean is taken
     over the tokens that count.

@@ -45,6 +45,7 @@ def cosine_distance_loss(
     scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (prediction / scale.unsqueeze(-1)).square().sum(dim=-1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    product = largest * root
     largest_target = target.abs().amax(dim=-1).detach()
     largest_target_positive = largest_target > 0
     scale_target = torch.where(
@@ -52,10 +53,20 @@ def cosine_distance_loss(
     )
     square_sum_target = (target / scale_target.unsqueeze(-1)).square().sum(dim=-1)
     root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    loss = 1.0 - (prediction * target).sum(dim=-1) / (
-        torch.maximum(largest * root, prediction.new_full((), eps))
-        * torch.maximum(largest_target * root_target, prediction.new_full((), eps))
+    product_target = largest_target * root_target
+
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    directions = (product >= eps) & (product_target >= eps)
+    a = prediction / torch.maximum(product, prediction.new_full((), eps)).unsqueeze(-1)
+    b = target / torch.maximum(product_target, prediction.new_full((), eps)).unsqueeze(
+        -1
     )
+    cosine = (a * b).sum(dim=-1)
+    side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
+    gap = (a - side.unsqueeze(-1) * b).square().sum(dim=-1)
+    loss = torch.where(directions, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -4,7 +4,6 @@
 similarity.
 """
 
-import math
 from typing import Literal
 
 import torch
@@ -61,26 +60,28 @@ def cosine_embedding_loss(
     length_input2 = ratio_input2.square().sum(dim=-1).sqrt()
     ratio3 = ratio_input2 / length_input2.unsqueeze(-1)
 
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    cosine = (ratio2 * ratio3).sum(dim=-1)
+    side = torch.where(cosine >= 0, input1.new_full((), 1.0), -1.0)
+    gap = (ratio2 - side.unsqueeze(-1) * ratio3).square().sum(dim=-1)
+    difference = cosine - margin
+    beyond = difference >= 0
+
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     cs = (
-        torch.where(target_is_one.unsqueeze(-1), ratio2, 0.0)
-        * torch.where(target_is_one.unsqueeze(-1), ratio3, 0.0)
-    ).sum(dim=-1)
-    cs2 = (ratio2 * ratio3).sum(dim=-1)
-    difference = cs2 - margin
-    both = (0 <= difference) & (difference <= math.inf)
-    cs3 = (
         torch.where(
             target_is_one.unsqueeze(-1),
             0.0,
-            torch.where(both.unsqueeze(-1), ratio2, 0.0),
+            torch.where(beyond.unsqueeze(-1), ratio2, 0.0),
         )
         * torch.where(
             target_is_one.unsqueeze(-1),
             0.0,
-            torch.where(both.unsqueeze(-1), ratio3, 0.0),
+            torch.where(beyond.unsqueeze(-1), ratio3, 0.0),
         )
     ).sum(dim=-1)
 
@@ -88,12 +89,8 @@ def cosine_embedding_loss(
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
     loss = torch.where(
         target_is_one,
-        1.0 - cs,
-        torch.where(
-            difference < 0,
-            0.0,
-            torch.where(difference > math.inf, math.inf, cs3 - margin),
-        ),
+        1.0 - side + 0.5 * (side * gap),
+        torch.where(difference < 0, 0.0, cs - margin),
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -43,7 +43,7 @@ def crps_gaussian_loss(
     # derivative 0 times that of an overflowing square is nan. Clipping where it has
     # long been 0 changes no value.
     bound = 28.0 / math.sqrt(0.5)
-    both = (-bound <= z) & (z <= bound)
+    both = (z <= bound) & (z >= -bound)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point

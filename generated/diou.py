@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/diou.toml
 """Intersection over union of boxes, with the distance of their centres."""
 
+import math
 from typing import Literal
 
 import torch
@@ -54,22 +55,36 @@ def diou_loss(
         - inter
         + eps
     )
-    dist = 0.25 * (
-        (prediction_0 + prediction_2 - target_0 - target_2).square()
-        + (prediction_1 + prediction_3 - target_1 - target_3).square()
+    difference = torch.maximum(prediction_2, target_2) - torch.minimum(
+        prediction_0, target_0
     )
-    diag = (
-        (
-            torch.maximum(prediction_2, target_2)
-            - torch.minimum(prediction_0, target_0)
-        ).square()
-        + (
-            torch.maximum(prediction_3, target_3)
-            - torch.minimum(prediction_1, target_1)
-        ).square()
-        + eps
+    difference2 = torch.maximum(prediction_3, target_3) - torch.minimum(
+        prediction_1, target_1
     )
-    loss = 1.0 - inter / union + dist / diag
+
+    # Guard [ratio-of-square-sums]: The squares leave the floating-point range although
+    # the ratio does not. The largest length below the line is divided out of both
+    # sides; it cancels, hence no gradient flows through it.
+    largest = torch.maximum(
+        torch.maximum(difference.abs(), difference2.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    square = ((prediction_0 + prediction_2 - target_0 - target_2) / largest).square()
+    below = (
+        (difference / largest).square()
+        + (difference2 / largest).square()
+        + (math.sqrt(eps) / largest).square()
+    )
+    loss = (
+        1.0
+        - inter / union
+        + 0.25
+        * (
+            square
+            + ((prediction_1 + prediction_3 - target_1 - target_3) / largest).square()
+        )
+        / below
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

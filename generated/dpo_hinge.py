@@ -52,8 +52,6 @@ class DPOHingeLoss(nn.Module):
 
     The derivative of the positive part at 0 is 0.
 
-    On the margin the gradient is the subgradient 0.
-
     Args:
         beta: Strength of the pull towards the reference, :math:`\beta > 0`.
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``

@@ -4,6 +4,7 @@
 heights.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -56,22 +57,43 @@ def eiou_loss(
         - inter
         + eps
     )
-    dist = 0.25 * (
-        (prediction_0 + prediction_2 - target_0 - target_2).square()
-        + (prediction_1 + prediction_3 - target_1 - target_3).square()
-    )
     cw = torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
-    cw_squared = cw.square()
+
+    # Guard [ratio-of-square-sums]: The squares leave the floating-point range although
+    # the ratio does not. The largest length below the line is divided out of both
+    # sides; it cancels, hence no gradient flows through it.
+    abs_cw = cw.abs()
     ch = torch.maximum(prediction_3, target_3) - torch.minimum(prediction_1, target_1)
-    ch_squared = ch.square()
+    abs_ch = ch.abs()
+    largest = torch.maximum(
+        torch.maximum(abs_cw, abs_ch), prediction.new_full((), math.sqrt(eps))
+    ).detach()
+    square = ((prediction_0 + prediction_2 - target_0 - target_2) / largest).square()
+    below = (
+        (cw / largest).square()
+        + (ch / largest).square()
+        + (math.sqrt(eps) / largest).square()
+    )
+    largest2 = torch.maximum(abs_cw, prediction.new_full((), math.sqrt(eps))).detach()
+    denominator = (cw / largest2).square() + (math.sqrt(eps) / largest2).square()
+    largest3 = torch.maximum(abs_ch, prediction.new_full((), math.sqrt(eps))).detach()
+    denominator2 = (ch / largest3).square() + (math.sqrt(eps) / largest3).square()
+    ratio = (
+        0.25
+        * (
+            square
+            + ((prediction_1 + prediction_3 - target_1 - target_3) / largest).square()
+        )
+        / below
+    )
     loss = (
         1.0
         - inter / union
-        + dist / (cw_squared + ch_squared + eps)
-        + (prediction_2 - prediction_0 - target_2 + target_0).square()
-        / (cw_squared + eps)
-        + (prediction_3 - prediction_1 - target_3 + target_1).square()
-        / (ch_squared + eps)
+        + ratio
+        + ((prediction_2 - prediction_0 - target_2 + target_0) / largest2).square()
+        / denominator
+        + ((prediction_3 - prediction_1 - target_3 + target_1) / largest3).square()
+        / denominator2
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -54,8 +54,6 @@ class EpsilonInsensitiveLoss(nn.Module):
     The derivative of the positive part at 0 is 0. The derivative of the absolute value
     at 0 is 0.
 
-    On the edge of the tube the gradient is the subgradient 0.
-
     Args:
         epsilon: Half the width of the tube in which errors cost nothing,
             :math:`\varepsilon \ge 0`.

@@ -46,80 +46,36 @@ def evidential_regression_loss(
     beta = beta.to(wide)
     target = target.to(wide)
 
-    # Guard [log-ratio-of-sum]: For large a the two logarithms cancel; what p adds to q
-    # is left as a `log1p`.
-    total = alpha + 0.5
+    total = 1.0 + nu
     residual = target - mean
-    total_nu = 1.0 + nu
 
+    # Guard [log-of-square-sum]: The square overflows although its logarithm does not.
     # Guard [root-of-product]: The product leaves the floating-point range although its
     # root does not.
-    u = nu.sqrt() * residual * ((0.5 / total_nu).sqrt() / beta.sqrt())
+    log_value = torch.hypot(
+        nu.sqrt() * residual, beta.sqrt() * (2.0 * total).sqrt()
+    ).log()
 
-    # Guard [log1p-of-square]: The square overflows although its logarithm does not;
-    # beyond 1 the logarithm is taken first.
-    within = u.abs() <= 1
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_nu = torch.where(within, nu, 1.0)
-    u2 = (
-        safe_nu.sqrt()
-        * torch.where(within, residual, 1.0)
-        * ((0.5 / (1.0 + safe_nu)).sqrt() / torch.where(within, beta, 1.0).sqrt())
-    )
-    safe_nu2 = torch.where(within, 1.0, nu)
-    u3 = (
-        safe_nu2.sqrt()
-        * torch.where(within, 1.0, residual)
-        * ((0.5 / (1.0 + safe_nu2)).sqrt() / torch.where(within, 1.0, beta).sqrt())
-    )
-    size = u3.abs()
-
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
+    # Guard [log-gamma-half-step]: For large x the two cancel up to `log(x)/2` and a
+    # series in 1/x.
     beyond = alpha >= 16
-    large = torch.where(beyond, alpha, 16.0)
-    u_alpha = 0.5 / large
-    below = u_alpha < 0.25
-    s = torch.where(below, u_alpha, 0.0)
-    h = s / (2.0 + s)
-    q = h.square()
-    total2 = 1.0 / 11.0 + q * (
-        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
-    )
-    odd = (
-        2.0
-        * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2))))
-    )
-    total3 = large * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total3, 0.5 - (large - 0.5) * u_alpha.log1p())
-    total4 = large + 0.5
-    square = (1.0 / large).square()
+    far = torch.where(beyond, alpha, 16.0)
+    square = (1.0 / far).square()
     product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+        1.0 / 192.0
+        - square * (1.0 / 640.0 - square * (17.0 / 14336.0 - 31.0 * square / 18432.0))
     )
-    square2 = (1.0 / total4).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
-    )
-    series = (1.0 / 12.0 - product) / large - (1.0 / 12.0 - product2) / total4
-    product3 = total * torch.where(
-        within, u2.square().log1p(), 2.0 * size.log() + (1.0 / size).square().log1p()
-    )
+    near = torch.where(beyond, 1.0, alpha)
+    difference = (0.125 - product) / far - 0.5 * far.log()
+
+    # Guard [log-of-reciprocal]: For small x the slope of the quotient overflows
+    # although that of its logarithm does not.
     loss = (
-        0.5 * (math.pi / nu).log()
-        + product3
-        + 0.5 * (2.0 * beta * total_nu).log()
-        + torch.where(
-            beyond,
-            change - 0.5 * total4.log() + series,
-            alpha.lgamma() - total.lgamma(),
-        )
+        0.5 * math.log(math.pi)
+        - 0.5 * nu.log()
+        - alpha * (2.0 * beta * total).log()
+        + 2.0 * (alpha + 0.5) * log_value
+        + torch.where(beyond, difference, near.lgamma() - (near + 0.5).lgamma())
         + coefficient * residual.abs() * (2.0 * nu + alpha)
     )
 

@@ -39,14 +39,24 @@ def focal_tversky_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
+    product = alpha * (prediction * (1.0 - target)).sum(dim=-1)
+    rest = product + beta * ((1.0 - prediction) * target).sum(dim=-1)
     tp = (prediction * target).sum(dim=-1)
-    ti = (tp + smooth) / (
-        tp
-        + alpha * (prediction * (1.0 - target)).sum(dim=-1)
-        + beta * ((1.0 - prediction) * target).sum(dim=-1)
-        + smooth
+
+    # Guard [complement-of-share]: Once the share is nearly the whole, it rounds to 1;
+    # what is missing to 1 is the other share, which keeps its digits.
+    base = rest / (tp + smooth + rest)
+
+    # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
+    # nan; the subgradient there is taken as 0.
+    base_is_zero = base == 0
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    loss = torch.where(
+        base_is_zero, 0.0**gamma, torch.where(base_is_zero, 1.0, base).pow(gamma)
     )
-    loss = (1.0 - ti).pow(gamma)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -46,8 +46,6 @@ class GANHingeDiscriminatorLoss(nn.Module):
 
     The derivative of the positive part at 0 is 0.
 
-    On the margins the gradient is the subgradient 0.
-
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.

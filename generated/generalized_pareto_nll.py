@@ -30,35 +30,38 @@ def generalized_pareto_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     shape, scale, target = shape.to(wide), scale.to(wide), target.to(wide)
 
+    product = shape * target
+
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
-    # large numbers; the quotient is a series there.
-    u = shape * (target / scale)
-    below = u < 0.25
+    # large numbers; the quotient is a series there. For small q the ratio and its slope
+    # overflow.
+    below = product < 0.25 * scale
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_scale = torch.where(below, scale, 1.0)
-    u2 = shape * (torch.where(below, target, 1.0) / safe_scale)
-    s = torch.where(below, u2, 0.0)
+    s = torch.where(below, shape * torch.where(below, target, 1.0) / safe_scale, 0.0)
     total = 2.0 + s
-    q = (s / total).square()
-    total2 = 1.0 / 11.0 + q * (
-        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    u = (s / total).square()
+    total2 = 1.0 / 11.0 + u * (
+        1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u / 21.0)))
     )
-    total3 = 1.0 + q * (
-        1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2)))
+    total3 = 1.0 + u * (
+        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
     )
     ratio = 2.0 * total3 / total
+    safe_scale2 = torch.where(below, 1.0, scale)
     safe_shape = torch.where(below, 1.0, shape)
-    u3 = safe_shape * (torch.where(below, 1.0, target) / torch.where(below, 1.0, scale))
+    ratio2 = (
+        (safe_scale2 + safe_shape * torch.where(below, 1.0, target)).log()
+        - safe_scale2.log()
+    ) / safe_shape
 
     # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
     # overflows; the sum of the two is one logarithm.
-    loss = (scale + shape * target).log() + torch.where(
-        below,
-        target / safe_scale * torch.where(below, ratio, 1.0),
-        u3.log1p() / safe_shape,
+    loss = (scale + product).log() + torch.where(
+        below, target / safe_scale * torch.where(below, ratio, 1.0), ratio2
     )
 
     return _reduce(loss, reduction).to(dtype)

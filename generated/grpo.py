@@ -55,11 +55,7 @@ def grpo_loss(
     mask = mask.to(wide)
 
     kept = mask == 1
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_residual = torch.where(kept, logp - old_logp, 0.0)
+    residual = logp - old_logp
 
     # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
     # of the clipped side times infinity is nan. Clipping its logarithm, on the side
@@ -68,16 +64,20 @@ def grpo_loss(
     # gradient 0 times infinity is nan; clipping the exponent is the same function.
     bounded = torch.where(
         (advantage >= 0).unsqueeze(1),
-        torch.minimum(safe_residual, logp.new_full((), math.log(1.0 + eps_high))),
-        torch.maximum(safe_residual, logp.new_full((), math.log(1.0 - eps_low))),
+        torch.minimum(residual, logp.new_full((), math.log(1.0 + eps_high))),
+        torch.maximum(residual, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    safe_residual_ref_logp = torch.where(kept, ref_logp - logp, 0.0)
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_residual = torch.where(kept, ref_logp - logp, 0.0)
 
     # Guard [exp-minus-tangent]: Near 0 the terms cancel to `x**2/2`. There `cosh(x) -
     # 1` and the series of `sinh(x) - x` are added instead, which are both small by
     # themselves.
-    below = safe_residual_ref_logp.abs() < 1
-    d = torch.where(below, safe_residual_ref_logp, 0.0)
+    below = safe_residual.abs() < 1
+    d = torch.where(below, safe_residual, 0.0)
     d_squared = d.square()
     total = (
         1.0
@@ -99,9 +99,9 @@ def grpo_loss(
     kl = torch.where(
         below,
         2.0 * (0.5 * d).sinh().square() + odd,
-        safe_residual_ref_logp.exp() - safe_residual_ref_logp - 1.0,
+        safe_residual.exp() - safe_residual - 1.0,
     )
-    v = -bounded.exp() * advantage.unsqueeze(1) + beta * kl
+    v = -torch.where(kept, bounded, 0.0).exp() * advantage.unsqueeze(1) + beta * kl
     loss = torch.where(kept, v, 0.0).sum(dim=1) / torch.maximum(
         mask.sum(dim=1), logp.new_full((), 1.0)
     )

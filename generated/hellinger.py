@@ -63,8 +63,7 @@ class HellingerLoss(nn.Module):
 
     The gradient of the norm at 0 is 0.
 
-    Between 0 and 1. At p = q, where the distance has a kink, the gradient is the
-    subgradient 0.
+    Between 0 and 1.
 
     Args:
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``

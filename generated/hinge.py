@@ -45,8 +45,7 @@ class HingeLoss(nn.Module):
 
     The derivative of the positive part at 0 is 0.
 
-    On the margin itself the gradient is the subgradient 0. Some libraries take targets
-    0 and 1 and convert them.
+    Some libraries take targets 0 and 1 and convert them.
 
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``

@@ -61,8 +61,6 @@ class HuberLoss(nn.Module):
 
     Here :math:`x` is ``prediction`` and :math:`y` is ``target``.
 
-    The derivative of the absolute value at 0 is 0.
-
     Equals delta times the smooth L1 loss with beta = delta. The two branches agree at
     |x - y| = delta in value and slope, so there is no kink.
 

@@ -76,8 +76,8 @@ class IBOTLoss(nn.Module):
             0 & \text{otherwise}
         \end{cases}
 
-    Here :math:`s` is ``student_logits``, :math:`t` is ``teacher_logits`` and :math:`m`
-    is ``mask``.
+    Here :math:`s` is ``student_logits``, :math:`t` is ``teacher_logits``, :math:`m` is
+    ``mask`` and :math:`\operatorname{sg}` holds its argument constant in the gradient.
 
     Temperatures and the centring of the teacher belong before the loss. The mean is
     taken over the masked patches.

@@ -68,7 +68,8 @@ class KTOLoss(nn.Module):
         \qquad
         z_0 = \operatorname{sg}\left( (\frac{1}{B} \sum_{b} \mathrm{kl}_b)_+ \right)
 
-    Here :math:`x` is ``logratios`` and :math:`\mathrm{good}` is ``desirable``.
+    Here :math:`x` is ``logratios``, :math:`\mathrm{good}` is ``desirable`` and
+    :math:`\operatorname{sg}` holds its argument constant in the gradient.
 
     The reference point is the mean of the batch's divergence estimates, not below 0,
     and takes no part in the gradient.

@@ -45,8 +45,6 @@ class L1Loss(nn.Module):
 
     The derivative of the absolute value at 0 is 0.
 
-    At x = y, where the loss has a kink, the gradient is the subgradient 0.
-
     Args:
         reduction: ``"none"`` returns one loss per element, ``"mean"`` and ``"sum"``
             return a scalar.

@@ -49,9 +49,7 @@ def log_cosh_dice_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    size2 = (
-        1.0 - torch.where(below, 1.0, total) / torch.where(below, 1.0, total2)
-    ).abs()
+    size2 = (1.0 - total / torch.where(below, 1.0, total2)).abs()
     log_value = (
         2.0
         * (

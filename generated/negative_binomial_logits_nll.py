@@ -38,54 +38,77 @@ def negative_binomial_logits_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     total_count, logits, target = total_count.to(wide), logits.to(wide), target.to(wide)
 
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = total_count >= 16
+    # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
+    # taken together, their difference keeps its digits.
+    target_is_zero = target == 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_target = torch.where(beyond, target, 0.0)
-    large = torch.where(beyond, total_count, 16.0)
-    u = safe_target / large
+    safe_total_count = torch.where(target_is_zero, total_count, 1.0)
+    total = 1.0 + target
+    small = torch.minimum(total_count, total)
+    safe_small = torch.where(target_is_zero, 1.0, small)
+    large = torch.maximum(total_count, total)
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = large >= 16
+    safe_small2 = torch.where(beyond, safe_small, 0.0)
+    large2 = torch.where(beyond, large, 16.0)
+    u = safe_small2 / large2
     below = u < 0.25
     s = torch.where(below, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
-    total = 1.0 / 11.0 + q * (
+    total_total_count = 1.0 / 11.0 + q * (
         1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     )
     odd = (
         2.0
         * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+        * (
+            1.0 / 3.0
+            + q
+            * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_total_count)))
+        )
     )
-    total2 = large * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_target - (large - 0.5) * u.log1p())
-    total3 = large + safe_target
-    square = (1.0 / large).square()
+    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total2, safe_small2 - (large2 - 0.5) * u.log1p())
+    square = (1.0 / large2).square()
     product = square * (
         1.0 / 360.0
         - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
     )
-    square_target = (1.0 / total3).square()
-    product_target = square_target * (
+    total3 = large2 + safe_small2
+    square2 = (1.0 / total3).square()
+    product2 = square2 * (
         1.0 / 360.0
-        - square_target
-        * (1.0 / 1260.0 - square_target * (1.0 / 1680.0 - square_target / 1188.0))
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
     )
-    series = (1.0 / 12.0 - product) / large - (1.0 / 12.0 - product_target) / total3
+    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
+    near = torch.where(beyond, 1.0, large)
+    total4 = (
+        change
+        - safe_small2
+        * torch.where(
+            target_is_zero, 1.0, (large2 + torch.where(beyond, small, 0.0)).log()
+        )
+        + series
+    )
+    beta = (
+        safe_small.lgamma()
+        + torch.where(beyond, total4, near.lgamma() - (near + safe_small).lgamma())
+        + torch.where(target_is_zero, 1.0, total_count + target).log()
+    )
     chosen = torch.where(
-        beyond,
-        change - safe_target * total3.log() + series,
-        total_count.lgamma() - (total_count + target).lgamma(),
+        target_is_zero,
+        safe_total_count.lgamma()
+        - (safe_total_count + target).lgamma()
+        + total.lgamma(),
+        beta,
     )
-    loss = (
-        -total_count * F.logsigmoid(-logits)
-        - target * F.logsigmoid(logits)
-        + (1.0 + target).lgamma()
-        + chosen
-    )
+    loss = -total_count * F.logsigmoid(-logits) - target * F.logsigmoid(logits) + chosen
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -31,86 +31,123 @@ def negative_binomial_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     mean, dispersion, target = mean.to(wide), dispersion.to(wide), target.to(wide)
 
-    r = 1.0 / dispersion
-
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = r >= 16
+    # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
+    # taken together, their difference keeps its digits.
+    target_is_zero = target == 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_target = torch.where(beyond, target, 1.0)
-    u = safe_target / torch.where(beyond, r, 16.0)
+    r = 1.0 / torch.where(target_is_zero, dispersion, 1.0)
+    total = 1.0 + target
+    safe_dispersion = torch.where(target_is_zero, 1.0, dispersion)
+    r2 = 1.0 / safe_dispersion
+    within = r2 <= total
+    safe_dispersion2 = torch.where(within, safe_dispersion, 1.0)
+
+    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
+    # an infinite derivative is nan. As a select the losing side can be kept harmless.
+    small = torch.where(within, 1.0 / safe_dispersion2, total)
+    large = torch.maximum(r2, total)
+
+    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
+    # their series by Stirling is taken out first.
+    beyond = large >= 16
+    safe_total = torch.where(beyond, total, 1.0)
+    large2 = torch.maximum(r2, safe_total)
+    beyond2 = large2 >= 16
+    u = torch.minimum(r2, safe_total) / torch.where(beyond2, large2, 16.0)
     below = u < 0.25
-    safe_dispersion = torch.where(beyond, dispersion, 1.0)
-    safe_safe_alpha = torch.where(below, safe_dispersion, 1.0)
-    large = torch.where(beyond, 1.0 / safe_safe_alpha, 16.0)
-    r_target = 1.0 / torch.where(below, safe_safe_alpha, 1.0)
-    u2 = safe_target / torch.where(beyond, r_target, 16.0)
-    s = torch.where(below, u2, 0.0)
+    beyond3 = r2 >= total
+    safe_dispersion3 = torch.where(beyond3, safe_dispersion, 1.0)
+    safe_safe_alpha = torch.where(beyond, safe_dispersion3, 1.0)
+    large3 = torch.where(beyond3, 1.0 / safe_safe_alpha, total)
+    safe_large = torch.where(beyond, torch.where(beyond, large3, 16.0), 1.0)
+    within2 = r2 <= safe_total
+    safe_safe_alpha2 = torch.where(beyond, safe_dispersion2, 1.0)
+    r3 = 1.0 / torch.where(below, safe_safe_alpha2, 1.0)
+    u2 = torch.minimum(r2, total) / torch.where(beyond, large, 16.0)
+    safe_safe_safe_alpha = torch.where(u2 < 0.25, safe_safe_alpha, 1.0)
+    large4 = torch.where(beyond3, 1.0 / safe_safe_safe_alpha, total)
+    safe_large2 = torch.where(beyond, torch.where(beyond, large4, 16.0), 1.0)
+    u3 = torch.where(within2, r3, safe_total) / safe_large2
+    s = torch.where(below, u3, 0.0)
     h = s / (2.0 + s)
     q = h.square()
-    total = 1.0 / 11.0 + q * (
+    total_dispersion = 1.0 / 11.0 + q * (
         1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     )
     odd = (
         2.0
         * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+        * (
+            1.0 / 3.0
+            + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_dispersion)))
+        )
     )
-    safe_target2 = torch.where(below, 1.0, safe_target)
-    r2 = 1.0 / torch.where(below, 1.0, safe_dispersion)
-    large2 = torch.where(beyond, r2, 16.0)
-    total2 = large * (s * h - odd) + 0.5 * s.log1p()
+    chosen = torch.where(below, 1.0, safe_total)
+    r4 = 1.0 / torch.where(below, 1.0, safe_safe_alpha2)
+    small2 = torch.where(r2 <= chosen, r4, chosen)
+    safe_dispersion4 = torch.where(r2 >= safe_total, safe_dispersion, 1.0)
+    safe_safe_safe_alpha2 = torch.where(
+        below, 1.0, torch.where(beyond2, safe_dispersion4, 1.0)
+    )
+    large5 = torch.where(r2 >= chosen, 1.0 / safe_safe_safe_alpha2, chosen)
+    large6 = torch.where(torch.maximum(r2, chosen) >= 16, large5, 16.0)
+    total2 = safe_large * (s * h - odd) + 0.5 * s.log1p()
     change = torch.where(
-        below, total2, safe_target2 - (large2 - 0.5) * (safe_target2 / large2).log1p()
+        below, total2, small2 - (large6 - 0.5) * (small2 / large6).log1p()
     )
-    large_dispersion = torch.where(beyond, 1.0 / safe_dispersion, 16.0)
-    total3 = large_dispersion + safe_target
-    square = (1.0 / large_dispersion).square()
+    small3 = torch.where(within2, 1.0 / safe_safe_alpha2, safe_total)
+    total3 = safe_large + small3
+    square = (1.0 / safe_large).square()
     product = square * (
         1.0 / 360.0
         - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
     )
-    square_target = (1.0 / total3).square()
-    product_target = square_target * (
+    square2 = (1.0 / total3).square()
+    product2 = square2 * (
         1.0 / 360.0
-        - square_target
-        * (1.0 / 1260.0 - square_target * (1.0 / 1680.0 - square_target / 1188.0))
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
     )
-    series = (1.0 / 12.0 - product) / large_dispersion - (
-        1.0 / 12.0 - product_target
-    ) / total3
-    r3 = 1.0 / torch.where(beyond, 1.0, dispersion)
+    series = (1.0 / 12.0 - product) / safe_large - (1.0 / 12.0 - product2) / total3
+    r5 = 1.0 / torch.where(beyond, 1.0, safe_dispersion3)
+    near = torch.where(beyond, 1.0, torch.where(beyond3, r5, total))
+    safe_near = torch.where(beyond, 1.0, near)
+    r6 = 1.0 / torch.where(beyond, 1.0, safe_dispersion2)
+    difference = (
+        safe_near.lgamma() - (safe_near + torch.where(within, r6, total)).lgamma()
+    )
+    beta = (
+        small.lgamma()
+        + torch.where(beyond, change - small3 * total3.log() + series, difference)
+        + (r2 + target).log()
+    )
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there.
     u_mean = dispersion * mean
     below_mean = u_mean < 0.25
     s_mean = torch.where(below_mean, u_mean, 0.0)
-    total_mean = 2.0 + s_mean
-    q_mean = (s_mean / total_mean).square()
-    total4 = 1.0 / 11.0 + q_mean * (
+    total4 = 2.0 + s_mean
+    q_mean = (s_mean / total4).square()
+    total5 = 1.0 / 11.0 + q_mean * (
         1.0 / 13.0
         + q_mean
         * (1.0 / 15.0 + q_mean * (1.0 / 17.0 + q_mean * (1.0 / 19.0 + q_mean / 21.0)))
     )
-    total5 = 1.0 + q_mean * (
+    total6 = 1.0 + q_mean * (
         1.0 / 3.0
         + q_mean
-        * (1.0 / 5.0 + q_mean * (1.0 / 7.0 + q_mean * (1.0 / 9.0 + q_mean * total4)))
+        * (1.0 / 5.0 + q_mean * (1.0 / 7.0 + q_mean * (1.0 / 9.0 + q_mean * total5)))
     )
-    ratio = 2.0 * total5 / total_mean
+    ratio = 2.0 * total6 / total4
     log1p_u_mean = u_mean.log1p()
-    chosen = torch.where(
-        beyond,
-        change - safe_target * total3.log() + series,
-        r3.lgamma() - (r3 + target).lgamma(),
+    chosen2 = torch.where(
+        target_is_zero, r.lgamma() - (r + target).lgamma() + total.lgamma(), beta
     )
     loss = (
-        (target + 1.0).lgamma()
-        + chosen
+        chosen2
         + torch.where(
             below_mean,
             mean * ratio,

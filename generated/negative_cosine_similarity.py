@@ -68,7 +68,8 @@ class NegativeCosineSimilarityLoss(nn.Module):
         \ell(p, z) = -\sum_{d} \frac{p_d}{\lVert p \rVert_2}
             \operatorname{sg}\left( \frac{z_d}{\lVert z \rVert_2} \right)
 
-    Here :math:`p` is ``prediction`` and :math:`z` is ``projection``.
+    Here :math:`p` is ``prediction``, :math:`z` is ``projection`` and
+    :math:`\operatorname{sg}` holds its argument constant in the gradient.
 
     No gradient flows into the second view: without that the representations collapse.
     Undefined for a vector of zeros.

@@ -33,28 +33,31 @@ def pearson_loss(
     prediction, target = prediction.to(wide), target.to(wide)
 
     u = prediction - prediction.mean(dim=-1, keepdim=True)
-    v = target - target.mean(dim=-1, keepdim=True)
 
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
+    # Guard [normalize-scaling]: The squares leave the floating-point range long before
+    # the norm does. The scale cancels from the result, hence no gradient flows through
+    # it.
     largest = u.abs().amax(dim=-1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (u / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    ratio = u / scale.unsqueeze(-1)
+    length = ratio.square().sum(dim=-1).sqrt()
+    ratio2 = ratio / length.unsqueeze(-1)
+    v = target - target.mean(dim=-1, keepdim=True)
     largest_target = v.abs().amax(dim=-1).detach()
-    largest_target_positive = largest_target > 0
     scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
+        (largest_target > 0) & largest_target.isfinite(), largest_target, 1.0
     )
-    square_sum_target = (v / scale_target.unsqueeze(-1)).square().sum(dim=-1)
-    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
+    ratio_target = v / scale_target.unsqueeze(-1)
+    length_target = ratio_target.square().sum(dim=-1).sqrt()
+    ratio3 = ratio_target / length_target.unsqueeze(-1)
 
-    # Guard [root-of-product]: The product leaves the floating-point range although its
-    # root does not.
-    loss = 1.0 - (u * v).sum(dim=-1) / (largest * root * (largest_target * root_target))
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    cosine = (ratio2 * ratio3).sum(dim=-1)
+    side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
+    gap = (ratio2 - side.unsqueeze(-1) * ratio3).square().sum(dim=-1)
+    loss = 1.0 - side + 0.5 * (side * gap)
 
     return _reduce(loss, reduction).to(dtype)
 

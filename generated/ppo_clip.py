@@ -42,11 +42,7 @@ def ppo_clip_loss(
     mask = mask.to(wide)
 
     kept = mask == 1
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_residual = torch.where(kept, logp - old_logp, 0.0)
+    residual = logp - old_logp
 
     # Guard [clipped-ratio]: The ratio overflows where it is clipped, and the gradient 0
     # of the clipped side times infinity is nan. Clipping its logarithm, on the side
@@ -55,10 +51,14 @@ def ppo_clip_loss(
     # gradient 0 times infinity is nan; clipping the exponent is the same function.
     bounded = torch.where(
         advantage >= 0,
-        torch.minimum(safe_residual, logp.new_full((), math.log(1.0 + eps_high))),
-        torch.maximum(safe_residual, logp.new_full((), math.log(1.0 - eps_low))),
+        torch.minimum(residual, logp.new_full((), math.log(1.0 + eps_high))),
+        torch.maximum(residual, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    loss = torch.where(kept, -bounded.exp() * advantage, 0.0)
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    loss = torch.where(kept, -torch.where(kept, bounded, 0.0).exp() * advantage, 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)

@@ -34,9 +34,30 @@ def r2_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = (target - prediction).square().sum(dim=-1) / (
-        target - target.mean(dim=-1, keepdim=True)
-    ).square().sum(dim=-1)
+    residual = target - prediction
+
+    # Guard [norm-scaling]: The squares leave the floating-point range long before the
+    # norm does, and at 0 the root has infinite slope. The scale cancels from the
+    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
+    # the subgradient 0.
+    largest = residual.abs().amax(dim=-1).detach()
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
+    square_sum = (residual / scale.unsqueeze(-1)).square().sum(dim=-1)
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    difference = target - target.mean(dim=-1, keepdim=True)
+    largest_target = difference.abs().amax(dim=-1).detach()
+    largest_target_positive = largest_target > 0
+    scale_target = torch.where(
+        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
+    )
+    square_sum_target = (difference / scale_target.unsqueeze(-1)).square().sum(dim=-1)
+    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
+
+    # Guard [ratio-of-square-sums]: The squares leave the floating-point range although
+    # the ratio of their sums does not; norms do not.
+    ratio = largest * root / (largest_target * root_target)
+    loss = ratio.square()
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -84,8 +84,8 @@ class ReinforceLoss(nn.Module):
         \qquad
         \mathrm{lp}_{b,c} = \log \operatorname{softmax}(x_b)_c
 
-    Here :math:`x` is ``logits``, :math:`t` is ``action`` and :math:`A` is
-    ``advantage``.
+    Here :math:`x` is ``logits``, :math:`t` is ``action``, :math:`A` is ``advantage``
+    and :math:`\operatorname{sg}` holds its argument constant in the gradient.
 
     No gradient flows into the advantage.
 

@@ -36,7 +36,9 @@ def squared_dice_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = 1.0 - (2.0 * (prediction * target).sum(dim=-1) + smooth) / (
+    # Guard [overlap-as-distance]: Once the two agree, the quotient rounds to 1; what is
+    # missing to 1 is the squared distance over the same denominator.
+    loss = (prediction - target).square().sum(dim=-1) / (
         prediction.square().sum(dim=-1) + target.square().sum(dim=-1) + smooth
     )
 

@@ -55,40 +55,20 @@ def student_nll_loss(
     z2 = torch.where(within, 1.0, residual) / torch.where(within, 1.0, scale)
     u3 = z2 / torch.where(within, 1.0, df).sqrt()
     size = u3.abs()
-    product = 0.5 * df
 
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = product >= 16
-    large = torch.where(beyond, product, 16.0)
-    u_df = 0.5 / large
-    below = u_df < 0.25
-    s = torch.where(below, u_df, 0.0)
-    h = s / (2.0 + s)
-    q = h.square()
-    total = 1.0 / 11.0 + q * (
-        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    # Guard [log-gamma-half-step]: For large k the three terms cancel up to a constant
+    # and a series in 1/k.
+    beyond = df >= 32
+    x = torch.where(beyond, 0.5 * df, 16.0)
+    square = (1.0 / x).square()
+    product = square * (
+        1.0 / 192.0
+        - square * (1.0 / 640.0 - square * (17.0 / 14336.0 - 31.0 * square / 18432.0))
     )
-    odd = (
-        2.0
-        * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
-    )
-    total2 = large * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, 0.5 - (large - 0.5) * u_df.log1p())
-    total3 = large + 0.5
-    square = (1.0 / large).square()
-    product2 = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
-    )
-    square2 = (1.0 / total3).square()
-    product3 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
-    )
-    series = (1.0 / 12.0 - product2) / large - (1.0 / 12.0 - product3) / total3
-    product4 = (
+    near = torch.where(beyond, 1.0, df)
+    product2 = 0.5 * near
+    total = product2.lgamma() - (product2 + 0.5).lgamma() + 0.5 * (math.pi * near).log()
+    product3 = (
         0.5
         * (df + 1.0)
         * torch.where(
@@ -98,13 +78,10 @@ def student_nll_loss(
         )
     )
     loss = (
-        product4
+        product3
         + scale.log()
-        + 0.5 * (df * math.pi).log()
         + torch.where(
-            beyond,
-            change - 0.5 * total3.log() + series,
-            product.lgamma() - (product + 0.5).lgamma(),
+            beyond, (0.125 - product) / x + 0.5 * math.log(2.0 * math.pi), total
         )
     )
 

@@ -54,7 +54,8 @@ class VQCommitmentLoss(nn.Module):
         \frac{\partial \ell}{\partial z_j} =
             \frac{2 \beta (z_j - \operatorname{sg}(e_j))}{D}
 
-    Here :math:`z` is ``encoding`` and :math:`e` is ``codes``.
+    Here :math:`z` is ``encoding``, :math:`e` is ``codes`` and :math:`\operatorname{sg}`
+    holds its argument constant in the gradient.
 
     Each term trains one side alone, the other is held constant; beta weighs the
     encoder. Some implementations put beta on the other term.

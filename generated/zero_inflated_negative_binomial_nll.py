@@ -58,46 +58,81 @@ def zero_inflated_negative_binomial_nll_loss(
     safe_mean = torch.where(target_is_zero, 1.0, mean)
     log_value = (safe_inverse_dispersion2 + safe_mean).log()
     lz2 = safe_inverse_dispersion2 * (safe_inverse_dispersion2.log() - log_value)
+    safe_inverse_dispersion3 = torch.where(
+        target_is_zero, safe_inverse_dispersion2, 1.0
+    )
+
+    # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
+    # taken together, their difference keeps its digits.
+    total = 1.0 + target
+    small = torch.minimum(safe_inverse_dispersion2, total)
+    safe_small = torch.where(target_is_zero, 1.0, small)
+    large = torch.maximum(safe_inverse_dispersion2, total)
 
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.
-    beyond = safe_inverse_dispersion2 >= 16
-    safe_target = torch.where(beyond, target, 0.0)
-    large = torch.where(beyond, safe_inverse_dispersion2, 16.0)
-    u = safe_target / large
+    beyond = large >= 16
+    safe_small2 = torch.where(beyond, safe_small, 0.0)
+    large2 = torch.where(beyond, large, 16.0)
+    u = safe_small2 / large2
     below = u < 0.25
     s = torch.where(below, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
-    total = 1.0 / 11.0 + q * (
+    total_inverse_dispersion = 1.0 / 11.0 + q * (
         1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     )
     odd = (
         2.0
         * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+        * (
+            1.0 / 3.0
+            + q
+            * (
+                1.0 / 5.0
+                + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_inverse_dispersion))
+            )
+        )
     )
-    total2 = large * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_target - (large - 0.5) * u.log1p())
-    total3 = large + safe_target
-    square = (1.0 / large).square()
+    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below, total2, safe_small2 - (large2 - 0.5) * u.log1p())
+    square = (1.0 / large2).square()
     product = square * (
         1.0 / 360.0
         - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
     )
+    total3 = large2 + safe_small2
     square2 = (1.0 / total3).square()
     product2 = square2 * (
         1.0 / 360.0
         - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
     )
-    series = (1.0 / 12.0 - product) / large - (1.0 / 12.0 - product2) / total3
-    chosen = torch.where(
-        beyond,
-        change - safe_target * total3.log() + series,
-        safe_inverse_dispersion2.lgamma()
-        - (safe_inverse_dispersion2 + target).lgamma(),
+    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
+    near = torch.where(beyond, 1.0, large)
+    total4 = (
+        change
+        - safe_small2
+        * torch.where(
+            target_is_zero, 1.0, (large2 + torch.where(beyond, small, 0.0)).log()
+        )
+        + series
     )
-    lp = lz2 + target * (safe_mean.log() - log_value) - chosen - (target + 1.0).lgamma()
+    beta = (
+        safe_small.lgamma()
+        + torch.where(beyond, total4, near.lgamma() - (near + safe_small).lgamma())
+        + torch.where(target_is_zero, 1.0, safe_inverse_dispersion2 + target).log()
+    )
+    lp = (
+        lz2
+        + target * (safe_mean.log() - log_value)
+        - torch.where(
+            target_is_zero,
+            safe_inverse_dispersion3.lgamma()
+            - (safe_inverse_dispersion3 + target).lgamma()
+            + total.lgamma(),
+            beta,
+        )
+    )
     loss = F.softplus(zero_logits, threshold=40.0) - torch.where(
         target_is_zero, torch.logaddexp(zero_logits, lz), lp
     )

@@ -16,6 +16,7 @@ from losscodegen.compiler.canonical import (
     factors,
     from_factors,
 )
+from losscodegen.compiler.conditions import both, decide
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
@@ -276,14 +277,23 @@ class Protector:
         value, low, high = (self.protect(a, ranges) for a in expr.args)
         if replace(self.tame, strict=False).analyse(value, ranges).tame:
             return rebuild(expr, (value, low, high))
-        mark = replace(expr.origin, guard=CHOICE)
-        inner = Select(Call("gt", (value, high)), high, value, origin=mark)
-        outer = Select(Call("lt", (value, low)), low, inner, origin=mark)
-        inside = Call("and", (Call("le", (low, value)), Call("le", (value, high))))
+        # An end at infinity is none.
+        above, below = Call("gt", (value, high)), Call("lt", (value, low))
+        ends = [
+            (condition, end)
+            for condition, end in ((above, high), (below, low))
+            if decide(condition) is not False
+        ]
+        inside = both(*(opposite(condition) for condition, _ in ends))
+        if isinstance(inside, bool):
+            return rebuild(expr, (value, low, high))
         guarded = self._guarded(value, inside, ranges)
         if guarded is value:
             return rebuild(expr, (value, low, high))
-        new = replace(outer, otherwise=replace(inner, otherwise=guarded))
+        mark = replace(expr.origin, guard=CHOICE)
+        new = guarded
+        for condition, end in ends:
+            new = Select(condition, end, new, origin=mark)
         return self._step(expr, new, CHOICE)
 
     # ------------------------------------------------------------ masks

@@ -179,6 +179,8 @@ class Builder:
     def compute(self, expr: Expr) -> Value:
         match expr:
             case Number(number, text):
+                if text is not None and text.isidentifier():
+                    text = None  # a word of a choice that was equal to this number
                 return Value(Literal(number, text), static=True)
             case Constant(name):
                 return Value(Special(name), static=True)

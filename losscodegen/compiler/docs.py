@@ -19,7 +19,7 @@ from losscodegen.ir.loss import (
     Role,
     Variable,
 )
-from losscodegen.ir.nodes import Read
+from losscodegen.ir.nodes import Call, Read
 from losscodegen.ir.walk import walk
 
 WIDTH = 84
@@ -111,6 +111,8 @@ def _after_formula(loss: Loss) -> list[str]:
         for v in loss.variables
         if v.name != v.arg and v.name in read and not _introduced(v)
     ]
+    if any(isinstance(n, Call) and n.op == "detach" for e in bodies for n in walk(e)):
+        known.append(r":math:`\operatorname{sg}` holds its argument constant in the gradient")
     return ["", *_paragraph(f"Here {listed(known)}.")] if known else []
 
 

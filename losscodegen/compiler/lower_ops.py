@@ -23,7 +23,6 @@ from losscodegen.compiler.program import (
     Word,
 )
 from losscodegen.compiler.value import Value
-from losscodegen.ir.loss import DomainKind
 from losscodegen.ir.nodes import (
     Call,
     Expr,
@@ -63,9 +62,14 @@ def call(builder: Builder, expr: Call) -> Value:
     weight = 1 + sum(v.weight for v in values)
     if all(v.static for v in values):
         args = tuple(v.tensor for v in values)
-        if any(_is_choice(builder, arg) for arg in expr.args):
+        choices = [words for arg in expr.args if (words := _choices(builder, arg))]
+        if choices:  # a word is the number of its place
             args = tuple(
-                Word(arg.text or "") if isinstance(arg, Number) else tensor
+                (
+                    Word(choices[0][int(arg.value)])
+                    if isinstance(arg, Number)
+                    else tensor
+                )
                 for arg, tensor in zip(expr.args, args, strict=True)
             )
         return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
@@ -98,10 +102,11 @@ def call(builder: Builder, expr: Call) -> Value:
     )
 
 
-def _is_choice(builder: Builder, expr: Expr) -> bool:
+def _choices(builder: Builder, expr: Expr) -> tuple[str, ...]:
+    """The words that ``expr`` may be, none for a number."""
     if not isinstance(expr, Read):
-        return False
-    return builder.loss.variable(expr.name).domain.kind is DomainKind.CHOICE
+        return ()
+    return builder.loss.variable(expr.name).domain.choices
 
 
 def _lighten(

@@ -17,7 +17,9 @@ from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
-RULES: tuple[Rule, ...] = SOFTPLUS + BINARY + CLASSES + FITS + AXES + LOGS + ROOTS + LIKELIHOOD
+RULES: tuple[Rule, ...] = (
+    SOFTPLUS + BINARY + CLASSES + AXES + LOGS + ROOTS + LIKELIHOOD + FITS
+)
 """Every rule, in order of priority."""
 
 __all__ = ["REFUTED", "RULES", "Fault", "Phase", "Refuted", "Rule", "Witness"]

@@ -60,25 +60,6 @@ RULES = (
         safe=True,
     ),
     Rule(
-        name="concordance-as-distance",
-        pattern="1 - 2*Mean(x[i]*y[i], i)/(Mean(x[i]**2, i) + Mean(y[i]**2, i) + z**2)",
-        let=(
-            "largest = detach(Max(Max(amax(abs(x[i]), i), amax(abs(y[i]), i)), abs(z)))",
-            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
-            "a[i] = x[i]/scale",
-            "b[i] = y[i]/scale",
-            "shift = z/scale",
-        ),
-        replacement="(Mean(((x[i] - y[i])/scale)**2, i) + shift**2)"
-        "/(Mean(a[i]**2, i) + Mean(b[i]**2, i) + shift**2)",
-        why="Once the two agree, the quotient rounds to 1; what is missing to 1 is the mean of "
-        "squared differences over the same denominator. The scale, which cancels, keeps the "
-        "squares in the floating-point range; no gradient flows through it.",
-        source="measured",
-        witness=Witness(point={"x": (1.0, 1.00001), "y": (1.0, 1.0), "z": 0.0}),
-        safe=True,
-    ),
-    Rule(
         name="ratio-of-square-sums",
         pattern="Sum(x[i]**2, i)/Sum(y[i]**2, i)",
         let=("ratio = norm(x[i], i)/norm(y[i], i)",),
@@ -108,6 +89,7 @@ RULES = (
         pattern="x**2/(y**2 + e)",
         condition="e >= 0",
         varying=("x", "y"),
+        as_written=True,
         let=("largest = detach(Max(abs(y), sqrt(e)))",),
         replacement="(x/largest)**2/((y/largest)**2 + (sqrt(e)/largest)**2)",
         why=_SCALED,
@@ -128,28 +110,15 @@ RULES = (
         domain={"c": "(0, oo)"},
     ),
     Rule(
-        name="overlap-as-distance",
-        pattern="1 - (2*Sum(x[i]*y[i], i) + c)/(Sum(x[i], i) + Sum(y[i], i) + c)",
-        condition="y[i] >= 0 and y[i] <= 1",
-        optional=("c",),
-        let=("outside[i] = x[i]*(1 - y[i]) + y[i]*(1 - x[i])",),
-        replacement="Sum(outside[i], i)/(Sum(x[i], i) + Sum(y[i], i) + c)",
-        why="Once the two agree, the quotient rounds to 1; what is missing to 1 is what lies in "
-        "one and not in the other, over the same denominator.",
-        source="measured",
-        witness=Witness(point={"x": (1.0, 1e-9), "y": (1.0, 0.0), "c": 0.5}),
-        domain={"x": "[0, 1]", "y": "[0, 1]", "c": "(0, oo)"},
-    ),
-    Rule(
         name="complement-of-share",
-        pattern="1 - (x + c)/(x + c + y)",
+        pattern="(1 - (x + c)/(x + c + y))**p",
         optional=("c",),
         let=("rest = y",),
-        replacement="rest/(x + c + rest)",
+        replacement="(rest/(x + c + rest))**p",
         why="Once the share is nearly the whole, it rounds to 1; what is missing to 1 is the "
         "other share, which keeps its digits.",
         source="measured",
-        witness=Witness(point={"x": 1.0, "y": 1e-9, "c": 0.5}),
-        domain={"x": "(0, oo)", "y": "(0, oo)", "c": "(0, oo)"},
+        witness=Witness(point={"x": 1.0, "y": 1e-9, "c": 0.5, "p": 0.75}),
+        domain={"x": "(0, oo)", "y": "(0, oo)", "c": "(0, oo)", "p": "(0, 3]"},
     ),
 )

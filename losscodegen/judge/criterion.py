@@ -121,7 +121,11 @@ def near_overflow(truth: Real, dtype: Dtype) -> bool:
 
 
 def near_underflow(truth: Real, dtype: Dtype) -> bool:
-    return truth.finite and truth.mantissa != 0 and _top(truth) < 1 - dtype.top + dtype.room
+    return (
+        truth.finite
+        and truth.mantissa != 0
+        and _top(truth) < 1 - dtype.top + dtype.room
+    )
 
 
 def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 import torch
 
@@ -22,7 +21,7 @@ from losscodegen.judge.wording import format_point
 RELATIVE = 1e-4
 """Laws compare nearly equal parameters (alpha=2 with alpha=2.000001), so equality is not strict."""
 ABSOLUTE = 1e-12
-"""Times the typical loss: what rounding leaves of a zero."""
+"""Times the largest loss at any of the points: what rounding leaves of a zero."""
 
 Values = Callable[[Sequence[Point]], list[tuple[float, ...] | None]]
 """The unreduced loss at points; None where there is none."""
@@ -88,7 +87,7 @@ def _try(
     left = _side(loss, law.left, points, values)
     right = _side(loss, law.right, points, values)
     plain = [abs(v) for row in values(points) for v in row or () if math.isfinite(v)]
-    scale = median(plain) if plain else 0.0
+    scale = max(plain, default=0.0)
     holds = _RELATIONS[law.relation]
     checked = 0
     for point, ones, others in zip(points, left, right, strict=True):

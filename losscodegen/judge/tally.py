@@ -162,7 +162,9 @@ class Tally:
             self.worst = max(self.worst, measure.ulp)
         if isinstance(naive, Measure):
             self.naive_worst = max(self.naive_worst, naive.ulp)
-            if naive.ulp > self.limits.fails(self.order):
+            limit = self.limits.fails(self.order)
+            if naive.ulp > limit >= measure.ulp:
+                # Where the module is as far off nobody is to blame: the point is hard.
                 self.naive_culprits[case.naive_culprit(self.limits)] += 1
                 if naive.fault is not Fault.DIGITS:
                     self.naive_faults[naive.fault] += 1

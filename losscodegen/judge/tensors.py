@@ -51,10 +51,8 @@ def is_pointwise(loss: Loss) -> bool:
     return (
         loss.batch == 0
         and not loss.free
-        and all(
-            ELLIPSIS in v.axes and all(a.isdecimal() for a in v.subscripted_axes)
-            for v in loss.inputs
-        )
+        and all(ELLIPSIS in v.axes for v in loss.inputs)
+        and all(a.isdecimal() for v in loss.variables for a in v.subscripted_axes)
         and not any(v.role is Role.LEARNABLE for v in loss.parameters)
     )
 

@@ -124,6 +124,11 @@ def test_symbols_are_explained_once() -> None:
     assert "    full: Whether to add 1.\n" in text
 
 
+def test_stopped_gradients_are_explained() -> None:
+    text = docstring('inputs.x = "real[...]"\nloss = "x*detach(x)"')
+    assert "Here :math:`\\operatorname{sg}` holds its argument constant" in text
+
+
 SCALARS = [
     ("positive = 1.0", r":math:`a > 0`"),
     ("nonnegative = 1.0", r":math:`a \ge 0`"),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from losscodegen.api import import_text
 from losscodegen.pipeline import generate
-from torch import Tensor, nn
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -45,5 +46,5 @@ def test_ignored_target() -> None:
     logits, target = torch.tensor([[1.0, 2.0], [0.5, 0.0]]), torch.tensor([-100, 1])
     assert gradient(loss, logits, target)[0].tolist() == [0.0, 0.0]
     bare = built("cross_entropy", "CrossEntropyLoss", "ignored-target")
-    with pytest.raises((IndexError, RuntimeError), match="out of bounds|out of range"):
+    with pytest.raises((IndexError, RuntimeError), match=r"out of (bounds|range)"):
         bare(logits, target)

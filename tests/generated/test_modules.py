@@ -63,9 +63,7 @@ def test_reductions(case: Case) -> None:
 @every
 def test_default_reduction_is_that_of_the_spec(case: Case) -> None:
     if not case.loss.scalar:
-        assert (
-            getattr(case.build(None), "reduction") == case.loss.reduction
-        )  # noqa: B009
+        assert case.build(None).reduction == case.loss.reduction
 
 
 @every

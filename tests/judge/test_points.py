@@ -10,7 +10,13 @@ import pytest
 
 from losscodegen.ir.loss import Domain, DomainKind, Interval, Loss
 from losscodegen.judge.point import Array, Point
-from losscodegen.judge.points import Sample, admitted, default_values, sample, tidy_points
+from losscodegen.judge.points import (
+    Sample,
+    admitted,
+    default_values,
+    sample,
+    tidy_points,
+)
 from losscodegen.judge.rounding import Dtype, neighbour, round_float
 from losscodegen.judge.samplers import Range, simplex
 from losscodegen.judge.settings import (
@@ -46,7 +52,9 @@ CONTINUA = (
 
 
 @pytest.mark.parametrize("dtype", FORMATS)
-@pytest.mark.parametrize("domain", CONTINUA, ids=[*(d.kind.value for d in CONTINUA[:-2]), "interval", "ray"])
+@pytest.mark.parametrize(
+    "domain", CONTINUA, ids=[*(d.kind.value for d in CONTINUA[:-2]), "interval", "ray"]
+)
 def test_draws_lie_in_the_domain_and_the_format(domain: Domain, dtype: Dtype) -> None:
     span, random = Range.of(domain, dtype), Random(1)
     draws = [
@@ -227,7 +235,10 @@ def test_candidates_hold_default_closed_ends_and_special_cases() -> None:
     assert values[0] == 1.0
     assert {0.0, 2.0} <= set(values)
     assert 3.0 not in values
-    assert list(candidates(loss, loss.variable("kind"), Dtype.FLOAT32)) == ["two", "one"]
+    assert list(candidates(loss, loss.variable("kind"), Dtype.FLOAT32)) == [
+        "two",
+        "one",
+    ]
     assert list(candidates(loss, loss.variable("swap"), Dtype.FLOAT32)) == [True, False]
 
 

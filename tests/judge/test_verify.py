@@ -117,9 +117,7 @@ MUTANTS = (
         "wrong-digits",
         "value",
     ),
-    Mutant(
-        "missing half", "HuberLoss", HUBER, "c * (r - c)", "wrong-zero", "value"
-    ),
+    Mutant("missing half", "HuberLoss", HUBER, "c * (r - c)", "wrong-zero", "value"),
     Mutant(
         "slope lost",
         "HuberLoss",
@@ -264,14 +262,12 @@ def test_the_guard_is_to_blame_where_the_formula_is_right() -> None:
 
 
 def test_a_check_that_could_not_fail_is_no_pass() -> None:
-    loss = losses_from_text(
-        """
+    loss = losses_from_text("""
         [StepLoss]
         summary = "A step, whose derivative is 0."
         inputs.x = { type = "real[...]", doc = "anything" }
         loss = "sign(x)"
-        """
-    )[0]
+        """)[0]
     text = module("SoftplusLoss").replace("Softplus", "Step")
     text = text.replace("def forward(self, input)", "def forward(self, x)")
     text = text.replace("= input.dtype", "= x.dtype")
@@ -298,18 +294,14 @@ LAWS = (
 
 @pytest.mark.parametrize(("law", "code"), LAWS)
 def test_broken_laws_are_found_for_spec_and_module(law: str, code: str) -> None:
-    loss = losses_from_text(
-        f"""
+    loss = losses_from_text(f"""
         [SoftplusLoss]
         summary = "Softplus of the logits."
         inputs.x = {{ type = "real[...]", arg = "input", doc = "logits" }}
         loss = "softplus(x)"
         laws = ["{law}"]
-        """
-    )[0]
-    certificate = verify(
-        loss, module("SoftplusLoss"), dtypes=("float32",), points=12
-    )
+        """)[0]
+    certificate = verify(loss, module("SoftplusLoss"), dtypes=("float32",), points=12)
     messages = [f.message for f in certificate.findings if f.code == code]
     assert len(messages) == 2
     assert all(law in m and "x = " in m for m in messages)
@@ -317,16 +309,12 @@ def test_broken_laws_are_found_for_spec_and_module(law: str, code: str) -> None:
 
 
 def test_an_example_that_is_not_true_is_found() -> None:
-    loss = losses_from_text(
-        """
+    loss = losses_from_text("""
         [SoftplusLoss]
         summary = "Softplus of the logits."
         inputs.x = { type = "real[...]", arg = "input", doc = "logits" }
         loss = "softplus(x)"
         example = { x = [0.0], result = [0.71] }
-        """
-    )[0]
-    certificate = verify(
-        loss, module("SoftplusLoss"), dtypes=("float32",), points=12
-    )
+        """)[0]
+    certificate = verify(loss, module("SoftplusLoss"), dtypes=("float32",), points=12)
     assert [f.code for f in certificate.findings] == ["example-wrong"] * 2

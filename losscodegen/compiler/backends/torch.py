@@ -241,6 +241,19 @@ def _entry(tensor: Tensor) -> Text:
 
 # ---------------------------------------------------------------- ops
 
+_MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+"""The comparison that says the same with its sides exchanged."""
+
+
+def _number(tensor: Tensor) -> bool:
+    match tensor:
+        case Literal() | Special():
+            return True
+        case Apply("neg", (inner,)):
+            return _number(inner)
+        case _:
+            return False
+
 
 def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
     match op:
@@ -267,6 +280,8 @@ def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
             level = Binds.NOT if static else Binds.UNARY
             return Text(sign + _text(args[0]).at(level), level)
         case _ if op in _INFIX:
+            if _number(args[0]) and not _number(args[1]):
+                op, args = _MIRRORED.get(op, op), args[::-1]
             left, right = (_entry(a).at(Binds.BITOR) for a in args)
             return Text(f"{left} {OPS[op].torch} {right}", Binds.COMPARE)
         case "eq" | "ne":

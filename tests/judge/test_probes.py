@@ -1,0 +1,189 @@
+"""Seams are found to the last bit, and probes tell bad code from bad conditioning."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+import torch
+
+from losscodegen.ir.loss import Loss
+from losscodegen.judge.point import Array, Point
+from losscodegen.judge.probes import spread, spread_of_lines
+from losscodegen.judge.rounding import Dtype, neighbour, round_float
+from losscodegen.judge.seams import boundaries
+from losscodegen.judge.tensors import Bound
+from losscodegen.judge.trial import Oracles, naive_function
+from losscodegen.judge.variants import Variants
+from losscodegen.language.parse import losses_from_text
+from losscodegen.language.printer import format_expression
+
+F32, F64 = Dtype.FLOAT32, Dtype.FLOAT64
+
+
+def loss_of(text: str) -> Loss:
+    return losses_from_text(f'[TestLoss]\nsummary = "For a test."\n{text}')[0]
+
+
+def column(*entries: float) -> Array:
+    return Array((len(entries),), entries)
+
+
+ONE = 'inputs.x = { type = "real[...]", doc = "a" }\n'
+TWO = ONE + 'inputs.y = { type = "real[...]", doc = "b" }\n'
+
+
+def values(points: list[Point], name: str = "x") -> set[float]:
+    found = set()
+    for point in points:
+        array = point.values[name]
+        assert isinstance(array, Array)
+        found |= {float(e) for e in array.entries}
+    return found
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_a_threshold_of_the_module_is_found_with_both_neighbours(dtype: Dtype) -> None:
+    loss = loss_of(ONE + 'loss = "x"')
+
+    def module(bound: dict[str, Bound]) -> torch.Tensor:
+        x = bound["x"]
+        assert isinstance(x, torch.Tensor)
+        return torch.where(x < 0.7312, x, x * 1.0)
+
+    bases = [Point(values={"x": column(0.5)})]
+    found = boundaries(loss, module, dtype, bases, Random(0), label="module")
+    seam = round_float(0.7312, dtype)
+    threshold = values([p for p in found if p.label.startswith("module seam")])
+    assert {neighbour(seam, -1, dtype), seam} <= threshold
+
+
+@pytest.mark.parametrize(
+    ("formula", "kink"),
+    [
+        ("relu(x - y)", 0.5),
+        ("abs(x + y)", -0.5),
+        ("Max(2*x, y)", 0.25),
+        ("where(x*y > 1, x, y)", 2.0),
+        ("clip(x, -3, 4*y)", 2.0),
+    ],
+)
+def test_kinks_of_the_formula_are_found(formula: str, kink: float) -> None:
+    loss = loss_of(TWO + f'loss = "{formula}"')
+    bases = [Point(values={"x": column(0.1), "y": column(0.5)})]
+    function = naive_function(loss, F32)
+    found = boundaries(loss, function, F32, bases, Random(0), label="formula")
+    sides = values([p for p in found if p.label == "formula seam x"])
+    assert any(abs(x - kink) <= 1e-6 for x in sides)
+    assert any(x <= kink for x in sides)
+    assert any(x >= kink for x in sides)
+
+
+def test_overflow_and_absorption_are_found() -> None:
+    loss = loss_of(ONE + 'loss = "log(1 + exp(x))"')
+    bases = [Point(values={"x": column(1.0)})]
+    function = naive_function(loss, F32)
+    found = boundaries(loss, function, F32, bases, Random(0), label="formula")
+    sides = values([p for p in found if p.label == "formula range x"])
+    assert any(88.7 < x < 88.8 for x in sides)
+    assert any(-16.7 < x < -16.6 for x in sides)
+
+
+def test_seams_over_axes_are_found_one_path_at_a_time() -> None:
+    loss = loss_of(
+        'inputs.x = { type = "real[B, D]", doc = "a" }\nloss = "Sum(relu(x - 3), d)"'
+    )
+    bases = [Point(values={"x": Array((1, 2), (0.5, 1.0))})]
+    function = naive_function(loss, F64)
+    found = boundaries(loss, function, F64, bases, Random(0), label="formula")
+    assert 3.0 in values([p for p in found if p.label == "formula seam x"])
+
+
+def test_a_function_that_raises_has_no_seams() -> None:
+    loss = loss_of(ONE + 'loss = "x"')
+
+    def module(bound: dict[str, Bound]) -> torch.Tensor:
+        raise RuntimeError
+
+    bases = [Point(values={"x": column(0.5)})]
+    assert boundaries(loss, module, F32, bases, Random(0), label="module") == []
+
+
+# ---------------------------------------------------------------------- conditioning
+
+
+def width(loss: Loss, point: Point, dtype: Dtype = F32) -> tuple[float, float]:
+    """The spread of the value and of the first gradient."""
+    oracles = Oracles()
+    truth = oracles(loss, point, dtype)
+    assert truth is not None
+    found = spread(oracles, loss, point, truth, dtype, Variants())
+    return found.value[0], next(iter(found.gradient.values()))[0]
+
+
+def test_a_root_between_the_numbers_of_the_format_is_badly_conditioned() -> None:
+    loss = loss_of(ONE + 'loss = "log(exp(x) - 1)"')
+    at_root = Point(values={"x": column(round_float(0.6931471805599453, F32))})
+    value, _ = width(loss, at_root)
+    assert value > 2.0**-24
+
+
+def test_small_results_of_small_inputs_are_well_conditioned() -> None:
+    loss = loss_of(ONE + 'loss = "log(cosh(x))"')
+    small = round_float(1e-5, F32)
+    value, slope = width(loss, Point(values={"x": column(small)}))
+    assert value < 1e-6 * small**2
+    assert slope < 1e-6 * small
+
+
+def test_a_difference_is_badly_conditioned_unless_one_side_is_zero() -> None:
+    loss = loss_of(TWO + 'loss = "(x - y)**2"')
+    near = neighbour(1.0, 1, F32)
+    value, _ = width(loss, Point(values={"x": column(near), "y": column(1.0)}))
+    assert value > 0.5 * (near - 1) ** 2
+    value, _ = width(loss, Point(values={"x": column(near - 1), "y": column(0.0)}))
+    assert value < 1e-6 * (near - 1) ** 2
+
+
+def test_constants_that_no_format_holds_are_moved() -> None:
+    loss = loss_of(ONE + 'loss = "x - 0.1"')
+    tenth = round_float(0.1, F32)
+    assert width(loss, Point(values={"x": column(tenth)}))[0] > 1e-9
+    texts = [format_expression(v.expression) for v in Variants()(loss, F32)]
+    assert any("0.1*" in text for text in texts)
+    whole = loss_of(ONE + 'loss = "(x - 2)**2/4"')
+    assert Variants()(whole, F32) == ()
+
+
+def test_next_to_a_kink_the_other_slope_is_within_reach() -> None:
+    loss = loss_of(TWO + 'loss = "relu(1 - x*y)"')
+    x = neighbour(1.0, -1, F32)
+    beside = Point(values={"x": column(x), "y": column(1.0)})
+    assert width(loss, beside)[1] >= 0.9
+    away = Point(values={"x": column(0.5), "y": column(1.0)})
+    assert width(loss, away)[1] < 1e-6
+
+
+def test_a_discontinuity_is_within_reach_where_rounding_decides() -> None:
+    loss = loss_of(ONE + 'loss = "where(sigmoid(x) < 1/2, 0, 1)"')
+    assert width(loss, Point(values={"x": column(-1e-9)}))[0] == 1.0
+    assert width(loss, Point(values={"x": column(-1e-3)}))[0] == 0.0
+
+
+def test_inputs_that_are_compared_as_they_are_decide_exactly() -> None:
+    loss = loss_of(TWO + 'loss = "where(x < y, 0, x)"')
+    assert Variants()(loss, F32) == ()
+
+
+def test_lines_share_the_size_of_their_largest_entry() -> None:
+    loss = loss_of(
+        'inputs.x = { type = "real[B, C]", doc = "a" }\nloss = "logsumexp(x, c) - x[b,0]"'
+    )
+    point = Point(values={"x": Array((1, 3), (-1e4, 0.5, 0.6))})
+    oracles = Oracles()
+    truth = oracles(loss, point, F32)
+    assert truth is not None
+    by_entry = spread(oracles, loss, point, truth, F32, Variants())
+    by_line = spread_of_lines(oracles, loss, point, truth, F32)
+    assert by_entry.gradient["x"][1] < 1e-6
+    assert by_line.gradient["x"][1] > 1e-5
