@@ -300,7 +300,9 @@ def _larger(left: Range, right: Range) -> Range:
     return Range(low, high, low_open, not closed_end)
 
 
-def _with_flats(image: Range, inner: Range, function: Callable[[float], float]) -> Range:
+def _with_flats(
+    image: Range, inner: Range, function: Callable[[float], float]
+) -> Range:
     """``image`` with the ends that an increasing function takes although ``inner`` is open there.
 
     ``relu`` is 0 long before minus infinity.

@@ -112,7 +112,9 @@ def _after_formula(loss: Loss) -> list[str]:
         if v.name != v.arg and v.name in read and not _introduced(v)
     ]
     if any(isinstance(n, Call) and n.op == "detach" for e in bodies for n in walk(e)):
-        known.append(r":math:`\operatorname{sg}` holds its argument constant in the gradient")
+        known.append(
+            r":math:`\operatorname{sg}` holds its argument constant in the gradient"
+        )
     return ["", *_paragraph(f"Here {listed(known)}.")] if known else []
 
 

@@ -65,9 +65,7 @@ class Ready:
 
     def apply(self, expr: Expr, match: Match) -> Expr:
         """``expr`` with the replacement in place of what matched, named and marked."""
-        guard = Guard(
-            rule=self.rule.name, why=self.rule.why, smooth=self.rule.smooth
-        )
+        guard = Guard(rule=self.rule.name, why=self.rule.why, smooth=self.rule.smooth)
         filler = Filler(match.bindings, dict(self.let), guard)
         found = match.around(filler.fill(self.replacement))
         origin = replace(

@@ -43,7 +43,10 @@ KINKS = [
     ("relu(x) + abs(x)", f"{RELU} {ABS}"),
     ("max(x, y)", TIE),
     ("min(x, 1) + max(x, y)", TIES),
-    ("clip(x, -a, a)", "At the ends of a clipped range the derivative is that of the inside."),
+    (
+        "clip(x, -a, a)",
+        "At the ends of a clipped range the derivative is that of the inside.",
+    ),
     # Nothing that is differentiated moves the argument.
     ("abs(a - 2)*x", ""),
     ("x*max(b, 0)", ""),
@@ -280,7 +283,7 @@ def test_long_example() -> None:
         f"{{ x = [[{numbers}], [{numbers}]], w = [{numbers}], result = [0.140625, 0.140625] }}",
     )
     assert max(map(len, lines)) <= 80
-    assert ">>> loss = ProbeLoss(w=w, reduction=\"none\")" in lines
+    assert '>>> loss = ProbeLoss(w=w, reduction="none")' in lines
     assert "...         [" + numbers + "]," in lines
 
 

@@ -127,7 +127,10 @@ SHAPES = [
         {"prior": (4,)},
         "prior must have shape (C,) where logits has (B, C, ...), got (4,) and (2, 3, 4)",
     ),
-    ({"centers": (1,)}, "prior and centers must have the same shape, got (3,) and (1,)"),
+    (
+        {"centers": (1,)},
+        "prior and centers must have the same shape, got (3,) and (1,)",
+    ),
     (
         {"weight": (1,)},
         "weight must have shape (C,) where logits has (B, C, ...), got (1,) and (2, 3, 4)",
@@ -169,7 +172,9 @@ def test_batches_on_both_sides_are_compared() -> None:
     loss = small(
         'inputs.x = "real[..., D]"\ninputs.y = "real[..., K]"', "Sum(x, d)*Sum(y, k)"
     )
-    with pytest.raises(ValueError, match=r"y must have shape \(\.\.\., K\) where x has"):
+    with pytest.raises(
+        ValueError, match=r"y must have shape \(\.\.\., K\) where x has"
+    ):
         loss.probe_loss(torch.zeros(2, 3, 5), torch.zeros(1, 3, 4))
 
 
@@ -199,7 +204,9 @@ def test_requirement_between_parameters() -> None:
 
 def test_integer_predictions_are_refused() -> None:
     loss = small('inputs.x = "real[...]"\ninputs.y = "binary[...]"', "x*y")
-    with pytest.raises(TypeError, match=r"^x must be floating point, got torch\.int64$"):
+    with pytest.raises(
+        TypeError, match=r"^x must be floating point, got torch\.int64$"
+    ):
         loss.probe_loss(torch.ones(2, dtype=torch.int64), torch.ones(2))
 
 
@@ -238,7 +245,8 @@ def test_constant_inputs_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    ("items", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")]
+    ("items", "text"),
+    [(["a"], "a"), (["a", "b"], "a and b"), (list("abc"), "a, b and c")],
 )
 def test_listed(items: list[str], text: str) -> None:
     assert listed(items) == text
