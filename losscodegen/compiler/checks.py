@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from fractions import Fraction
 
 from losscodegen.compiler.backends.torch import render
 from losscodegen.compiler.program import Program, ShapeCheck
@@ -218,8 +219,8 @@ def _interval_condition(name: str, interval: Interval) -> tuple[str, str] | None
     return text, f"satisfy {text.replace('math.', '')}"
 
 
-def _short(value: object) -> str:
-    text = repr(float(value))  # type: ignore[arg-type]
+def _short(value: Fraction) -> str:
+    text = repr(float(value))
     return text.removesuffix(".0")
 
 

@@ -61,6 +61,8 @@ def call(builder: Builder, expr: Call) -> Value:
     guards = _guards(values)
     weight = 1 + sum(v.weight for v in values)
     if all(v.static for v in values):
+        if row.python is None:
+            raise builder.refuse(expr, f"{row.name} of parameters alone")
         args = tuple(v.tensor for v in values)
         choices = [words for arg in expr.args if (words := _choices(builder, arg))]
         if choices:  # a word is the number of its place

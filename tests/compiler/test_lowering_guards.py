@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from losscodegen.api import import_text
-from losscodegen.pipeline import generate
+from losscodegen.errors import LossCodegenError
+from losscodegen.pipeline import generate, generate_text
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -48,3 +49,18 @@ def test_ignored_target() -> None:
     bare = built("cross_entropy", "CrossEntropyLoss", "ignored-target")
     with pytest.raises((IndexError, RuntimeError), match=r"out of (bounds|range)"):
         bare(logits, target)
+
+
+@pytest.mark.parametrize(
+    "call", ["digamma(a)", "erfinv(a/4)", "polygamma(1, a)", "besseli(0, a)"]
+)
+def test_scalars_without_a_python_spelling_are_refused(call: str) -> None:
+    text = (
+        '[ProbeLoss]\ninputs.x = "real[...]"\n'
+        f'params.a = "positive = 1.0"\nloss = "x**2*{call}"\n'
+    )
+    with pytest.raises(LossCodegenError, match="parameters alone") as caught:
+        generate_text(text, file="probe.toml")
+    place = caught.value.diagnostics[0].location
+    assert place is not None
+    assert place.text[place.column - 1 :].startswith(call.split("(")[0])

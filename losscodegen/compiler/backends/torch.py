@@ -347,9 +347,7 @@ def _static(op: str, args: tuple[Tensor, ...]) -> Text:
     if op == "square":
         return _power(args[0], Literal(Fraction(2)), True)
     texts = [render(a) for a in args]
-    if row.python is None:
-        meaning = f"losscodegen has no Python spelling for {op}"
-        raise NotImplementedError(meaning)
+    assert row.python is not None, f"lowering refuses {op} of scalars"
     filled = row.python.format(*texts, args=", ".join(texts))
     return Text(filled)
 
