@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from losscodegen.compiler import lower_axes, lower_ops, lower_switch, tensors
+from losscodegen.compiler import (
+    lower_axes,
+    lower_ops,
+    lower_reads,
+    lower_switch,
+    tensors,
+)
 from losscodegen.compiler.keys import Keys
 from losscodegen.compiler.layout import (
     Axes,
@@ -200,7 +206,7 @@ class Builder:
             case Switch():
                 value = lower_switch.switch(self, expr)
             case Read():
-                value = lower_axes.read(self, expr)
+                value = lower_reads.read(self, expr)
             case Reduce():
                 value = lower_axes.reduce(self, expr)
             case Keep():

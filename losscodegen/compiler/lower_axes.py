@@ -1,17 +1,14 @@
-"""Lowering of everything that has to do with axes: reads, gathers, reductions, keepers."""
+"""Lowering of what runs over axes: reductions, with masks or without, and softmax and its like."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from losscodegen.compiler import lower_switch
+from losscodegen.compiler import lower_reads, lower_switch
 from losscodegen.compiler.layout import (
-    BATCH,
-    Batch,
     Layout,
     align,
-    dim_at,
     dim_of,
     permute,
     unsqueeze,
@@ -20,26 +17,20 @@ from losscodegen.compiler.program import (
     Anywhere,
     Apply,
     Count,
-    Diagonal,
     Fill,
     Float,
-    Gather,
-    Item,
     Kept,
     Literal,
-    Lookup,
     Lowest,
     Name,
     Reduced,
     Scatter,
     Special,
-    Squeeze,
     Tensor,
     Where,
 )
 from losscodegen.compiler.tensors import fraction
 from losscodegen.compiler.value import Value
-from losscodegen.ir.loss import ELLIPSIS, DomainKind, Variable
 from losscodegen.ir.nodes import (
     Call,
     Expr,
@@ -48,161 +39,20 @@ from losscodegen.ir.nodes import (
     Keep,
     Keeper,
     Named,
-    Number,
     Read,
     Reduce,
     Reduction,
     Select,
 )
-from losscodegen.ir.walk import free_indices
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
-
-INTEGERS = (DomainKind.INDEX,)
 
 FINITE_MASK = Guard(
     rule="finite-mask",
     why="What the mask drops is set to the lowest finite number. With -inf, a row that is masked "
     "or -inf throughout would differentiate `exp(-inf - -inf) = nan`.",
 )
-
-
-def declared_layout(variable: Variable) -> Layout | None:
-    """The layout of a tensor under its own indices; None if an axis has no index of its own."""
-    entries: list[Index | Batch] = []
-    for axis in variable.axes:
-        if axis == ELLIPSIS:
-            entries.append(BATCH)
-        elif axis.isdigit():
-            return None
-        else:
-            entries.append(Index(axis.lower(), axis))
-    return tuple(entries) if len(set(entries)) == len(entries) else None
-
-
-# ---------------------------------------------------------------- reads
-
-
-def read(builder: Builder, expr: Read) -> Value:
-    variable = builder.loss.variable(expr.name)
-    name = Name(variable.arg, variable.scalar)
-    if not variable.axes:
-        return Value(name, static=variable.scalar)
-    integer = variable.domain.kind in INTEGERS
-    subscripts = iter(expr.subscripts)
-    entries: list[Index | Batch | Expr] = [
-        BATCH if axis == ELLIPSIS else next(subscripts) for axis in variable.axes
-    ]
-    special = [
-        k for k, e in enumerate(entries) if not isinstance(e, Index | Batch | Number)
-    ]
-    value = Value(name, integer=integer)
-    if special:
-        return _gather(builder, expr, value, entries, special)
-    tensor, layout = _select_items(name, entries)
-    target = builder.axes.sort(layout)
-    return replace(
-        value,
-        tensor=permute(tensor, layout, target),
-        layout=target,
-        weight=0 if tensor is name and layout == target else 1,
-    )
-
-
-def _select_items(
-    tensor: Tensor, entries: list[Index | Batch | Expr]
-) -> tuple[Tensor, Layout]:
-    """Fixed entries taken out of a tensor and repeated indices turned into diagonals."""
-    for position in reversed(range(len(entries))):
-        entry = entries[position]
-        if isinstance(entry, Number):
-            tensor = Item(tensor, dim_at(tuple(entries), position), int(entry.value))
-            entries = entries[:position] + entries[position + 1 :]
-    layout = [e for e in entries if isinstance(e, Index | Batch)]
-    for entry in list(layout):
-        while layout.count(entry) > 1:
-            first = layout.index(entry)
-            second = layout.index(entry, first + 1)
-            both = tuple(layout)
-            tensor = Diagonal(tensor, dim_at(both, first), dim_at(both, second))
-            layout = [e for k, e in enumerate(layout) if k not in (first, second)]
-            layout.append(entry)
-    return tensor, tuple(layout)
-
-
-def _gather(
-    builder: Builder,
-    expr: Read,
-    base: Value,
-    entries: list[Index | Batch | Expr],
-    special: list[int],
-) -> Value:
-    """``x[b, t]``: one subscript is an integer tensor."""
-    subscript = entries[special[0]]
-    assert not isinstance(subscript, Batch)
-    if _is_shift(subscript):
-        raise builder.refuse(subscript, "a shifted index")
-    if len(special) > 1 or any(isinstance(e, Number) for e in entries):
-        raise builder.refuse(expr, "a read with several computed subscripts")
-    index = builder.value(subscript)
-    if index.static:
-        raise builder.refuse(subscript, "a subscript that is a parameter")
-    axis = builder.loss.variable(expr.name).subscripted_axes
-    position = special[0]
-    others = [e for k, e in enumerate(entries) if k != position]
-    weight = 1 + index.weight
-    if position == 0 and BATCH not in others:
-        layout: Layout = (*index.layout, *(e for e in others if isinstance(e, Index)))
-        if len(set(layout)) == len(layout):
-            target = builder.axes.sort(layout)
-            tensor = permute(Lookup(base.tensor, index.tensor), layout, target)
-            return replace(
-                base, tensor=tensor, layout=target, weight=weight, guards=index.guards
-            )
-    own = Index("#gathered", axis[0])
-    layout = tuple(own if k == position else e for k, e in enumerate(entries))  # type: ignore[misc]
-    return take(builder, base, layout, own, index)
-
-
-def _is_shift(expr: Expr) -> bool:
-    return isinstance(expr, Call) and expr.op == "add" and bool(free_indices(expr))
-
-
-def take(
-    builder: Builder, base: Value, layout: Layout, own: Index, index: Value
-) -> Value:
-    """The entries of ``base`` along its index ``own`` at the integer tensor ``index``."""
-    rest = tuple(e for e in layout if e != own)
-    extra = tuple(e for e in index.layout if e not in rest)
-    position = layout.index(own)
-    dim = dim_at(layout, position)
-    if len(extra) > 1:
-        raise builder.refuse(
-            builder.loss.expression, "a gather with several new indices"
-        )
-    landing = extra[0] if extra else own
-    target = tuple(landing if e == own else e for e in layout)
-    missing = [e for e in rest if e not in index.layout]
-    tensor = index.tensor
-    current = index.layout
-    for entry in target:
-        if entry in current or isinstance(entry, Batch):
-            continue
-        grown = tuple(e for e in target if e in current or e == entry)
-        tensor = unsqueeze(tensor, dim_at(grown, grown.index(entry)))
-        current = grown
-    result: Tensor = Gather(base.tensor, dim, tensor, broadcast=bool(missing))
-    if not extra:
-        result, target = Squeeze(result, dim), rest
-    wanted = builder.axes.sort(target)
-    return replace(
-        base,
-        tensor=permute(result, target, wanted),
-        layout=wanted,
-        weight=2 + base.weight + index.weight,
-        guards=(*base.guards, *index.guards),
-    )
 
 
 # ---------------------------------------------------------------- reductions
@@ -378,7 +228,7 @@ def keep(builder: Builder, expr: Keep) -> Value:
     if not isinstance(expr.at, Index):
         base = builder.value(whole(expr))
         index = builder.value(expr.at)
-        return take(builder, base, base.layout, expr.index, index)
+        return lower_reads.take(builder, base, base.layout, expr.index, index)
     body = builder.value(expr.body)
     if body.partial:
         body = lower_switch.spread(builder, body, body.layout)

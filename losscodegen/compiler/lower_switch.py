@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from losscodegen.compiler import lower_axes, tensors
+from losscodegen.compiler import lower_reads, tensors
 from losscodegen.compiler.layout import Batch, Layout, align
 from losscodegen.compiler.options import ABSENT
 from losscodegen.compiler.program import (
@@ -70,7 +70,7 @@ def spread(builder: Builder, value: Value, layout: Layout) -> Value:
     if not layout:
         return replace(value, tensor=tensor)
     for variable in builder.loss.inputs:
-        if lower_axes.declared_layout(variable) == layout:
+        if lower_reads.declared_layout(variable) == layout:
             return replace(value, tensor=Spread(tensor, Name(variable.arg)))
     sizes = tuple(
         None if isinstance(entry, Batch) else builder.extent(entry.axis)

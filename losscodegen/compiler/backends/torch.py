@@ -6,11 +6,18 @@ spelling is the one a torch user would write: methods, dims by keyword, Python s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
+from losscodegen.compiler.backends.torch_arithmetic import (
+    Arithmetic,
+    Binds,
+    Text,
+    infinite,
+    literal,
+    number,
+)
 from losscodegen.compiler.program import (
     Anywhere,
     Apply,
@@ -46,34 +53,6 @@ from losscodegen.compiler.program import (
 from losscodegen.ir.nodes import Keeper, Named, Reduction
 from losscodegen.ir.ops import OPS
 
-
-class Binds(IntEnum):
-    """How tightly a piece of Python holds together."""
-
-    CONDITIONAL = 1
-    OR = 2
-    AND = 3
-    NOT = 4
-    COMPARE = 5
-    BITOR = 6
-    BITAND = 7
-    SUM = 8
-    PRODUCT = 9
-    UNARY = 10
-    POWER = 11
-    ATOM = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    text: str
-    binds: Binds = Binds.ATOM
-
-    def at(self, least: Binds) -> str:
-        """The text, in parentheses if it holds together less than ``least``."""
-        return self.text if self.binds >= least else f"({self.text})"
-
-
 _INFIX = {
     "eq": Binds.COMPARE,
     "ne": Binds.COMPARE,
@@ -94,7 +73,7 @@ def _text(tensor: Tensor) -> Text:
         case Literal(value, _, True):
             return Text(str(value), Binds.ATOM if value >= 0 else Binds.UNARY)
         case Literal(value, text):
-            return _literal(value, text)
+            return literal(value, text)
         case Word(text):
             return Text(f'"{text}"')
         case Special(name):
@@ -171,6 +150,9 @@ def _text(tensor: Tensor) -> Text:
             assert_never(tensor)
 
 
+_ARITHMETIC = Arithmetic(_text)
+
+
 def method(value: Tensor, call: str) -> str:
     """``value.call``."""
     return _method(value, call).text
@@ -211,64 +193,26 @@ def _expand(tensor: Expand) -> Text:
     return _method(tensor.value, f"expand({', '.join(sizes)})")
 
 
-# ---------------------------------------------------------------- numbers
-
-
-def _literal(value: Fraction, text: str | None) -> Text:
-    if value < 0:
-        return Text("-" + _literal(-value, None).text, Binds.UNARY)
-    if text is not None and not text.isdigit():
-        return Text(text.replace("E", "e"))
-    decimal = float(value)
-    if Fraction(decimal) == value or _is_decimal(value):
-        return Text(repr(decimal))
-    return Text(f"{value.numerator}.0 / {value.denominator}.0", Binds.PRODUCT)
-
-
-def _is_decimal(value: Fraction) -> bool:
-    """Whether a short decimal text denotes exactly this number."""
-    return Fraction(repr(float(value))) == value
-
-
-def _entry(tensor: Tensor) -> Text:
-    """A comparison's other side: 0 and 1 without a point, as people write them."""
-    match tensor:
-        case Literal(value) if value.denominator == 1 and abs(value) < 10**6:
-            return Text(str(value), Binds.ATOM if value >= 0 else Binds.UNARY)
-        case _:
-            return _text(tensor)
-
-
 # ---------------------------------------------------------------- ops
 
 _MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 """The comparison that says the same with its sides exchanged."""
 
 
-def _number(tensor: Tensor) -> bool:
-    match tensor:
-        case Literal() | Special():
-            return True
-        case Apply("neg", (inner,)):
-            return _number(inner)
-        case _:
-            return False
-
-
 def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
     match op:
         case "add":
-            return _sum(args)
+            return _ARITHMETIC.sum(args)
         case "mul":
-            return _product(args)
+            return _ARITHMETIC.product(args)
         case "neg":
-            return _negative(args[0])
+            return _ARITHMETIC.negative(args[0])
         case "div":
-            return _quotient(args[0], args[1])
+            return _ARITHMETIC.quotient(args[0], args[1])
         case "clamp":
             return _method(args[0], f"clamp({render(args[1])}, {render(args[2])})")
         case "pow":
-            return _power(args[0], args[1], static)
+            return _ARITHMETIC.power(args[0], args[1], static)
         case "and" | "or" if static:
             level = Binds.AND if op == "and" else Binds.OR
             return Text(f" {op} ".join(_text(a).at(level) for a in args), level)
@@ -280,9 +224,9 @@ def _apply(op: str, args: tuple[Tensor, ...], static: bool) -> Text:
             level = Binds.NOT if static else Binds.UNARY
             return Text(sign + _text(args[0]).at(level), level)
         case _ if op in _INFIX:
-            if _number(args[0]) and not _number(args[1]):
+            if number(args[0]) and not number(args[1]):
                 op, args = _MIRRORED.get(op, op), args[::-1]
-            left, right = (_entry(a).at(Binds.BITOR) for a in args)
+            left, right = (_ARITHMETIC.entry(a).at(Binds.BITOR) for a in args)
             return Text(f"{left} {OPS[op].torch} {right}", Binds.COMPARE)
         case "eq" | "ne":
             raise AssertionError(op)
@@ -326,125 +270,22 @@ def _clip(args: tuple[Tensor, ...]) -> Text:
     """Written out: torch.clamp's own derivative at the ends differs between versions."""
     value, low, high = args
     inner = value
-    if not _infinite(high):
+    if not infinite(high):
         inner = Where(Apply("gt", (value, high)), high, inner)
-    if not _infinite(low):
+    if not infinite(low):
         inner = Where(Apply("lt", (value, low)), low, inner)
     return _text(inner)
-
-
-def _infinite(tensor: Tensor) -> bool:
-    match tensor:
-        case Special(Named.OO) | Apply("neg", (Special(Named.OO),)):
-            return True
-        case _:
-            return False
 
 
 def _static(op: str, args: tuple[Tensor, ...]) -> Text:
     """Python arithmetic on scalars."""
     row = OPS[op]
     if op == "square":
-        return _power(args[0], Literal(Fraction(2)), True)
+        return _ARITHMETIC.power(args[0], Literal(Fraction(2)), True)
     texts = [render(a) for a in args]
     assert row.python is not None, f"lowering refuses {op} of scalars"
     filled = row.python.format(*texts, args=", ".join(texts))
     return Text(filled)
-
-
-def _sum(args: tuple[Tensor, ...]) -> Text:
-    parts = [_text(args[0]).at(Binds.SUM)]
-    for arg in args[1:]:
-        positive = _opposite(arg)
-        if positive is None:
-            parts.append(f"+ {_text(arg).at(Binds.PRODUCT)}")
-        else:
-            parts.append(f"- {_text(positive).at(Binds.PRODUCT)}")
-    return Text(" ".join(parts), Binds.SUM)
-
-
-def _negative(tensor: Tensor) -> Text:
-    """A sign in front; that of a product or quotient may as well be its first factor's."""
-    positive = _opposite(tensor)
-    if positive is not None and not isinstance(tensor, Literal):
-        return _text(positive)
-    inner = _text(tensor)
-    if inner.binds is Binds.PRODUCT:
-        return Text(f"-{inner.text}", Binds.PRODUCT)
-    return Text(f"-{inner.at(Binds.UNARY)}", Binds.UNARY)
-
-
-def _opposite(tensor: Tensor) -> Tensor | None:
-    """Minus ``tensor`` where that takes a minus sign away; None where it does not."""
-    match tensor:
-        case Apply("neg", (inner,)):
-            return inner
-        case Literal(value) if value < 0:
-            return Literal(-value)
-        case Apply("mul", args, static):
-            negative, factors = _signed(args)
-            return Apply("mul", factors, static) if negative else None
-        case Apply("div", (left, right), static):
-            positive = _opposite(left)
-            return None if positive is None else Apply("div", (positive, right), static)
-        case _:
-            return None
-
-
-def _signed(args: tuple[Tensor, ...]) -> tuple[bool, tuple[Tensor, ...]]:
-    """Whether a product has an odd number of minus signs, and its factors without them."""
-    negative, factors = False, []
-    for arg in args:
-        inner = (
-            _opposite(arg) if not isinstance(arg, Apply) or arg.op == "neg" else None
-        )
-        negative ^= inner is not None
-        factors.append(arg if inner is None else inner)
-    return negative, tuple(factors)
-
-
-def _product(args: tuple[Tensor, ...]) -> Text:
-    # A number stands in front, with the sign of all factors: `-0.5 * x`.
-    negative, factors = _signed(args)
-    front = [a for a in factors if isinstance(a, Literal)]
-    rest = [a for a in factors if not isinstance(a, Literal)]
-    parts = [_text(a).at(Binds.UNARY) for a in (*front, *rest)]
-    if not front:
-        parts[0] = _text(rest[0]).at(Binds.UNARY if negative else Binds.PRODUCT)
-    return Text(("-" if negative else "") + " * ".join(parts), Binds.PRODUCT)
-
-
-def _quotient(left: Tensor, right: Tensor) -> Text:
-    if isinstance(right, Literal) and not isinstance(left, Literal):
-        inverse = 1 / right.value if right.value else None
-        if inverse is not None and Fraction(float(inverse)) == inverse:
-            return _product((Literal(inverse), left))  # exact: a power of two
-    if isinstance(right, Literal) and isinstance(left, Literal) and right.value:
-        quotient = left.value / right.value
-        if Fraction(float(quotient)) == quotient:
-            return _literal(quotient, None)
-    text = f"{_text(left).at(Binds.PRODUCT)} / {_text(right).at(Binds.UNARY)}"
-    return Text(text, Binds.PRODUCT)
-
-
-def _power(base: Tensor, exponent: Tensor, static: bool) -> Text:
-    if static:
-        return Text(
-            f"{_text(base).at(Binds.ATOM)}**{_entry(exponent).at(Binds.UNARY)}",
-            Binds.POWER,
-        )
-    match exponent:
-        case Literal(value) if value == 2:
-            return _method(base, "square()")
-        case Literal(value) if value == Fraction(1, 2):
-            return _method(base, "sqrt()")
-        case Literal(value) if value == -1:
-            return Text(f"1.0 / {_text(base).at(Binds.UNARY)}", Binds.PRODUCT)
-        case Literal(value) if value == Fraction(-1, 2):
-            return _method(base, "rsqrt()")
-    if isinstance(base, Literal | Special) or (isinstance(base, Name) and base.static):
-        return Text(f"torch.pow({render(base)}, {render(exponent)})")
-    return _method(base, f"pow({_entry(exponent).text})")
 
 
 # ---------------------------------------------------------------- axes
