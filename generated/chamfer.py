@@ -25,7 +25,7 @@ def chamfer_loss(prediction: Tensor, target: Tensor) -> Tensor:
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    dist = (prediction.unsqueeze(2) - target.transpose(0, 1)).square().sum(dim=1)
+    dist = (prediction.unsqueeze(2) - target.T).square().sum(dim=1)
     loss = dist.amin(dim=1).mean(dim=0) + dist.amin(dim=0).mean(dim=0)
 
     return loss.to(dtype)

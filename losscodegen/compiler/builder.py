@@ -12,9 +12,10 @@ from losscodegen.compiler import (
     lower_switch,
     tensors,
 )
-from losscodegen.compiler.keys import Keys
+from losscodegen.compiler.keys import Free, Keys
 from losscodegen.compiler.layout import (
     Axes,
+    Batch,
     Layout,
     align,
     permute,
@@ -64,7 +65,8 @@ class Builder:
     without: frozenset[str]
     counts: Counter[int] = field(default_factory=Counter)
     parents: dict[int, set[int]] = field(default_factory=dict)
-    known: dict[int, Value] = field(default_factory=dict)
+    known: dict[int, tuple[Value, Free]] = field(default_factory=dict)
+    """What is computed already, with the free indices that it was computed for."""
     keys: Keys = field(default_factory=Keys)
     roles: dict[int, str] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
@@ -108,15 +110,34 @@ class Builder:
                 self._count(child, key)
 
     def value(self, expr: Expr) -> Value:
-        key = self.keys.of(expr)
-        if key in self.known:
-            return self.known[key]
+        known = self.recall(expr)
+        if known is not None:
+            return known
         value = self.compute(expr)
-        if self._deserves_name(expr, key, value):
+        if self._deserves_name(expr, self.keys.of(expr), value):
             value = lower_ops.named_part(self, expr, value)
         if not isinstance(expr, Switch):
-            self.known[key] = value
+            self.remember(expr, value)
         return value
+
+    def remember(self, expr: Expr, value: Value) -> None:
+        self.known[self.keys.of(expr)] = (value, self.keys.free(expr))
+
+    def recall(self, expr: Expr) -> Value | None:
+        """The value of ``expr``, computed perhaps under other names of its indices."""
+        if (known := self.known.get(self.keys.of(expr))) is None:
+            return None
+        value, free = known
+        now = self.keys.free(expr)
+        if now == free:
+            return value
+        names: dict[Index | Batch, Index] = dict(zip(free, now, strict=True))
+        layout: Layout = tuple(names.get(e, e) for e in value.layout)
+        target = self.axes.sort(layout)
+        if value.partial and layout != target:
+            return None
+        tensor = permute(value.tensor, layout, target)
+        return replace(value, tensor=tensor, layout=target)
 
     def _deserves_name(self, expr: Expr, key: int, value: Value) -> bool:
         if value.weight == 0 or isinstance(value.tensor, Name):
@@ -140,8 +161,7 @@ class Builder:
 
     def _label(self, expr: Expr) -> str | None:
         """The name that ``expr`` has already."""
-        value = self.known.get(self.keys.of(expr))
-        match value:
+        match self.recall(expr):
             case Value(Name(name)):
                 return name
             case _:
@@ -154,13 +174,12 @@ class Builder:
             named = stem is None or expr.origin.name is not None
             name = None if named else self.names.take(stem or "", expr)
             value = self.assign(expr, value, name)
-            self.known[self.keys.of(expr)] = value
+            self.remember(expr, value)
         return value
 
     def finish(self, value: Value, target: Layout) -> tuple[Statement, ...]:
         """The statements, the last of which assigns ``loss`` with the dims of ``target``."""
-        if value.partial:
-            value = lower_switch.spread(self, value, value.layout)
+        value = self.whole(value)
         tensor = value.tensor
         if value.static:
             tensor = Fill(tensor, self.like)
@@ -173,8 +192,8 @@ class Builder:
             if renamed is not None and not used:
                 self.statements[-1] = renamed
                 self.known = {
-                    k: replace(v, tensor=Name("loss")) if v.tensor == tensor else v
-                    for k, v in self.known.items()
+                    k: (replace(v, tensor=Name("loss")) if v.tensor == tensor else v, f)
+                    for k, (v, f) in self.known.items()
                 }
                 return tuple(self.statements)
         self.assign(self.loss.expression, replace(value, tensor=tensor), "loss")
@@ -235,6 +254,12 @@ class Builder:
             for v in values
         ]
         return [align(v.tensor, v.layout, target, self.axes) for v in values], target
+
+    def whole(self, value: Value) -> Value:
+        """``value`` as a tensor that really has the dims of its layout."""
+        if not value.partial:
+            return value
+        return lower_switch.spread(self, value, value.layout)
 
     def filled(self, value: Value) -> Value:
         """Python scalars as 0-dim tensors, for functions that take tensors alone."""

@@ -1,7 +1,9 @@
-"""Numbers for subexpressions: equal up to the names of bound indices means the same number.
+"""Numbers for subexpressions: equal up to the names of indices means the same number.
 
 Comparing and hashing trees costs their size, and a formula with nested definitions is a large tree
-of few distinct parts. Each part is looked at once.
+of few distinct parts. Each part is looked at once. Free indices count by their place alone: what is
+computed of ``z[i, d]`` is the same tensor when it is asked for of ``z[j, d]``, and a matrix
+``s[j, i]`` is the transpose of ``s[i, j]``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,17 @@ from losscodegen.ir.nodes import (
     Size,
     Use,
 )
-from losscodegen.ir.walk import canonical, children
+from losscodegen.ir.walk import children
+
+Free = tuple[Index, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    number: int
+    free: Free
+    expr: Expr
+    """Held so that its identity stays its own."""
 
 
 @dataclass(slots=True)
@@ -29,27 +41,65 @@ class Keys:
     """Gives out the numbers."""
 
     numbers: dict[Hashable, int] = field(default_factory=dict)
-    seen: dict[int, tuple[int, Expr]] = field(default_factory=dict)
-    """By identity; the expression is held so that its identity stays its own."""
+    seen: dict[int, _Known] = field(default_factory=dict)
+    """By identity."""
 
     def of(self, expr: Expr) -> int:
+        return self._look(expr).number
+
+    def free(self, expr: Expr) -> Free:
+        """The free indices of ``expr``; those of equal numbers correspond in this order."""
+        return self._look(expr).free
+
+    def _look(self, expr: Expr) -> _Known:
         known = self.seen.get(id(expr))
         if known is None:
-            bare = canonical(expr) if isinstance(expr, Reduce | Keep) else expr
-            known = (self._number(bare), expr)
+            known = self._new(expr)
             self.seen[id(expr)] = known
-        return known[0]
+        return known
 
-    def _number(self, expr: Expr) -> int:
-        parts = tuple(
-            self._number(c) if isinstance(expr, Reduce | Keep) else self.of(c)
-            for c in children(expr)
+    def _new(self, expr: Expr) -> _Known:
+        if isinstance(expr, Index):
+            return _Known(self._number(("Index", expr.axis)), (expr,), expr)
+        parts = [(self._look(child), bound) for child, bound in _scopes(expr)]
+        free = tuple(
+            dict.fromkeys(
+                i for part, bound in parts for i in part.free if i not in bound
+            )
         )
-        return self.numbers.setdefault((_head(expr), parts), len(self.numbers))
+        shape = tuple(
+            (part.number, tuple(_label(i, bound, free) for i in part.free))
+            for part, bound in parts
+        )
+        return _Known(self._number((_head(expr), shape)), free, expr)
+
+    def _number(self, name: Hashable) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
 
     def inside(self, expr: Expr) -> set[int]:
         """The numbers of everything in ``expr``, itself included."""
         return {self.of(node) for node in distinct(expr)}
+
+
+def _scopes(expr: Expr) -> Iterator[tuple[Expr, Free]]:
+    """The children of ``expr``, each with the indices that are bound there."""
+    match expr:
+        case Keep(_, body, index, at):
+            yield body, (index,)
+            yield at, ()
+        case Reduce(_, _, indices):
+            for child in children(expr):
+                yield child, indices
+        case _:
+            for child in children(expr):
+                yield child, ()
+
+
+def _label(index: Index, bound: Free, free: Free) -> Hashable:
+    """What an index is called whatever its name: where it comes up first."""
+    if index in bound:
+        return "bound", bound.index(index)
+    return index.axis, free.index(index)
 
 
 def distinct(expr: Expr) -> Iterator[Expr]:
@@ -72,8 +122,6 @@ def _head(expr: Expr) -> Hashable:
             return kind, value
         case Constant(name):
             return kind, name
-        case Index(name, axis):
-            return kind, name, axis
         case Size(axis):
             return kind, axis
         case Read(name) | Use(name):
@@ -81,8 +129,9 @@ def _head(expr: Expr) -> Hashable:
         case Call(op):
             return kind, op
         case Reduce(reduction, _, indices, where, order):
-            return kind, reduction, indices, where is None, order is None
+            axes = tuple(i.axis for i in indices)
+            return kind, reduction, axes, where is None, order is None
         case Keep(keeper, _, index):
-            return kind, keeper, index
+            return kind, keeper, index.axis
         case _:
             return (kind,)

@@ -52,9 +52,10 @@ class Axes:
 
     def sort(self, entries: Iterable[Index | Batch]) -> Layout:
         """The layout of a tensor with these indices."""
-        return tuple(sorted(set(entries), key=self._key))
+        return tuple(sorted(set(entries), key=self._rank))
 
-    def _key(self, entry: Index | Batch) -> tuple[int, int, str]:
+    def _rank(self, entry: Index | Batch) -> tuple[int, int, str]:
+        """Where an index stands among others: by axis, then as declared, then by name."""
         if isinstance(entry, Batch):
             return (self.order.index(ELLIPSIS), 0, "")
         names = self.index_order

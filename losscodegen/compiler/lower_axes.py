@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from losscodegen.compiler import lower_reads, lower_switch
+from losscodegen.compiler import lower_reads
 from losscodegen.compiler.layout import (
     Layout,
     align,
@@ -13,6 +13,7 @@ from losscodegen.compiler.layout import (
     permute,
     unsqueeze,
 )
+from losscodegen.compiler.lower_contract import contraction
 from losscodegen.compiler.program import (
     Anywhere,
     Apply,
@@ -60,9 +61,10 @@ FINITE_MASK = Guard(
 
 def reduce(builder: Builder, expr: Reduce) -> Value:
     kind, where = expr.kind, expr.where
-    body = builder.value(expr.body)
-    if body.partial:
-        body = lower_switch.spread(builder, body, body.layout)
+    contracted = contraction(builder, expr)
+    if contracted is not None:
+        return contracted
+    body = builder.whole(builder.value(expr.body))
     if body.integer:
         body = replace(body, tensor=Float(body.tensor), integer=False)
     if where is None:
@@ -229,9 +231,7 @@ def keep(builder: Builder, expr: Keep) -> Value:
         base = builder.value(whole(expr))
         index = builder.value(expr.at)
         return lower_reads.take(builder, base, base.layout, expr.index, index)
-    body = builder.value(expr.body)
-    if body.partial:
-        body = lower_switch.spread(builder, body, body.layout)
+    body = builder.whole(builder.value(expr.body))
     if expr.index not in body.layout:
         raise builder.refuse(expr, f"{expr.kind.value} over an index its body lacks")
     dim = dim_of(body.layout, expr.index)

@@ -15,6 +15,7 @@ from losscodegen.compiler.options import (
 )
 from losscodegen.compiler.program import (
     Apply,
+    Eye,
     Float,
     Literal,
     Missing,
@@ -27,6 +28,7 @@ from losscodegen.ir.nodes import (
     Call,
     Expr,
     Guard,
+    Index,
     Number,
     Read,
 )
@@ -47,6 +49,8 @@ def call(builder: Builder, expr: Call) -> Value:
         assert isinstance(argument, Read)
         arg = builder.loss.variable(argument.name).arg
         return Value(Missing(arg), static=True)
+    if expr.op in ("eq", "ne") and (diagonal := _diagonal(builder, expr)) is not None:
+        return diagonal
     row = OPS[expr.op]
     smooth = expr.origin.guard is not None and expr.origin.guard.smooth
     if expr.op == "clip" and not smooth:  # its text takes every argument twice
@@ -104,6 +108,18 @@ def call(builder: Builder, expr: Call) -> Value:
     )
 
 
+def _diagonal(builder: Builder, expr: Call) -> Value | None:
+    """``i == j`` for two indices of one axis is a diagonal, ``i != j`` all but that."""
+    match expr.args:
+        case (Index() as one, Index() as other) if one.axis == other.axis:
+            tensor: Tensor = Eye(builder.extent(one.axis), builder.like)
+            if expr.op == "ne":
+                tensor = Apply("not", (tensor,))
+            return Value(tensor, builder.axes.sort((one, other)), weight=2)
+        case _:
+            return None
+
+
 def _choices(builder: Builder, expr: Expr) -> tuple[str, ...]:
     """The words that ``expr`` may be, none for a number."""
     if not isinstance(expr, Read):
@@ -150,12 +166,12 @@ def named_part(builder: Builder, expr: Expr, value: Value) -> Value:
     match expr, value.tensor:
         case Call("neg", (inner,)), Apply("neg", (tensor,)) if expr.origin.name is None:
             named = builder.assign(inner, replace(value, tensor=tensor))
-            builder.known[builder.keys.of(inner)] = named
+            builder.remember(inner, named)
             negated = Apply("neg", (named.tensor,))
             return replace(named, tensor=negated, weight=1)
         case _:
             named = builder.assign(expr, value)
-            builder.known[builder.keys.of(expr)] = named
+            builder.remember(expr, named)
             return named
 
 

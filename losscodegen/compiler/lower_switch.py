@@ -162,7 +162,7 @@ def _hoist_shared(builder: Builder, node: Expr, wanted: set[int]) -> None:
         if not _needs(node, optional):
             value = builder.value(node)
             if value.weight > 1 and not value.static:
-                builder.known[key] = builder.assign(node, value)
+                builder.remember(node, builder.assign(node, value))
             return
     for child in children(node):
         _hoist_shared(builder, child, wanted)

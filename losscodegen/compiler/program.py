@@ -98,6 +98,30 @@ class Reduced:
 
 
 @dataclass(frozen=True, slots=True)
+class Matmul:
+    """The product of two matrices."""
+
+    left: Tensor
+    right: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Einsum:
+    """Products summed over the letters that the right side of ``spec`` lacks."""
+
+    spec: str
+    operands: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """Where a square matrix has its diagonal, on the device of an argument."""
+
+    extent: Tensor
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """softmax and the like along a dim."""
 
@@ -266,6 +290,9 @@ Tensor = (
     | Conditional
     | Missing
     | Reduced
+    | Matmul
+    | Einsum
+    | Eye
     | Kept
     | Unsqueeze
     | Squeeze

@@ -11,6 +11,7 @@ from losscodegen.compiler.program import (
     Assign,
     Branch,
     Extent,
+    Eye,
     Fill,
     Literal,
     Missing,
@@ -70,7 +71,7 @@ def _computed(item: object, argument: str) -> bool:
     match item:
         case Name(name) | Fill(_, name):
             return name == argument
-        case Extent() | Arange() | Missing():
+        case Extent() | Arange() | Eye() | Missing():
             return False  # size and device alone
         case Apply(
             op, (Name(), Literal(value)) | (Literal(value), Name())

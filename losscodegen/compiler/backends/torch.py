@@ -25,8 +25,10 @@ from losscodegen.compiler.program import (
     Conditional,
     Count,
     Diagonal,
+    Einsum,
     Expand,
     Extent,
+    Eye,
     Fill,
     Float,
     Gather,
@@ -35,6 +37,7 @@ from losscodegen.compiler.program import (
     Literal,
     Lookup,
     Lowest,
+    Matmul,
     Missing,
     Name,
     Permute,
@@ -99,6 +102,16 @@ def _text(tensor: Tensor) -> Text:
             )
         case Reduced():
             return _reduced(tensor)
+        case Matmul(left, right):
+            sides = (_text(left).at(Binds.PRODUCT), _text(right).at(Binds.UNARY))
+            return Text(" @ ".join(sides), Binds.PRODUCT)
+        case Einsum(spec, operands):
+            return Text(f'torch.einsum("{spec}", {", ".join(map(render, operands))})')
+        case Eye(extent, argument):
+            size = render(extent)
+            return Text(
+                f"torch.eye({size}, dtype=torch.bool, device={argument}.device)"
+            )
         case Kept(kind, value, dim):
             return _kept(kind, value, dim)
         case Unsqueeze(value, dim):
@@ -180,6 +193,8 @@ def _item(value: Tensor, dim: int, entry: int) -> Text:
 
 
 def _permute(value: Tensor, order: tuple[int, ...]) -> Text:
+    if order == (1, 0):
+        return Text(f"{_text(value).at(Binds.ATOM)}.T")
     moved = [k for k, dim in enumerate(order) if dim != k and dim >= 0]
     if all(d >= 0 for d in order) and len(moved) == 2:
         return _method(value, f"transpose({moved[0]}, {moved[1]})")

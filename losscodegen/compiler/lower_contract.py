@@ -1,0 +1,165 @@
+"""Sums of products over an axis as matrix products: no tensor of all indices is ever made.
+
+``Sum(x[i,d]*y[j,d], d)`` is ``x @ y.T``; with more indices it is an ``einsum``. The products and
+their sum are the same, in the order that the library chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from losscodegen.compiler.layout import Layout, permute
+from losscodegen.compiler.program import Einsum, Float, Matmul, Tensor
+from losscodegen.compiler.value import Value
+from losscodegen.ir.build import ONE, div, mul, number
+from losscodegen.ir.loss import ELLIPSIS
+from losscodegen.ir.nodes import (
+    Call,
+    Expr,
+    Index,
+    Number,
+    Read,
+    Reduce,
+    Reduction,
+    Size,
+)
+from losscodegen.ir.walk import free_indices, walk
+
+if TYPE_CHECKING:
+    from losscodegen.compiler.builder import Builder
+
+
+@dataclass(frozen=True, slots=True)
+class _Factor:
+    expr: Expr
+    inverse: bool = False
+
+
+def contraction(builder: Builder, expr: Reduce) -> Value | None:
+    """``expr`` as a product of two tensors, each of which lacks an index of the other.
+
+    None where it is no such sum: where one factor has all the indices already, where
+    elementwise dims stand beside them, or where the product itself is needed, too.
+    """
+    if expr.kind not in (Reduction.SUM, Reduction.MEAN) or expr.where is not None:
+        return None
+    if _elementwise(builder, expr) or builder.counts[builder.keys.of(expr.body)] > 1:
+        return None
+    found = list(_factors(expr.body, root=True))
+    outside = [f for f in found if builder.static(f.expr)]
+    sides = _sides([f for f in found if f not in outside], set(expr.indices))
+    if sides is None:
+        return None
+    if expr.kind is Reduction.MEAN:
+        outside += [_Factor(Size(i.axis), inverse=True) for i in expr.indices]
+    if outside:
+        core = Reduce(Reduction.SUM, mul(*sides), expr.indices)
+        return builder.value(_product([_Factor(core), *outside]))
+    left, right = (_operand(builder, side) for side in sides)
+    return _contracted(builder, expr.indices, left, right)
+
+
+def _elementwise(builder: Builder, expr: Reduce) -> bool:
+    return any(
+        isinstance(node, Read) and ELLIPSIS in builder.loss.variable(node.name).axes
+        for node in walk(expr)
+    )
+
+
+def _factors(expr: Expr, *, root: bool = False) -> Iterator[_Factor]:
+    """The factors of a product; what has a name of its own is one of them."""
+    named = expr.origin.name is not None and not root
+    match expr:
+        case Call("neg", (inner,)) if not named:
+            yield _Factor(number(-1))
+            yield from _factors(inner)
+        case Call("mul", args) if not named:
+            for arg in args:
+                yield from _factors(arg)
+        case Call("div", (Call("mul" | "neg") as top, bottom)) if not named:
+            yield from _factors(top)
+            yield _Factor(bottom, inverse=True)
+        case Call("div", (top, Number() as bottom)) if not named:
+            yield from _factors(top)
+            yield _Factor(bottom, inverse=True)
+        case _:
+            yield _Factor(expr)
+
+
+def _product(found: Iterable[_Factor]) -> Expr:
+    above = [f.expr for f in found if not f.inverse]
+    below = [f.expr for f in found if f.inverse]
+    top = mul(*above) if above else ONE
+    return div(top, mul(*below)) if below else top
+
+
+def _sides(found: list[_Factor], summed: set[Index]) -> tuple[Expr, Expr] | None:
+    """The factors in two groups, neither of which has all the indices of the product."""
+    free = {f: frozenset(free_indices(f.expr)) for f in found}
+    largest = [
+        k for k in dict.fromkeys(free.values()) if not any(k < o for o in free.values())
+    ]
+    if len(largest) != 2 or not all(summed & indices for indices in largest):
+        return None
+    left = [f for f in found if free[f] <= largest[0]]
+    right = [f for f in found if f not in left]
+    return _product(left), _product(right)
+
+
+def _operand(builder: Builder, side: Expr) -> Value:
+    value = builder.value(side)
+    if value.integer:
+        value = replace(value, tensor=Float(value.tensor), integer=False)
+    return builder.whole(value)
+
+
+def _contracted(
+    builder: Builder, summed: tuple[Index, ...], left: Value, right: Value
+) -> Value:
+    target = builder.axes.sort(
+        e for v in (left, right) for e in v.layout if e not in summed
+    )
+    if target and target[0] not in left.layout:
+        left, right = right, left
+    tensor = _matmul(summed, left, right, target)
+    return Value(
+        _einsum(left, right, target) if tensor is None else tensor,
+        target,
+        weight=2 + left.weight + right.weight,
+        guards=tuple(dict.fromkeys((*left.guards, *right.guards))),
+    )
+
+
+def _matmul(
+    summed: tuple[Index, ...], left: Value, right: Value, target: Layout
+) -> Tensor | None:
+    """``left @ right`` where both are matrices, transposed if need be."""
+    if len(summed) != 1 or len(target) != 2:
+        return None
+    if {*left.layout} != {target[0], *summed} or {*right.layout} != {
+        target[1],
+        *summed,
+    }:
+        return None
+    return Matmul(
+        permute(left.tensor, left.layout, (target[0], *summed)),
+        permute(right.tensor, right.layout, (*summed, target[1])),
+    )
+
+
+def _einsum(left: Value, right: Value, target: Layout) -> Tensor:
+    letters: dict[object, str] = {}
+    for entry in dict.fromkeys((*left.layout, *right.layout)):
+        assert isinstance(entry, Index)  # elementwise dims are left out above
+        letters[entry] = next(
+            letter
+            for letter in (*entry.name.lower(), *"abcdefghijklmnopqrstuvwxyz")
+            if letter.isascii() and letter.isalpha() and letter not in letters.values()
+        )
+    one, other, result = (
+        "".join(letters[e] for e in layout)
+        for layout in (left.layout, right.layout, target)
+    )
+    return Einsum(f"{one},{other}->{result}", (left.tensor, right.tensor))
