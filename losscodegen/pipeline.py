@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 from losscodegen import __version__
 from losscodegen.compiler.emit import SourceFile, emit
 from losscodegen.compiler.lower import NOTHING, lower
-from losscodegen.compiler.program import Program
+from losscodegen.compiler.program import (
+    Program,
+)
 from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized

@@ -25,13 +25,15 @@ from losscodegen.compiler.options import (
     is_static,
 )
 from losscodegen.compiler.program import (
-    Arange,
     Assign,
+    Statement,
+)
+from losscodegen.compiler.tensor_nodes import (
+    Arange,
     Fill,
     Literal,
     Name,
     Special,
-    Statement,
     Tensor,
 )
 from losscodegen.compiler.value import Value

@@ -6,7 +6,10 @@ import textwrap
 from fractions import Fraction
 
 from losscodegen.compiler.backends.torch import render
-from losscodegen.compiler.program import Program, ShapeCheck
+from losscodegen.compiler.program import (
+    Program,
+    ShapeCheck,
+)
 from losscodegen.compiler.tensors import names_in
 from losscodegen.ir.loss import ELLIPSIS, Domain, DomainKind, Interval, Variable
 

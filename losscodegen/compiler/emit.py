@@ -24,7 +24,15 @@ from losscodegen.compiler.backends.torch import method, render
 from losscodegen.compiler.checks import parameter_checks, shape_checks
 from losscodegen.compiler.docs import class_docstring, module_docstring
 from losscodegen.compiler.kinks import CONSTANT_KINDS
-from losscodegen.compiler.program import Assign, Branch, Float, Program, Statement
+from losscodegen.compiler.program import (
+    Assign,
+    Branch,
+    Program,
+    Statement,
+)
+from losscodegen.compiler.tensor_nodes import (
+    Float,
+)
 from losscodegen.compiler.tensors import only_compared
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Guard

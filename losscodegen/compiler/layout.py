@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from fractions import Fraction
 
-from losscodegen.compiler.program import (
+from losscodegen.compiler.parts import Part, base
+from losscodegen.compiler.tensor_nodes import (
     Apply,
     Extent,
+    Literal,
     Permute,
     Reduced,
     Squeeze,
@@ -60,10 +63,16 @@ class Axes:
             return (self.order.index(ELLIPSIS), 0, "")
         names = self.index_order
         rank = names.index(entry.name) if entry.name in names else len(names)
-        return (self.order.index(entry.axis), rank, entry.name)
+        return (self.order.index(base(entry.axis)), rank, entry.name)
 
-    def extent(self, axis: str) -> Extent:
-        return dict(self.extents)[axis]
+    def extent(self, axis: str) -> Tensor:
+        part = Part.of(axis)
+        if part is None:
+            return dict(self.extents)[axis]
+        missing = Literal(Fraction(part.first + part.last), whole=True)
+        return Apply(
+            "add", (self.extent(part.axis), Apply("neg", (missing,), True)), True
+        )
 
 
 def axes_of(loss: Loss) -> Axes:

@@ -23,20 +23,23 @@ from losscodegen.compiler.options import (
     safe_gathers,
     static_selects,
 )
+from losscodegen.compiler.parts import sliced
 from losscodegen.compiler.program import (
-    Fill,
     Mean,
-    Name,
     Program,
     ShapeCheck,
-    Spread,
-    Tensor,
 )
 from losscodegen.compiler.share import (
     drop_unused,
     keep_dims,
     order_items,
     share_indices,
+)
+from losscodegen.compiler.tensor_nodes import (
+    Fill,
+    Name,
+    Spread,
+    Tensor,
 )
 from losscodegen.errors import fail
 from losscodegen.ir.loss import ELLIPSIS, Loss
@@ -98,7 +101,7 @@ def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Progr
 def _prepared(expr: Expr, loss: Loss, without: frozenset[str]) -> Expr:
     if "ignored-target" not in without:
         expr = safe_gathers(expr, loss)
-    return static_selects(resolve_options(expr, loss), loss)
+    return static_selects(resolve_options(sliced(expr), loss), loss)
 
 
 def result_layout(loss: Loss) -> Layout:

@@ -10,11 +10,11 @@ from losscodegen.compiler.layout import (
     Layout,
     align,
     dim_of,
-    permute,
     unsqueeze,
 )
 from losscodegen.compiler.lower_contract import contraction
-from losscodegen.compiler.program import (
+from losscodegen.compiler.parts import offset
+from losscodegen.compiler.tensor_nodes import (
     Anywhere,
     Apply,
     Count,
@@ -227,8 +227,10 @@ def whole(expr: Keep) -> Keep:
 
 
 def keep(builder: Builder, expr: Keep) -> Value:
-    if not isinstance(expr.at, Index):
+    if expr.at != expr.index:
         base = builder.value(whole(expr))
+        if offset(expr.at) is not None:
+            return lower_reads.moved(builder, expr, base)
         index = builder.value(expr.at)
         return lower_reads.take(builder, base, base.layout, expr.index, index)
     body = builder.whole(builder.value(expr.body))
@@ -239,7 +241,4 @@ def keep(builder: Builder, expr: Keep) -> Value:
     kind = expr.kind
     if kind is Keeper.SOFTMIN:
         tensor, kind = Apply("neg", (tensor,)), Keeper.SOFTMAX
-    value = replace(body, tensor=Kept(kind, tensor, dim), weight=body.weight + 2)
-    layout = tuple(expr.at if e == expr.index else e for e in body.layout)
-    target = builder.axes.sort(layout)
-    return replace(value, tensor=permute(value.tensor, layout, target), layout=target)
+    return replace(body, tensor=Kept(kind, tensor, dim), weight=body.weight + 2)

@@ -11,7 +11,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from losscodegen.compiler.layout import Layout, permute
-from losscodegen.compiler.program import Einsum, Float, Matmul, Tensor
+from losscodegen.compiler.tensor_nodes import (
+    Einsum,
+    Float,
+    Matmul,
+    Tensor,
+)
 from losscodegen.compiler.value import Value
 from losscodegen.ir.build import ONE, div, mul, number
 from losscodegen.ir.loss import ELLIPSIS

@@ -13,7 +13,7 @@ from losscodegen.compiler.layout import (
 from losscodegen.compiler.options import (
     ABSENT,
 )
-from losscodegen.compiler.program import (
+from losscodegen.compiler.tensor_nodes import (
     Apply,
     Eye,
     Float,
@@ -31,8 +31,10 @@ from losscodegen.ir.nodes import (
     Index,
     Number,
     Read,
+    Size,
 )
 from losscodegen.ir.ops import OPS, Sort
+from losscodegen.ir.walk import walk
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
@@ -78,6 +80,8 @@ def call(builder: Builder, expr: Call) -> Value:
                 )
                 for arg, tensor in zip(expr.args, args, strict=True)
             )
+        if _counts(expr):
+            args = tuple(map(_whole, args))
         return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
     # Whether two integers are equal needs no floating point.
     floating = row.sort is Sort.REAL and row.args is Sort.REAL
@@ -118,6 +122,26 @@ def _diagonal(builder: Builder, expr: Call) -> Value | None:
             return Value(tensor, builder.axes.sort((one, other)), weight=2)
         case _:
             return None
+
+
+def _counts(expr: Call) -> bool:
+    """Whether ``expr`` is a number of entries, as ``C - 1`` is."""
+    return any(isinstance(node, Size) for node in walk(expr)) and all(
+        isinstance(node, Size)
+        or (isinstance(node, Number) and node.value.denominator == 1)
+        or (isinstance(node, Call) and node.op in ("add", "neg", "mul"))
+        for node in walk(expr)
+    )
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    match tensor:
+        case Literal():
+            return replace(tensor, whole=True)
+        case Apply(_, args, True):
+            return replace(tensor, args=tuple(map(_whole, args)))
+        case _:
+            return tensor
 
 
 def _choices(builder: Builder, expr: Expr) -> tuple[str, ...]:

@@ -13,25 +13,22 @@ from losscodegen.compiler.layout import (
     permute,
     unsqueeze,
 )
-from losscodegen.compiler.program import (
+from losscodegen.compiler.parts import Part, offset
+from losscodegen.compiler.tensor_nodes import (
     Diagonal,
     Gather,
     Item,
     Lookup,
     Name,
+    Roll,
+    Slice,
     Squeeze,
     Tensor,
 )
 from losscodegen.compiler.value import Value
+from losscodegen.errors import fail
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Variable
-from losscodegen.ir.nodes import (
-    Call,
-    Expr,
-    Index,
-    Number,
-    Read,
-)
-from losscodegen.ir.walk import free_indices
+from losscodegen.ir.nodes import Expr, Index, Keep, Number, Read
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
@@ -62,13 +59,14 @@ def read(builder: Builder, expr: Read) -> Value:
     entries: list[Index | Batch | Expr] = [
         BATCH if axis == ELLIPSIS else next(subscripts) for axis in variable.axes
     ]
+    tensor = _moved(builder, expr, name, entries)
     special = [
         k for k, e in enumerate(entries) if not isinstance(e, Index | Batch | Number)
     ]
-    value = Value(name, integer=integer)
+    value = Value(tensor, integer=integer)
     if special:
         return _gather(builder, expr, value, entries, special)
-    tensor, layout = _select_items(name, entries)
+    tensor, layout = _select_items(tensor, entries)
     target = builder.axes.sort(layout)
     return replace(
         value,
@@ -76,6 +74,57 @@ def read(builder: Builder, expr: Read) -> Value:
         layout=target,
         weight=0 if tensor is name and layout == target else 1,
     )
+
+
+def _moved(
+    builder: Builder, expr: Read, tensor: Tensor, entries: list[Index | Batch | Expr]
+) -> Tensor:
+    """``tensor`` so that entry ``i + k`` stands at ``i``; in ``entries`` the ``k`` goes."""
+    windows: list[tuple[int, int, int]] = []
+    for position, entry in enumerate(entries):
+        if isinstance(entry, Batch) or (found := offset(entry)) is None:
+            continue
+        index, shift = found
+        dim = dim_at(tuple(entries), position)
+        part = Part.of(index.axis)
+        if part is not None:
+            windows.append((dim, *_window(builder, expr, part, shift)))
+        elif shift:
+            tensor = Roll(tensor, dim, shift)
+        entries[position] = index
+    return Slice(tensor, tuple(windows)) if windows else tensor
+
+
+def moved(builder: Builder, expr: Keep, value: Value) -> Value:
+    """``value``, which has the whole axis of ``expr``, at the index that ``expr`` reads at."""
+    found = offset(expr.at)
+    assert found is not None
+    index, shift = found
+    dim = dim_at(value.layout, value.layout.index(expr.index))
+    part = Part.of(index.axis)
+    tensor = value.tensor
+    if part is not None:
+        tensor = Slice(tensor, ((dim, *_window(builder, expr, part, shift)),))
+    elif shift:
+        tensor = Roll(tensor, dim, shift)
+    layout = tuple(index if e == expr.index else e for e in value.layout)
+    target = builder.axes.sort(layout)
+    return replace(value, tensor=permute(tensor, layout, target), layout=target)
+
+
+def _window(
+    builder: Builder, expr: Read | Keep, part: Part, shift: int
+) -> tuple[int, int]:
+    """How many entries to leave out in front and at the end."""
+    last = part.first + part.last - shift
+    if shift < 0 or last < 0:
+        raise fail(
+            "out-of-range",
+            f"this reads beyond the {'start' if shift < 0 else 'end'} of axis {part.axis}",
+            expr.origin.location,
+            "let where= leave out the indices for which there is nothing to read",
+        )
+    return shift, last
 
 
 def _select_items(
@@ -109,8 +158,6 @@ def _gather(
     """``x[b, t]``: one subscript is an integer tensor."""
     subscript = entries[special[0]]
     assert not isinstance(subscript, Batch)
-    if _is_shift(subscript):
-        raise builder.refuse(subscript, "a shifted index")
     if len(special) > 1 or any(isinstance(e, Number) for e in entries):
         raise builder.refuse(expr, "a read with several computed subscripts")
     index = builder.value(subscript)
@@ -131,10 +178,6 @@ def _gather(
     own = Index("#gathered", axis[0])
     layout = tuple(own if k == position else e for k, e in enumerate(entries))  # type: ignore[misc]
     return take(builder, base, layout, own, index)
-
-
-def _is_shift(expr: Expr) -> bool:
-    return isinstance(expr, Call) and expr.op == "add" and bool(free_indices(expr))
 
 
 def take(

@@ -11,12 +11,14 @@ from losscodegen.compiler.options import ABSENT
 from losscodegen.compiler.program import (
     Assign,
     Branch,
+    Statement,
+)
+from losscodegen.compiler.tensor_nodes import (
     Conditional,
     Expand,
     Fill,
     Name,
     Spread,
-    Statement,
     Tensor,
 )
 from losscodegen.compiler.value import Value

@@ -9,13 +9,15 @@ from typing import Any
 
 from losscodegen.compiler.naming import Names
 from losscodegen.compiler.program import (
-    Apply,
     Assign,
-    Item,
     Mean,
+    Statement,
+)
+from losscodegen.compiler.tensor_nodes import (
+    Apply,
+    Item,
     Name,
     Reduced,
-    Statement,
     Tensor,
     Unbind,
     Unsqueeze,

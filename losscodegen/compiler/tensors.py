@@ -6,18 +6,20 @@ from dataclasses import fields, is_dataclass
 from fractions import Fraction
 
 from losscodegen.compiler.program import (
-    Apply,
-    Arange,
     Assign,
     Branch,
+    Program,
+    Statement,
+)
+from losscodegen.compiler.tensor_nodes import (
+    Apply,
+    Arange,
     Extent,
     Eye,
     Fill,
     Literal,
     Missing,
     Name,
-    Program,
-    Statement,
 )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from losscodegen.compiler.layout import Layout
-from losscodegen.compiler.program import Tensor
+from losscodegen.compiler.tensor_nodes import (
+    Tensor,
+)
 from losscodegen.ir.nodes import Guard
 
 

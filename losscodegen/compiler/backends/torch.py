@@ -18,7 +18,7 @@ from losscodegen.compiler.backends.torch_arithmetic import (
     literal,
     number,
 )
-from losscodegen.compiler.program import (
+from losscodegen.compiler.tensor_nodes import (
     Anywhere,
     Apply,
     Arange,
@@ -42,7 +42,9 @@ from losscodegen.compiler.program import (
     Name,
     Permute,
     Reduced,
+    Roll,
     Scatter,
+    Slice,
     Special,
     Spread,
     Squeeze,
@@ -137,6 +139,10 @@ def _text(tensor: Tensor) -> Text:
             return Text(f"{_text(value).at(Binds.ATOM)}[{render(index)}]")
         case Item(value, dim, entry):
             return _item(value, dim, entry)
+        case Slice(value, windows):
+            return _slice(value, windows)
+        case Roll(value, dim, shift):
+            return _method(value, f"roll({-shift}, dims={dim})")
         case Unbind(value, dim):
             return _method(value, f"unbind({dim})")
         case Diagonal(value, first, second):
@@ -190,6 +196,18 @@ def _item(value: Tensor, dim: int, entry: int) -> Text:
     if dim >= 0:
         return Text(f"{owner}[{':, ' * dim}{entry}]")
     return Text(f"{owner}.select({dim}, {entry})")
+
+
+def _slice(value: Tensor, windows: tuple[tuple[int, int, int], ...]) -> Text:
+    """Dims are counted from one end in all windows: from the back after a batch."""
+    parts = {
+        dim: f"{first or ''}:{-last if last else ''}" for dim, first, last in windows
+    }
+    if min(parts) < 0:
+        subscripts = ["...", *(parts.get(d, ":") for d in range(min(parts), 0))]
+    else:
+        subscripts = [parts.get(d, ":") for d in range(max(parts) + 1)]
+    return Text(f"{_text(value).at(Binds.ATOM)}[{', '.join(subscripts)}]")
 
 
 def _permute(value: Tensor, order: tuple[int, ...]) -> Text:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 
-from losscodegen.compiler.program import Apply, Literal, Name, Special, Tensor
+from losscodegen.compiler.tensor_nodes import (
+    Apply,
+    Literal,
+    Name,
+    Special,
+    Tensor,
+)
 from losscodegen.ir.nodes import Named
 
 
@@ -83,8 +89,8 @@ def opposite(tensor: Tensor) -> Tensor | None:
     match tensor:
         case Apply("neg", (inner,)):
             return inner
-        case Literal(value) if value < 0:
-            return Literal(-value)
+        case Literal(value, _, whole) if value < 0:
+            return Literal(-value, whole=whole)
         case Apply("mul", args, static):
             negative, factors = signed(args)
             return Apply("mul", factors, static) if negative else None
