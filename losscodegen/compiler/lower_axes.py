@@ -32,7 +32,9 @@ from losscodegen.compiler.tensor_nodes import (
 )
 from losscodegen.compiler.tensors import fraction
 from losscodegen.compiler.value import Value
+from losscodegen.ir.build import ONE, OO, ZERO, div, neg, number, power, sub
 from losscodegen.ir.nodes import (
+    NO_ORIGIN,
     Call,
     Expr,
     Guard,
@@ -44,6 +46,7 @@ from losscodegen.ir.nodes import (
     Reduce,
     Reduction,
     Select,
+    Switch,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +67,10 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
     contracted = contraction(builder, expr)
     if contracted is not None:
         return contracted
+    if where is not None and builder.static(where):
+        return builder.value(_switched(expr, where))
+    if where is not None and kind is Reduction.VAR:
+        return builder.value(_variance(expr))
     body = builder.whole(builder.value(expr.body))
     if body.integer:
         body = replace(body, tensor=Float(body.tensor), integer=False)
@@ -73,16 +80,13 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
         kind is Reduction.LOGSUMEXP and not _never_empty(where)
     )
     mask = builder.part(where, "kept") if twice else builder.value(where)
-    if mask.static:
-        raise builder.refuse(where, "a where= that depends on parameters alone")
-    if kind in (Reduction.VAR, Reduction.NORM):
-        raise builder.refuse(expr, f"{kind.value} with where=")
     if kind is Reduction.SUM and body.static:
         return _count(builder, expr, body, mask)
     (masked, condition), layout = _masked(builder, expr, body, mask)
     dims = tuple(dim_of(layout, i) for i in expr.indices)
     total = Reduction.SUM if kind is Reduction.MEAN else kind
-    tensor: Tensor = Reduced(total, masked, dims)
+    order = None if expr.order is None else builder.value(expr.order).tensor
+    tensor: Tensor = Reduced(total, masked, dims, order=order)
     rest = tuple(e for e in layout if e not in expr.indices)
     guards = (*body.guards, *mask.guards)
     if kind is Reduction.LOGSUMEXP:
@@ -99,6 +103,32 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
     return replace(
         body, tensor=tensor, layout=rest, static=False, weight=weight, guards=guards
     )
+
+
+def _switched(expr: Reduce, where: Expr) -> Expr:
+    """A mask that parameters alone decide: all entries or none."""
+    none: Expr
+    match expr.kind:
+        case Reduction.MEAN | Reduction.VAR:
+            none = div(ZERO, ZERO)
+        case Reduction.SUM | Reduction.NORM:
+            none = ZERO
+        case Reduction.PROD:
+            none = ONE
+        case Reduction.LOGSUMEXP | Reduction.AMAX:
+            none = neg(OO)
+        case Reduction.AMIN:
+            none = OO
+    return Switch(where, replace(expr, where=None), none, origin=expr.origin)
+
+
+def _variance(expr: Reduce) -> Expr:
+    """The unbiased variance of the entries that a mask keeps, spelled out."""
+    mean = replace(expr, kind=Reduction.MEAN, origin=NO_ORIGIN)
+    square = power(sub(expr.body, mean), number(2))
+    total = replace(mean, kind=Reduction.SUM, body=square)
+    count = replace(mean, kind=Reduction.SUM, body=ONE)
+    return replace(div(total, sub(count, ONE)), origin=expr.origin)
 
 
 def _plain(builder: Builder, expr: Reduce, body: Value) -> Value:
@@ -156,7 +186,7 @@ def _masked(
 
 def _neutral(builder: Builder, kind: Reduction) -> Tensor:
     match kind:
-        case Reduction.SUM | Reduction.MEAN:
+        case Reduction.SUM | Reduction.MEAN | Reduction.NORM:
             return Literal(fraction(0))
         case Reduction.PROD:
             return Literal(fraction(1))
@@ -232,7 +262,7 @@ def keep(builder: Builder, expr: Keep) -> Value:
         if offset(expr.at) is not None:
             return lower_reads.moved(builder, expr, base)
         index = builder.value(expr.at)
-        return lower_reads.take(builder, base, base.layout, expr.index, index)
+        return lower_reads.take(builder, expr, base, base.layout, expr.index, index)
     body = builder.whole(builder.value(expr.body))
     if expr.index not in body.layout:
         raise builder.refuse(expr, f"{expr.kind.value} over an index its body lacks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,14 +60,15 @@ def read(builder: Builder, expr: Read) -> Value:
     entries: list[Index | Batch | Expr] = [
         BATCH if axis == ELLIPSIS else next(subscripts) for axis in variable.axes
     ]
-    tensor = _moved(builder, expr, name, entries)
-    special = [
-        k for k, e in enumerate(entries) if not isinstance(e, Index | Batch | Number)
-    ]
+    tensor = _select_items(builder, _moved(builder, expr, name, entries), entries)
     value = Value(tensor, integer=integer)
-    if special:
-        return _gather(builder, expr, value, entries, special)
-    tensor, layout = _select_items(tensor, entries)
+    computed = [
+        (k, e) for k, e in enumerate(entries) if not isinstance(e, Index | Batch)
+    ]
+    if computed:
+        indices = {k: builder.value(subscript) for k, subscript in computed}
+        return _gather(builder, expr, value, entries, indices)
+    tensor, layout = _diagonals(tensor, entries)
     target = builder.axes.sort(layout)
     return replace(
         value,
@@ -128,14 +130,26 @@ def _window(
 
 
 def _select_items(
-    tensor: Tensor, entries: list[Index | Batch | Expr]
-) -> tuple[Tensor, Layout]:
-    """Fixed entries taken out of a tensor and repeated indices turned into diagonals."""
+    builder: Builder, tensor: Tensor, entries: list[Index | Batch | Expr]
+) -> Tensor:
+    """Fixed entries taken out of a tensor and out of ``entries``."""
     for position in reversed(range(len(entries))):
         entry = entries[position]
+        if isinstance(entry, Index | Batch) or not builder.static(entry):
+            continue
+        dim = dim_at(tuple(entries), position)
         if isinstance(entry, Number):
-            tensor = Item(tensor, dim_at(tuple(entries), position), int(entry.value))
-            entries = entries[:position] + entries[position + 1 :]
+            tensor = Item(tensor, dim, int(entry.value))
+        else:
+            tensor = Item(tensor, dim, builder.value(entry).tensor)
+        del entries[position]
+    return tensor
+
+
+def _diagonals(
+    tensor: Tensor, entries: list[Index | Batch | Expr]
+) -> tuple[Tensor, Layout]:
+    """Repeated indices turned into diagonals."""
     layout = [e for e in entries if isinstance(e, Index | Batch)]
     for entry in list(layout):
         while layout.count(entry) > 1:
@@ -153,35 +167,67 @@ def _gather(
     expr: Read,
     base: Value,
     entries: list[Index | Batch | Expr],
-    special: list[int],
+    computed: dict[int, Value],
 ) -> Value:
-    """``x[b, t]``: one subscript is an integer tensor."""
-    subscript = entries[special[0]]
-    assert not isinstance(subscript, Batch)
-    if len(special) > 1 or any(isinstance(e, Number) for e in entries):
-        raise builder.refuse(expr, "a read with several computed subscripts")
-    index = builder.value(subscript)
-    if index.static:
-        raise builder.refuse(subscript, "a subscript that is a parameter")
-    axis = builder.loss.variable(expr.name).subscripted_axes
-    position = special[0]
-    others = [e for k, e in enumerate(entries) if k != position]
-    weight = 1 + index.weight
-    if position == 0 and BATCH not in others:
-        layout: Layout = (*index.layout, *(e for e in others if isinstance(e, Index)))
+    """``x[b, t]``: some subscripts are integer tensors."""
+    plain = [e for e in entries if isinstance(e, Index | Batch)]
+    if len(computed) > 1 or len(set(plain)) < len(plain):
+        return _picked(builder, expr, base, entries, computed)
+    ((position, index),) = computed.items()
+    if position == 0 and BATCH not in plain:
+        layout: Layout = (*index.layout, *plain)
         if len(set(layout)) == len(layout):
             target = builder.axes.sort(layout)
-            tensor = permute(Lookup(base.tensor, index.tensor), layout, target)
+            lookup = Lookup(base.tensor, (index.tensor,))
             return replace(
-                base, tensor=tensor, layout=target, weight=weight, guards=index.guards
+                base,
+                tensor=permute(lookup, layout, target),
+                layout=target,
+                weight=1 + index.weight,
+                guards=index.guards,
             )
-    own = Index("#gathered", axis[0])
-    layout = tuple(own if k == position else e for k, e in enumerate(entries))  # type: ignore[misc]
-    return take(builder, base, layout, own, index)
+    own = Index("#gathered", builder.loss.variable(expr.name).subscripted_axes[0])
+    layout = (*plain[:position], own, *plain[position:])
+    return take(builder, expr, base, layout, own, index)
+
+
+def _picked(
+    builder: Builder,
+    expr: Read | Keep,
+    base: Value,
+    entries: Sequence[Index | Batch | Expr],
+    computed: dict[int, Value],
+) -> Value:
+    """A read with an integer tensor for every dim, which all broadcast against each other."""
+    values: list[Value] = []
+    for position, entry in enumerate(entries):
+        if position in computed:
+            values.append(computed[position])
+        elif isinstance(entry, Index):
+            values.append(builder.value(entry))
+        else:
+            raise builder.refuse(
+                expr, "a read with several computed subscripts beside elementwise dims"
+            )
+    indices, layout = builder.combine(values)
+    return replace(
+        base,
+        tensor=Lookup(base.tensor, tuple(indices)),
+        layout=layout,
+        weight=2 + base.weight + sum(v.weight for v in values),
+        guards=tuple(
+            dict.fromkeys((*base.guards, *(g for v in values for g in v.guards)))
+        ),
+    )
 
 
 def take(
-    builder: Builder, base: Value, layout: Layout, own: Index, index: Value
+    builder: Builder,
+    expr: Read | Keep,
+    base: Value,
+    layout: Layout,
+    own: Index,
+    index: Value,
 ) -> Value:
     """The entries of ``base`` along its index ``own`` at the integer tensor ``index``."""
     rest = tuple(e for e in layout if e != own)
@@ -189,9 +235,7 @@ def take(
     position = layout.index(own)
     dim = dim_at(layout, position)
     if len(extra) > 1:
-        raise builder.refuse(
-            builder.loss.expression, "a gather with several new indices"
-        )
+        return _picked(builder, expr, base, layout, {position: index})
     landing = extra[0] if extra else own
     target = tuple(landing if e == own else e for e in layout)
     missing = [e for e in rest if e not in index.layout]

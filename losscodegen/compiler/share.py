@@ -107,7 +107,7 @@ def order_items(statements: tuple[Statement, ...], loss: Loss) -> tuple[Statemen
     found: dict[tuple[str, int], dict[int, Assign]] = {}
     for statement in statements:
         match statement:
-            case Assign(_, Item(Name(arg), dim, entry)):
+            case Assign(_, Item(Name(arg), dim, int(entry))):
                 found.setdefault((arg, dim), {})[entry] = statement
                 leading += 1
             case _:

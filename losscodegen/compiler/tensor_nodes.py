@@ -170,19 +170,19 @@ class Gather:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """``value[index]``: the entries of the first dim at an integer tensor of any shape."""
+    """``value[i, j]``: the entries at integer tensors of one shape, for the first dims."""
 
     value: Tensor
-    index: Tensor
+    indices: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One fixed entry along ``dim``, which disappears."""
+    """One entry along ``dim``, which disappears; fixed, or at a Python number."""
 
     value: Tensor
     dim: int
-    entry: int
+    entry: int | Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,8 +135,9 @@ def _text(tensor: Tensor) -> Text:
                     f"torch.take_along_dim({render(value)}, {inner}, dim={dim})"
                 )
             return _method(value, f"gather({dim}, {inner})")
-        case Lookup(value, index):
-            return Text(f"{_text(value).at(Binds.ATOM)}[{render(index)}]")
+        case Lookup(value, indices):
+            places = ", ".join(map(render, indices))
+            return Text(f"{_text(value).at(Binds.ATOM)}[{places}]")
         case Item(value, dim, entry):
             return _item(value, dim, entry)
         case Slice(value, windows):
@@ -189,13 +190,14 @@ def _dims(dims: tuple[int, ...]) -> str:
     return f"dim={dims[0]}" if len(dims) == 1 else f"dim={dims}"
 
 
-def _item(value: Tensor, dim: int, entry: int) -> Text:
+def _item(value: Tensor, dim: int, entry: int | Tensor) -> Text:
     owner = _text(value).at(Binds.ATOM)
+    place = entry if isinstance(entry, int) else render(entry)
     if dim == -1:
-        return Text(f"{owner}[..., {entry}]")
+        return Text(f"{owner}[..., {place}]")
     if dim >= 0:
-        return Text(f"{owner}[{':, ' * dim}{entry}]")
-    return Text(f"{owner}.select({dim}, {entry})")
+        return Text(f"{owner}[{':, ' * dim}{place}]")
+    return Text(f"{owner}.select({dim}, {place})")
 
 
 def _slice(value: Tensor, windows: tuple[tuple[int, int, int], ...]) -> Text:
