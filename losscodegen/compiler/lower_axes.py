@@ -10,6 +10,7 @@ from losscodegen.compiler.layout import (
     Layout,
     align,
     dim_of,
+    permute,
     unsqueeze,
 )
 from losscodegen.compiler.lower_contract import contraction
@@ -25,6 +26,8 @@ from losscodegen.compiler.tensor_nodes import (
     Lowest,
     Name,
     Reduced,
+    Roll,
+    Running,
     Scatter,
     Special,
     Tensor,
@@ -46,6 +49,7 @@ from losscodegen.ir.nodes import (
     Reduce,
     Reduction,
     Select,
+    Size,
     Switch,
 )
 
@@ -74,6 +78,9 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
     body = builder.whole(builder.value(expr.body))
     if body.integer:
         body = replace(body, tensor=Float(body.tensor), integer=False)
+    running = _running(builder, expr, body)
+    if running is not None:
+        return running
     if where is None:
         return _plain(builder, expr, body)
     twice = kind is Reduction.MEAN or (
@@ -165,6 +172,44 @@ def _plain(builder: Builder, expr: Reduce, body: Value) -> Value:
         tensor=tensor,
         layout=layout,
         weight=body.weight + len(present) + len(absent),
+    )
+
+
+_MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
+
+
+def _running(builder: Builder, expr: Reduce, body: Value) -> Value | None:
+    """``Sum(x[c], c, where=c <= k)`` for all k: a running sum; None for anything else."""
+    match expr.where:
+        case Call(op, (Index() as own, Index() as end)) if op in _MIRRORED:
+            pass
+        case _:
+            return None
+    if own not in expr.indices:
+        own, end, op = end, own, _MIRRORED[op]
+    if expr.kind is not Reduction.SUM or expr.indices != (own,):
+        return None
+    if own.axis != end.axis or own not in body.layout or end in body.layout:
+        return None
+    dim = dim_of(body.layout, own)
+    tensor: Tensor = Running(body.tensor, dim, backwards=op in ("gt", "ge"))
+    layout = tuple(end if e == own else e for e in body.layout)
+    if op in ("lt", "gt"):  # without its own entry: that of the neighbour
+        first = Literal(fraction(0), whole=True)
+        edge: Tensor = first
+        if op == "gt":
+            edge = builder.value(sub(Size(own.axis), ONE)).tensor
+        places = builder.value(end)
+        inside = Apply("ne", (places.tensor, edge))
+        inside_there = align(inside, places.layout, layout, builder.axes)
+        moved = Roll(tensor, dim, -1 if op == "lt" else 1)
+        tensor = Where(inside_there, moved, Literal(fraction(0)))
+    target = builder.axes.sort(layout)
+    return replace(
+        body,
+        tensor=permute(tensor, layout, target),
+        layout=target,
+        weight=body.weight + (2 if op in ("le", "ge") else 5),
     )
 
 

@@ -97,6 +97,15 @@ class Reduced:
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """The sums of all entries along ``dim`` up to each; from each to the end ``backwards``."""
+
+    value: Tensor
+    dim: int
+    backwards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Matmul:
     """The product of two matrices."""
 
@@ -306,6 +315,7 @@ Tensor = (
     | Conditional
     | Missing
     | Reduced
+    | Running
     | Matmul
     | Einsum
     | Eye

@@ -43,6 +43,7 @@ from losscodegen.compiler.tensor_nodes import (
     Permute,
     Reduced,
     Roll,
+    Running,
     Scatter,
     Slice,
     Special,
@@ -104,6 +105,9 @@ def _text(tensor: Tensor) -> Text:
             )
         case Reduced():
             return _reduced(tensor)
+        case Running(value, dim, backwards):
+            turned = f"flip({dim}).cumsum(dim={dim}).flip({dim})"
+            return _method(value, turned if backwards else f"cumsum(dim={dim})")
         case Matmul(left, right):
             sides = (_text(left).at(Binds.PRODUCT), _text(right).at(Binds.UNARY))
             return Text(" @ ".join(sides), Binds.PRODUCT)
