@@ -105,25 +105,19 @@ def bound_indices(expr: Expr) -> tuple[Index, ...]:
 @remembered
 def free_indices(expr: Expr) -> tuple[Index, ...]:
     """The indices that ``expr`` depends on, in order of first appearance."""
-    found: dict[Index, None] = {}
-    _collect(expr, frozenset(), found)
-    return tuple(found)
-
-
-def _collect(expr: Expr, bound: frozenset[Index], found: dict[Index, None]) -> None:
     match expr:
         case Index():
-            if expr not in bound:
-                found.setdefault(expr)
+            return (expr,)
         case Keep(_, body, index, at):
-            _collect(body, bound | {index}, found)
-            _collect(at, bound, found)
-        case Reduce(_, _, indices):
-            for child in children(expr):
-                _collect(child, bound | set(indices), found)
+            found = (*_without(free_indices(body), (index,)), *free_indices(at))
         case _:
-            for child in children(expr):
-                _collect(child, bound, found)
+            below = tuple(i for c in children(expr) for i in free_indices(c))
+            found = _without(below, bound_indices(expr))
+    return tuple(dict.fromkeys(found))
+
+
+def _without(indices: tuple[Index, ...], bound: tuple[Index, ...]) -> tuple[Index, ...]:
+    return tuple(i for i in indices if i not in bound)
 
 
 def substitute(expr: Expr, new: Mapping[Index, Expr]) -> Expr:
