@@ -111,7 +111,7 @@ def _hashed_once(cls: type[T]) -> type[T]:
             object.__setattr__(self, "_hash", structural(self))
             return cast(int, self._hash)
 
-    cls.__hash__ = known  # type: ignore[method-assign,assignment]
+    cls.__hash__ = known  # type: ignore[method-assign]
     return cls
 
 

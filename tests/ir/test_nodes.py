@@ -21,7 +21,7 @@ class Counted(Fraction):
 
     hashed = 0
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         Counted.hashed += 1
         return super().__hash__()
 
