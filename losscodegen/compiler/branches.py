@@ -17,18 +17,20 @@ from losscodegen.compiler.canonical import (
     from_factors,
 )
 from losscodegen.compiler.conditions import both, decide
+from losscodegen.compiler.extents import Extent
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
+    marked,
     missing,
-    replaced,
+    place,
     substituted,
 )
 from losscodegen.compiler.intervals import point
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rule import Rule
 from losscodegen.compiler.steps import Step
-from losscodegen.compiler.tame import Extent, Tame
+from losscodegen.compiler.tame import Tame
 from losscodegen.ir.build import ONE, ZERO
 from losscodegen.ir.loss import DomainKind, Loss, Role
 from losscodegen.ir.nodes import (
@@ -227,32 +229,28 @@ class Protector:
         taken: frozenset[Index],
     ) -> dict[Expr, Expr] | None:
         """Values for as few of the frontier as will do; None if none are found."""
+        places = marked(branch, frontier, taken)
         for values in assignments(len(frontier)):
-            table = dict(zip(frontier, values, strict=True))
-            if self._harmless(branch, table, dead, taken):
+            if self._harmless(places, values, dead):
+                table = dict(zip(frontier, values, strict=True))
                 for node in frontier[len(missing(branch, dead)) :]:
                     fewer = {n: v for n, v in table.items() if n is not node}
-                    if fewer and self._harmless(branch, fewer, dead, taken):
+                    left = marked(branch, tuple(fewer), taken)
+                    if fewer and self._harmless(left, tuple(fewer.values()), dead):
                         table = fewer
                 return table
         return None
 
-    def _harmless(
-        self,
-        branch: Expr,
-        table: dict[Expr, Expr],
-        dead: Ranges,
-        taken: frozenset[Index],
-    ) -> bool:
-        """Whether the branch is tame once these subexpressions have these values."""
-        names = {node: f"#{k}" for k, node in enumerate(table)}
-        known = self.tame.differentiable | set(names.values())
+    def _harmless(self, branch: Expr, values: tuple[Expr, ...], dead: Ranges) -> bool:
+        """Whether a `marked` branch is tame once its places have these values."""
+        points = {
+            place(k): point(float(factors(value).coefficient))
+            for k, value in enumerate(values)
+        }
+        known = self.tame.differentiable.union(points)
         probe = replace(self.tame, differentiable=known)
-        domains = dict(dead.domains)
-        for node, value in table.items():
-            domains[names[node]] = point(float(factors(value).coefficient))
-        new = replaced(branch, {n: Read(name) for n, name in names.items()}, taken)
-        return probe.analyse(new, replace(dead, domains=domains)).tame
+        domains = {**dead.domains, **points}
+        return probe.analyse(branch, replace(dead, domains=domains)).tame
 
     # ------------------------------------------------------------ choices
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from losscodegen.ir.build import ONE, ZERO, mul, number
-from losscodegen.ir.nodes import Call, Expr, Number
+from losscodegen.ir.nodes import Call, Expr, Number, remembered
 
 HALF = Fraction(1, 2)
 
@@ -48,28 +48,36 @@ class Product:
 # ---------------------------------------------------------------- views
 
 
-def terms(expr: Expr, coefficient: Fraction = Fraction(1)) -> tuple[Term, ...]:
-    """``coefficient*expr`` as a sum, signs and rational coefficients pulled out.
+@remembered
+def terms(expr: Expr) -> tuple[Term, ...]:
+    """``expr`` as a sum, signs and rational coefficients pulled out.
 
     A rational multiple of a sum is distributed over it: ``(a - b)/2`` has two terms.
     """
     match expr:
         case Call("add", args):
-            return tuple(t for a in args for t in terms(a, coefficient))
+            # Anew even if nothing changes: a part that occurs twice makes two terms.
+            return tuple(Term(t.coefficient, t.body) for a in args for t in terms(a))
         case Call("neg", (arg,)):
-            return terms(arg, -coefficient)
+            return multiplied(terms(arg), Fraction(-1))
         case Number(value):
-            return (Term(coefficient * value, ONE),)
+            return (Term(value, ONE),)
         case Call("mul" | "div"):
             product = factors(expr)
             if product.coefficient == 1:
-                return (Term(coefficient, expr),)
+                return (Term(Fraction(1), expr),)
             body = from_factors(Fraction(1), product.factors)
-            return terms(body, coefficient * product.coefficient)
+            return multiplied(terms(body), product.coefficient)
         case _:
-            return (Term(coefficient, expr),)
+            return (Term(Fraction(1), expr),)
 
 
+def multiplied(parts: tuple[Term, ...], by: Fraction) -> tuple[Term, ...]:
+    """The terms of ``by`` times the sum of ``parts``."""
+    return tuple(Term(by * t.coefficient, t.body) for t in parts)
+
+
+@remembered
 def factors(expr: Expr) -> Product:
     """``expr`` as a product: division as power -1, sqrt as power 1/2, square as power 2."""
     match expr:

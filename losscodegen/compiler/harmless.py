@@ -82,3 +82,14 @@ def replaced(expr: Expr, table: dict[Expr, Expr], taken: frozenset[Index]) -> Ex
     if isinstance(expr, Read) or taken.intersection(bound_indices(expr)):
         return expr
     return rebuild(expr, tuple(replaced(c, table, taken) for c in children(expr)))
+
+
+def marked(branch: Expr, nodes: tuple[Expr, ...], taken: frozenset[Index]) -> Expr:
+    """``branch`` with a read of its own in place of each of these subexpressions."""
+    places = {node: Read(place(k)) for k, node in enumerate(nodes)}
+    return replaced(branch, dict(places), taken)
+
+
+def place(position: int) -> str:
+    """The name of such a read."""
+    return f"#{position}"

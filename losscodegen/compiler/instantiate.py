@@ -22,6 +22,7 @@ from losscodegen.ir.nodes import (
     Read,
     Reduce,
     Select,
+    remembered,
 )
 from losscodegen.ir.walk import (
     bound_indices,
@@ -102,9 +103,10 @@ def _optional(text: str | None) -> Expr | None:
     return None if text is None else parse_formula(text, indices=INDICES)
 
 
+@remembered
 def features(expr: Expr) -> frozenset[object]:
     """The functions, reductions and choices that occur in an expression."""
-    return frozenset(f for node in walk(expr) for f in _features(node))
+    return frozenset(_features(expr)).union(*map(features, children(expr)))
 
 
 _LOOSE = frozenset({"add", "neg", "mul", "div", "pow", "square", "sqrt"}) | frozenset(

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from losscodegen.compiler.bindings import Bindings, Match, Template, solve
-from losscodegen.compiler.canonical import Term, from_terms, scaled, terms
+from losscodegen.compiler.canonical import (
+    Term,
+    from_terms,
+    multiplied,
+    scaled,
+    terms,
+)
 from losscodegen.compiler.equality import same
 from losscodegen.ir.build import ONE, ZERO
-from losscodegen.ir.nodes import Expr, Index, Keep, Number, Read, Reduce
+from losscodegen.ir.nodes import Expr, Index, Keep, Number, Read, Reduce, remembered
 from losscodegen.ir.walk import free_indices, walk
 
 Left = Iterator[tuple[Bindings, tuple[Term, ...]]]
@@ -131,7 +137,7 @@ class Sums:
         wanted = first.coefficient * scale
         for state, expected in self._expected(first.body, known, found, bindings):
             left: tuple[Term, ...] | None = found
-            for term in terms(expected, wanted):
+            for term in multiplied(terms(expected), wanted):
                 if left is not None:
                     left = _without(left, term, partial=root)
             if left is not None:
@@ -191,6 +197,7 @@ def _without(
     return None
 
 
+@remembered
 def difficulty(pattern: Expr) -> tuple[int, int]:
     """Patterns that say most first: binders, then calls, then bound names, bare names last."""
     match pattern:

@@ -17,8 +17,17 @@ from losscodegen.compiler.equality import key, same
 from losscodegen.compiler.intervals import EVERYTHING, Range, point
 from losscodegen.ir.build import ZERO, sub
 from losscodegen.ir.loss import Loss
-from losscodegen.ir.nodes import Call, Constant, Expr, Number, Reduce, Select, Switch
-from losscodegen.ir.walk import transform
+from losscodegen.ir.nodes import (
+    Call,
+    Constant,
+    Expr,
+    Number,
+    Reduce,
+    Select,
+    Switch,
+    remembered,
+)
+from losscodegen.ir.walk import children, rebuild
 
 TRUE = Call("and", ())
 """The condition that always holds: a conjunction of nothing."""
@@ -177,7 +186,7 @@ class Ranges(Bounds):
     def of(self, expr: Expr) -> Range:
         """Where the value of ``expr`` lies, for all finite inputs of the declared domains."""
         if expr not in self._plain:
-            self._plain[expr] = self._of(transform(expr, _without_detach))
+            self._plain[expr] = self._of(_without_detach(expr))
         return self._plain[expr]
 
     def _of(self, expr: Expr) -> Range:
@@ -214,8 +223,11 @@ def _scaled(expr: Expr) -> tuple[float, Expr]:
     return float(product.coefficient), from_factors(Fraction(1), product.factors)
 
 
+@remembered
 def _without_detach(expr: Expr) -> Expr:
-    return expr.args[0] if isinstance(expr, Call) and expr.op == "detach" else expr
+    if isinstance(expr, Call) and expr.op == "detach":
+        return _without_detach(expr.args[0])
+    return rebuild(expr, tuple(map(_without_detach, children(expr))))
 
 
 def _side(op: str, bound: Range) -> Range:

@@ -67,6 +67,12 @@ class Rewriter:
     done: dict[Hashable, tuple[Expr, Ranges]] = field(default_factory=dict)
     """What has been rewritten; the ranges are held so that their identity stays unique."""
 
+    expansions: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        expanding = (r.name for r in self.rules if r.phase is Phase.EXPAND)
+        self.expansions = frozenset(expanding)
+
     def run(self, expr: Expr, phase: Phase, ranges: Ranges) -> Expr:
         """``expr`` with the rules of one phase applied wherever they can be."""
         self.done.clear()
@@ -154,10 +160,6 @@ class Rewriter:
         if rule.as_written or guard == Guard(rule=rule.name, why=rule.why):
             return True
         return guard.rule in self.expansions
-
-    @property
-    def expansions(self) -> frozenset[str]:
-        return frozenset(r.name for r in self.rules if r.phase is Phase.EXPAND)
 
     def _static(self, expr: Expr) -> bool:
         """Whether ``expr`` is a Python number: there rounding is double, gradients are none."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 from fractions import Fraction
 from functools import cache
 from typing import assert_never
@@ -17,6 +16,7 @@ from losscodegen.compiler.canonical import (
     Factor,
     factors,
 )
+from losscodegen.compiler.extents import Extent, Finding, joined, multiplied
 from losscodegen.compiler.intervals import closed
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.ir.build import ZERO
@@ -47,21 +47,6 @@ _PER_ENTRY = 1e6
 _EXP_LIMIT = 80.0
 
 
-class Extent(IntEnum):
-    """How large a value can get."""
-
-    BOUNDED = 0
-    """Within known bounds that stay bounded when multiplied a few times."""
-    FINITE = 1
-    """As large as the inputs, and finite because they are."""
-    EDGE = 2
-    """A sum or multiple of inputs: overflows only at the very edge of the format."""
-    HUGE = 3
-    """May overflow to infinity for inputs of ordinary size."""
-    UNDEFINED = 4
-    """May be NaN: a difference or ratio of infinities."""
-
-
 _SMOOTH = frozenset(
     {"neg", "abs", "sign", "relu", "max", "min", "clip", "floor", "delta", "heaviside"}
 ) | frozenset({"softplus", "logsigmoid", "sigmoid", "tanh", "atan", "erf", "erfc"})
@@ -70,18 +55,6 @@ _SMOOTH = frozenset(
 _DISCRETE = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The size of a value, and the ops inside it whose derivative may blow up."""
-
-    size: Extent
-    bad: tuple[Expr, ...] = ()
-
-    @property
-    def tame(self) -> bool:
-        return not self.bad and self.size < Extent.UNDEFINED
 
 
 @dataclass(slots=True)
@@ -139,7 +112,7 @@ class Tame:
                 return Finding(Extent.HUGE, (expr,))
             case _ if expr.origin.guard and expr.origin.guard.rule in self.trusted:
                 parts = [self.analyse(e, ranges) for e in _outside(expr)]
-                return _joined(Extent.EDGE, parts)
+                return joined(Extent.EDGE, parts)
             case Select(condition, then, otherwise) | Switch(
                 condition, then, otherwise
             ):
@@ -149,7 +122,7 @@ class Tame:
                     return self.analyse(otherwise, ranges)
                 yes = self.analyse(then, ranges.under(condition))
                 no = self.analyse(otherwise, ranges.under(opposite(condition)))
-                return _joined(max(yes.size, no.size), (yes, no))
+                return joined(max(yes.size, no.size), (yes, no))
             case Reduce(kind, body, _, where):
                 inside = ranges.under(where)
                 inner = self.analyse(body, inside)
@@ -171,9 +144,9 @@ class Tame:
     def _reduced(self, expr: Reduce, kind: Reduction, inner: Finding) -> Finding:
         match kind:
             case Reduction.SUM | Reduction.MEAN:
-                return _joined(max(inner.size, Extent.EDGE), (inner,))
+                return joined(max(inner.size, Extent.EDGE), (inner,))
             case Reduction.AMAX | Reduction.AMIN:
-                return _joined(inner.size, (inner,))
+                return joined(inner.size, (inner,))
             case Reduction.LOGSUMEXP:
                 wild = inner.size > Extent.EDGE
                 return self._finding(expr, Extent.EDGE, (inner,), bad=wild)
@@ -198,7 +171,7 @@ class Tame:
                 ]
                 if len(huge) > 1 and not _same_sign(huge, ranges):
                     size = Extent.UNDEFINED
-                return _joined(size, parts)
+                return joined(size, parts)
             case Call("mul" | "div" | "pow" | "square" | "sqrt"):
                 return self._product(expr, ranges)
             case Call("exp", (arg,)):
@@ -213,7 +186,7 @@ class Tame:
                 if op == "detach":
                     return Finding(largest)
                 if op in _SMOOTH:
-                    return _joined(largest, parts)
+                    return joined(largest, parts)
                 row = OPS.get(op)
                 if row is None or row.sort is Sort.BOOL:
                     return Finding(Extent.BOUNDED)
@@ -272,10 +245,10 @@ class Tame:
         sizes = [p.size for p in parts]
         limit = Extent.FINITE if self.strict else Extent.EDGE
         wild = any(
-            self.depends(f.base) and _multiplied(sizes[:k] + sizes[k + 1 :]) > limit
+            self.depends(f.base) and multiplied(sizes[:k] + sizes[k + 1 :]) > limit
             for k, f in enumerate(product.factors)
         )
-        size = _multiplied(sizes)
+        size = multiplied(sizes)
         if size is Extent.FINITE and (len(sizes) > 1 or abs(product.coefficient) > 1):
             size = Extent.EDGE
         return self._finding(expr, size, parts, bad=wild)
@@ -290,7 +263,7 @@ class Tame:
         away = self._away(base, ranges)
         if not flows and not (isinstance(exponent, Fraction) or self.depends(exponent)):
             fine = away or not isinstance(exponent, Fraction) or exponent > 0
-            return _joined(size if fine else Extent.HUGE, (inner,))
+            return joined(size if fine else Extent.HUGE, (inner,))
         if not isinstance(exponent, Fraction):
             limits = ranges.of(exponent)
             fine = size is Extent.BOUNDED and (away or limits.low >= 1)
@@ -320,17 +293,10 @@ class Tame:
         *,
         bad: bool,
     ) -> Finding:
-        found = _joined(size, parts)
+        found = joined(size, parts)
         if bad and self.depends(expr):
             found = Finding(found.size, (expr, *found.bad))
         return found
-
-
-def _joined(size: Extent, parts: list[Finding] | tuple[Finding, ...]) -> Finding:
-    bad = tuple({id(b): b for p in parts for b in p.bad}.values())
-    if any(p.size is Extent.UNDEFINED for p in parts):
-        size = Extent.UNDEFINED
-    return Finding(size, bad)
 
 
 def _outside(expr: Expr) -> Iterator[Expr]:
@@ -340,15 +306,6 @@ def _outside(expr: Expr) -> Iterator[Expr]:
             yield from _outside(child)
         elif children(child) or isinstance(child, Read):
             yield child
-
-
-def _multiplied(sizes: list[Extent]) -> Extent:
-    """The size of a product of values of these sizes."""
-    largest = max(sizes, default=Extent.BOUNDED)
-    unbounded = sum(s > Extent.BOUNDED for s in sizes)
-    if unbounded > 1:
-        return max(largest, Extent.HUGE)
-    return largest
 
 
 def _same_sign(args: list[Expr], ranges: Ranges) -> bool:

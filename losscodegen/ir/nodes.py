@@ -5,16 +5,22 @@ reads a tensor declared with ``...``, for each element of that batch. Nothing is
 construction: ``0*log(x)`` stays what it is, because floating point cares.
 
 Nodes are compared and hashed by structure alone. `Origin` rides along: where the node was written,
-what a reader would call it, and the guard it belongs to.
+what a reader would call it, and the guard it belongs to. A node never changes, so what follows from
+it alone is worked out once: its hash, and the facts of functions that are `remembered`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from losscodegen.errors import Location
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +72,52 @@ class Keeper(Enum):
     NORMALIZE = "normalize"
 
 
+class Node:
+    """What is known of a node already. No fields: not compared, printed, copied or pickled."""
+
+    __slots__ = ("_facts", "_hash")
+    _facts: dict[Callable[..., Any], Any]
+    _hash: int
+
+
+def remembered(function: Callable[[Expr], T]) -> Callable[[Expr], T]:
+    """``function``, which depends on a node and nothing else, computed once for each object.
+
+    Not once for equal nodes: these may differ in their origins, and so may the results.
+    """
+
+    @wraps(function)
+    def known(expr: Expr) -> T:
+        try:
+            return cast(T, expr._facts[function])
+        except AttributeError:
+            object.__setattr__(expr, "_facts", {})
+        except KeyError:
+            pass
+        fact = expr._facts[function] = function(expr)
+        return fact
+
+    return known
+
+
+def _hashed_once(cls: type[T]) -> type[T]:
+    """Without it, every look-up in a dict would hash the whole tree below the node again."""
+    structural = cast(Callable[[Any], int], cls.__hash__)
+
+    def known(self: Any) -> int:
+        try:
+            return cast(int, self._hash)
+        except AttributeError:
+            object.__setattr__(self, "_hash", structural(self))
+            return cast(int, self._hash)
+
+    cls.__hash__ = known  # type: ignore[method-assign]
+    return cls
+
+
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Number:
+class Number(Node):
     """An exact rational; ``text`` is how the spec wrote it (``1e-7``)."""
 
     value: Fraction
@@ -83,14 +133,16 @@ class Named(Enum):
     OO = "oo"
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Node):
     name: Named
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Index:
+class Index(Node):
     """An index of an axis: as a subscript it selects, as a number it counts from 0."""
 
     name: str
@@ -98,16 +150,18 @@ class Index:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Size:
+class Size(Node):
     """The number of elements of an axis."""
 
     axis: str
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Read:
+class Read(Node):
     """An element of an input or a parameter.
 
     One subscript per declared axis (none for ``...``, which is always elementwise): an `Index`, an
@@ -119,8 +173,9 @@ class Read:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Use:
+class Use(Node):
     """A definition of the ``let`` block at given subscripts. `inline` removes these."""
 
     name: str
@@ -128,8 +183,9 @@ class Use:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Node):
     """An op of the op table, comparisons and logic included. ``add`` and ``mul`` are n-ary."""
 
     op: str
@@ -137,8 +193,9 @@ class Call:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Select:
+class Select(Node):
     """Elementwise choice, ``where(condition, then, otherwise)``. A Piecewise is a chain of them."""
 
     condition: Expr
@@ -147,8 +204,9 @@ class Select:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Node):
     """``then if condition else otherwise`` over scalar parameters, decided in Python.
 
     The branch not taken is not computed at all. ``condition`` reads only scalar parameters.
@@ -160,8 +218,9 @@ class Switch:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Reduce:
+class Reduce(Node):
     """A binder over one or more indices, where ``where`` holds (everywhere if it is None).
 
     ``order`` is the p of a norm and None for every other kind. Over no element at all a sum is 0, a
@@ -177,8 +236,9 @@ class Reduce:
     origin: Origin = _origin()
 
 
+@_hashed_once
 @dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Node):
     """``kind`` over the bound ``index``, taken at the subscript ``at`` (usually the index itself).
 
     ``log_softmax(x, c)`` used at the target ``t`` is ``Keep(LOG_SOFTMAX, x[b,c], c, at=t[b])``:

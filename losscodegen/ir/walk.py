@@ -21,18 +21,19 @@ from losscodegen.ir.nodes import (
     Size,
     Switch,
     Use,
+    remembered,
 )
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The direct subexpressions, subscripts included, bound indices not."""
     match expr:
+        case Call(_, args):
+            return args
         case Number() | Constant() | Index() | Size():
             return ()
         case Read(_, subscripts) | Use(_, subscripts):
             return subscripts
-        case Call(_, args):
-            return args
         case Select(condition, then, otherwise) | Switch(condition, then, otherwise):
             return (condition, then, otherwise)
         case Reduce(_, body, _, where, order):
@@ -79,9 +80,11 @@ def transform(expr: Expr, function: Callable[[Expr], Expr]) -> Expr:
 
 def walk(expr: Expr) -> Iterator[Expr]:
     """Every node, the root first."""
-    yield expr
-    for child in children(expr):
-        yield from walk(child)
+    ahead = [expr]
+    while ahead:
+        node = ahead.pop()
+        yield node
+        ahead.extend(reversed(children(node)))
 
 
 def with_origin(expr: Expr, origin: Origin) -> Expr:
@@ -99,27 +102,22 @@ def bound_indices(expr: Expr) -> tuple[Index, ...]:
             return ()
 
 
+@remembered
 def free_indices(expr: Expr) -> tuple[Index, ...]:
     """The indices that ``expr`` depends on, in order of first appearance."""
-    found: dict[Index, None] = {}
-    _collect(expr, frozenset(), found)
-    return tuple(found)
-
-
-def _collect(expr: Expr, bound: frozenset[Index], found: dict[Index, None]) -> None:
     match expr:
         case Index():
-            if expr not in bound:
-                found.setdefault(expr)
+            return (expr,)
         case Keep(_, body, index, at):
-            _collect(body, bound | {index}, found)
-            _collect(at, bound, found)
-        case Reduce(_, _, indices):
-            for child in children(expr):
-                _collect(child, bound | set(indices), found)
+            found = (*_without(free_indices(body), (index,)), *free_indices(at))
         case _:
-            for child in children(expr):
-                _collect(child, bound, found)
+            below = tuple(i for c in children(expr) for i in free_indices(c))
+            found = _without(below, bound_indices(expr))
+    return tuple(dict.fromkeys(found))
+
+
+def _without(indices: tuple[Index, ...], bound: tuple[Index, ...]) -> tuple[Index, ...]:
+    return tuple(i for i in indices if i not in bound)
 
 
 def substitute(expr: Expr, new: Mapping[Index, Expr]) -> Expr:
@@ -262,7 +260,14 @@ def canonical(expr: Expr) -> Expr:
     return _canonical(expr, {}, 0)
 
 
+@remembered
+def _binds(expr: Expr) -> bool:
+    return bool(bound_indices(expr)) or any(map(_binds, children(expr)))
+
+
 def _canonical(expr: Expr, names: Mapping[Index, Expr], depth: int) -> Expr:
+    if not _binds(expr) and names.keys().isdisjoint(free_indices(expr)):
+        return expr
     match expr:
         case Index():
             return names.get(expr, expr)
