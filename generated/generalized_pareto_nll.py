@@ -32,6 +32,10 @@ def generalized_pareto_nll_loss(
 
     product = shape * target
 
+    # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
+    # overflows; the sum of the two is one logarithm.
+    total = scale + product
+
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there. For small q the ratio and its slope
     # overflow.
@@ -41,28 +45,25 @@ def generalized_pareto_nll_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_scale = torch.where(below, scale, 1.0)
-    s = torch.where(below, shape * torch.where(below, target, 1.0) / safe_scale, 0.0)
-    total = 2.0 + s
-    u = (s / total).square()
-    total2 = 1.0 / 11.0 + u * (
+    below2 = product < 0.25 * safe_scale
+    s = torch.where(
+        below2,
+        torch.where(below2, product, 1.0) / torch.where(below2, safe_scale, 1.0),
+        0.0,
+    )
+    total2 = 2.0 + s
+    u = (s / total2).square()
+    total3 = 1.0 / 11.0 + u * (
         1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u / 21.0)))
     )
-    total3 = 1.0 + u * (
-        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
+    total4 = 1.0 + u * (
+        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total3)))
     )
-    ratio = 2.0 * total3 / total
-    safe_scale2 = torch.where(below, 1.0, scale)
-    safe_shape = torch.where(below, 1.0, shape)
+    ratio = 2.0 * total4 / total2
     ratio2 = (
-        (safe_scale2 + safe_shape * torch.where(below, 1.0, target)).log()
-        - safe_scale2.log()
-    ) / safe_shape
-
-    # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
-    # overflows; the sum of the two is one logarithm.
-    loss = (scale + product).log() + torch.where(
-        below, target / safe_scale * torch.where(below, ratio, 1.0), ratio2
-    )
+        torch.where(below, 1.0, total).log() - torch.where(below, 1.0, scale).log()
+    ) / torch.where(below, 1.0, shape)
+    loss = total.log() + torch.where(below, target / safe_scale * ratio, ratio2)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -24,7 +24,9 @@ from losscodegen.compiler.harmless import (
     marked,
     missing,
     place,
+    replaced,
     substituted,
+    used_elsewhere,
 )
 from losscodegen.compiler.intervals import point
 from losscodegen.compiler.ranges import Ranges, opposite
@@ -48,6 +50,7 @@ from losscodegen.ir.walk import (
     children,
     free_indices,
     rebuild,
+    transform,
 )
 
 MASK = Guard(
@@ -193,6 +196,8 @@ class Protector:
         self, branch: Expr, condition: Expr, ranges: Ranges, *, kept: bool = True
     ) -> Expr:
         """``branch`` kept harmless where it is dropped: where ``condition`` is not ``kept``."""
+        if parts := used_elsewhere(branch, condition):
+            return self._guarded_around(parts, branch, condition, ranges, kept=kept)
         dead = ranges.under(opposite(condition) if kept else condition)
         found = self.tame.analyse(branch, dead)
         if found.tame and not missing(branch, dead):
@@ -208,6 +213,30 @@ class Protector:
             return branch
         return substituted(branch, table, condition, taken, kept=kept)
 
+    def _guarded_around(
+        self,
+        parts: tuple[Expr, ...],
+        branch: Expr,
+        condition: Expr,
+        ranges: Ranges,
+        *,
+        kept: bool,
+    ) -> Expr:
+        """`_guarded`, with ``parts`` of the branch taken for numbers that are right as they are."""
+        reads: dict[Expr, Expr] = {
+            part: Read(f"@{k}", free_indices(part)) for k, part in enumerate(parts)
+        }
+        domains = {f"@{k}": ranges.of(part) for k, part in enumerate(parts)}
+        known = self.tame.differentiable.union(domains)
+        inside = replace(self, tame=replace(self.tame, differentiable=known))
+        bare = replaced(branch, reads, frozenset(free_indices(condition)))
+        there = replace(ranges, domains={**ranges.domains, **domains})
+        new = inside._guarded(bare, condition, there, kept=kept)
+        if new is bare:
+            return branch
+        parts_of = {read: part for part, read in reads.items()}
+        return transform(new, lambda node: parts_of.get(node, node))
+
     def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
         """The largest finite subexpressions below an op that was found bad."""
         parts = (
@@ -216,7 +245,7 @@ class Protector:
         for part in parts:
             if self.tame.depends(part):
                 found = self.tame.analyse(part, ranges)
-                if found.size <= Extent.EDGE and found.tame:
+                if found.tame:
                     yield part
                 else:
                     yield from self._frontier(part, ranges)

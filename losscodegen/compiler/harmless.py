@@ -13,13 +13,16 @@ from losscodegen.ir.nodes import (
     Expr,
     Guard,
     Index,
+    Number,
     Origin,
     Read,
     Select,
+    Size,
 )
 from losscodegen.ir.walk import (
     bound_indices,
     children,
+    free_indices,
     rebuild,
     walk,
 )
@@ -82,6 +85,30 @@ def replaced(expr: Expr, table: dict[Expr, Expr], taken: frozenset[Index]) -> Ex
     if isinstance(expr, Read) or taken.intersection(bound_indices(expr)):
         return expr
     return rebuild(expr, tuple(replaced(c, table, taken) for c in children(expr)))
+
+
+def used_elsewhere(branch: Expr, condition: Expr) -> tuple[Expr, ...]:
+    """The parts of ``branch`` that a condition on indices alone drops here and keeps there.
+
+    ``where=i != j`` drops pairs. What depends on ``j`` alone belongs to other pairs as well: it has
+    to be right anyway, and there is nothing to guard it from.
+    """
+    if not all(isinstance(n, Index | Size | Number | Call) for n in walk(condition)):
+        return ()
+    needed = set(free_indices(condition))
+    return tuple(dict.fromkeys(_without(branch, needed))) if needed else ()
+
+
+def _without(expr: Expr, indices: set[Index]) -> Iterator[Expr]:
+    """The largest computed parts of ``expr`` that lack one of ``indices``."""
+    leaf = isinstance(expr, Read) or not children(expr)
+    if leaf or indices.intersection(bound_indices(expr)):
+        return
+    if not indices <= {*free_indices(expr)}:
+        yield expr
+        return
+    for child in children(expr):
+        yield from _without(child, indices)
 
 
 def marked(branch: Expr, nodes: tuple[Expr, ...], taken: frozenset[Index]) -> Expr:

@@ -180,3 +180,37 @@ def test_guards_can_be_left_out(guard: str) -> None:
     assert guard not in [
         s.rule for s in stabilize(loss, (), without=frozenset({guard})).steps
     ]
+
+
+PAIRS = """
+[Tried]
+summary = "For a test."
+inputs.z = "real[B, D]"
+indices = { i = "B", j = "B" }
+loss = "FORMULA"
+"""
+
+
+def pairs(formula: str) -> Loss:
+    (loss,) = losses_from_text(PAIRS.replace("FORMULA", formula))
+    return loss
+
+
+def test_what_other_pairs_need_is_not_guarded() -> None:
+    """``u[j]`` is dropped at ``i == j`` and kept beside every other ``i``."""
+    length = "sqrt(Sum(z[{0},d]**2, d) + 1)"
+    difference = f"{length.format('i')} - {length.format('j')}"
+    loss = pairs(f"Sum(exp({difference}), j, where=i != j)")
+    text = format_expression(stabilize(loss, ()).loss.expression)
+    assert text.count("where(i != j") == 1
+    assert "sqrt(where" not in text
+
+
+def test_what_belongs_to_the_pair_is_guarded() -> None:
+    loss = pairs("Sum(sqrt(Sum((z[i,d] - z[j,d])**2, d)), j, where=i != j)")
+    assert "sqrt(where(i != j" in format_expression(stabilize(loss, ()).loss.expression)
+    source = compile_losses((loss,), origin="test", without=NO_RULES)
+    z = torch.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    Accused.load(loss, source.text).call({"z": z}).sum().backward()
+    assert z.grad is not None
+    assert z.grad.isfinite().all()
