@@ -13,12 +13,13 @@ from losscodegen.compiler.rules_classes import RULES as CLASSES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
+from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
-    SOFTPLUS + BINARY + CLASSES + AXES + LOGS + ROOTS + LIKELIHOOD + FITS
+    RANGES + SOFTPLUS + BINARY + CLASSES + AXES + LOGS + ROOTS + LIKELIHOOD + FITS
 )
 """Every rule, in order of priority."""
 
