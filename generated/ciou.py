@@ -103,10 +103,10 @@ def ciou_loss(
         + (math.sqrt(eps) / largest).square()
     )
 
-    # Guard [angle-of-ratio]: The ratios or their slopes leave the floating-point range
-    # although the angles do not, and two angles that agree cancel. Their difference is
-    # one angle, of sides that are divided by the longer ones, through which no gradient
-    # flows.
+    # Guard [difference-of-angles]: The ratios or their slopes leave the floating-point
+    # range although the angles do not, and two angles that agree cancel. Their
+    # difference is one angle, of sides that are divided by the longer ones, through
+    # which no gradient flows.
     longer = torch.maximum(abs_difference_target, difference3).detach()
     ratio_target = difference_target / longer
     other_longer = torch.maximum(abs_difference, difference2).detach()

@@ -20,7 +20,16 @@ from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
-    RANGES + BOXES + SOFTPLUS + BINARY + CLASSES + AXES + LOGS + ROOTS + LIKELIHOOD + FITS
+    RANGES
+    + BOXES
+    + SOFTPLUS
+    + BINARY
+    + CLASSES
+    + AXES
+    + LOGS
+    + ROOTS
+    + LIKELIHOOD
+    + FITS
 )
 """Every rule, in order of priority."""
 

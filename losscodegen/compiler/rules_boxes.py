@@ -79,7 +79,7 @@ RULES = (
         safe=True,
     ),
     Rule(
-        name="angle-of-ratio",
+        name="difference-of-angles",
         pattern="atan(x/y) - atan(z/w)",
         condition="y > 0 and w > 0",
         varying=("y", "w"),
