@@ -38,8 +38,8 @@ def barron_general_loss(
     if alpha == 2:
         loss = 0.5 * ratio.square()
     elif alpha == 0:
-        # Guard [log1p-of-square]: The square overflows although its logarithm does not;
-        # beyond 1 the logarithm is taken first.
+        # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
+        # although the logarithm does not; beyond 1 the logarithm is taken first.
         u = math.sqrt(0.5) * ratio
         size = u.abs()
         within = size <= 1

@@ -33,8 +33,8 @@ def cauchy_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    # Guard [log1p-of-square]: The square overflows although its logarithm does not;
-    # beyond 1 the logarithm is taken first.
+    # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
+    # although the logarithm does not; beyond 1 the logarithm is taken first.
     u = math.sqrt(0.5) * ((prediction - target) / scale)
     size = u.abs()
     within = size <= 1

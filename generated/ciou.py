@@ -39,24 +39,49 @@ def ciou_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    prediction_0, prediction_1, prediction_2, prediction_3 = prediction.unbind(-1)
-    target_0, target_1, target_2, target_3 = target.unbind(-1)
-    positive_part = (
+    prediction_0 = prediction[..., 0]
+    prediction_2 = prediction[..., 2]
+    target_0 = target[..., 0]
+    target_2 = target[..., 2]
+    difference = prediction_2 - prediction_0
+
+    # Guard [share-of-products]: The products leave the floating-point range although
+    # their ratio does not. The largest factors of each side below the line are divided
+    # out; they cancel, hence no gradient flows through them.
+    abs_difference = difference.abs()
+    difference_target = target_2 - target_0
+    abs_difference_target = difference_target.abs()
+    width = torch.maximum(
+        torch.maximum(abs_difference, abs_difference_target),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    prediction_3 = prediction[..., 3]
+    target_3 = target[..., 3]
+    prediction_1 = prediction[..., 1]
+    target_1 = target[..., 1]
+    difference2 = prediction_3 - prediction_1
+    difference3 = target_3 - target_1
+    height = torch.maximum(
+        torch.maximum(difference2.abs(), difference3.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    ratio = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
-    ).relu()
-    inter = (
-        positive_part
-        * (
+    ).relu() / width
+    part = ratio * (
+        (
             torch.minimum(prediction_3, target_3)
             - torch.maximum(prediction_1, target_1)
         ).relu()
+        / height
     )
-    difference = prediction_2 - prediction_0
-    difference2 = prediction_3 - prediction_1
-    difference_target = target_2 - target_0
-    difference3 = target_3 - target_1
-    union = difference * difference2 + difference_target * difference3 - inter + eps
-    ratio = inter / union
+    whole = (
+        difference / width * (difference2 / height)
+        + difference_target / width * (difference3 / height)
+        - part
+        + math.sqrt(eps) / width * (math.sqrt(eps) / height)
+    )
+    ratio2 = part / whole
     difference4 = torch.maximum(prediction_2, target_2) - torch.minimum(
         prediction_0, target_0
     )
@@ -78,22 +103,26 @@ def ciou_loss(
         + (math.sqrt(eps) / largest).square()
     )
 
+    # Guard [difference-of-angles]: The ratios or their slopes leave the floating-point
+    # range although the angles do not, and two angles that agree cancel. Their
+    # difference is one angle, of sides that are divided by the longer ones, through
+    # which no gradient flows.
+    longer = torch.maximum(abs_difference_target, difference3).detach()
+    ratio_target = difference_target / longer
+    other_longer = torch.maximum(abs_difference, difference2).detach()
+    ratio_prediction = difference2 / other_longer
+    ratio3 = difference / other_longer
+    ratio4 = difference3 / longer
+    across = ratio_target * ratio_prediction - ratio3 * ratio4
+    along = ratio4 * ratio_prediction + ratio_target * ratio3
+
     # Guard [square-of-ratio]: The squares leave the floating-point range although that
     # of the ratio does not.
-    v = (
-        4.0
-        * (
-            (
-                (difference_target / difference3).atan()
-                - (difference / difference2).atan()
-            )
-            / math.pi
-        ).square()
-    )
-    a = (v / (1.0 - ratio + v + eps)).detach()
+    v = 4.0 * (torch.atan2(across, along) / math.pi).square()
+    a = (v / (1.0 - ratio2 + v + eps)).detach()
     loss = (
         1.0
-        - ratio
+        - ratio2
         + 0.25
         * (
             square

@@ -32,11 +32,11 @@ def crps_gaussian_loss(
     prediction, scale, target = prediction.to(wide), scale.to(wide), target.to(wide)
 
     residual = target - prediction
+    product = scale * math.sqrt(2.0)
 
     # Guard [tail-of-ratio]: In the tails erf is 1 in every format, and its derivative 0
     # times the overflowing slope of the ratio is nan.
-    ratio = residual / math.sqrt(2.0)
-    below = ratio.abs() < 30.0 * scale
+    below = residual.abs() < 30.0 * product
     z = residual / scale
 
     # Guard [gaussian-tail]: Far out the exponential is 0 in every format, and its
@@ -54,16 +54,16 @@ def crps_gaussian_loss(
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
     near = torch.where(z > bound, bound, z2)
     near2 = torch.where(z < -bound, -bound, near)
-    ratio_scale = 2.0 * (-0.5 * near2.square()).exp() / math.sqrt(2.0 * math.pi)
+    ratio = 2.0 * (-0.5 * near2.square()).exp() / math.sqrt(2.0 * math.pi)
 
     # Guard [ratio-times-scale]: The ratio may overflow although the scale cancels from
     # the product.
-    product = residual * torch.where(
+    product2 = residual * torch.where(
         below,
-        (torch.where(below, ratio, 1.0) / torch.where(below, scale, 1.0)).erf(),
-        ratio.sign(),
+        (torch.where(below, residual, 1.0) / torch.where(below, product, 1.0)).erf(),
+        residual.sign(),
     )
-    loss = product + scale * (ratio_scale - 1.0 / math.sqrt(math.pi))
+    loss = product2 + scale * (ratio - 1.0 / math.sqrt(math.pi))
 
     return _reduce(loss, reduction).to(dtype)
 

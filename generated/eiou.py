@@ -39,23 +39,45 @@ def eiou_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    prediction_0, prediction_1, prediction_2, prediction_3 = prediction.unbind(-1)
-    target_0, target_1, target_2, target_3 = target.unbind(-1)
-    positive_part = (
+    prediction_0 = prediction[..., 0]
+    prediction_2 = prediction[..., 2]
+    target_0 = target[..., 0]
+    target_2 = target[..., 2]
+    difference = prediction_2 - prediction_0
+    difference_target = target_2 - target_0
+
+    # Guard [share-of-products]: The products leave the floating-point range although
+    # their ratio does not. The largest factors of each side below the line are divided
+    # out; they cancel, hence no gradient flows through them.
+    width = torch.maximum(
+        torch.maximum(difference.abs(), difference_target.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    prediction_3 = prediction[..., 3]
+    target_3 = target[..., 3]
+    prediction_1 = prediction[..., 1]
+    target_1 = target[..., 1]
+    difference2 = prediction_3 - prediction_1
+    difference3 = target_3 - target_1
+    height = torch.maximum(
+        torch.maximum(difference2.abs(), difference3.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    ratio = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
-    ).relu()
-    inter = (
-        positive_part
-        * (
+    ).relu() / width
+    part = ratio * (
+        (
             torch.minimum(prediction_3, target_3)
             - torch.maximum(prediction_1, target_1)
         ).relu()
+        / height
     )
-    union = (
-        (prediction_2 - prediction_0) * (prediction_3 - prediction_1)
-        + (target_2 - target_0) * (target_3 - target_1)
-        - inter
-        + eps
+    whole = (
+        difference / width * (difference2 / height)
+        + difference_target / width * (difference3 / height)
+        - part
+        + math.sqrt(eps) / width * (math.sqrt(eps) / height)
     )
     cw = torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
 
@@ -78,7 +100,7 @@ def eiou_loss(
     denominator = (cw / largest2).square() + (math.sqrt(eps) / largest2).square()
     largest3 = torch.maximum(abs_ch, prediction.new_full((), math.sqrt(eps))).detach()
     denominator2 = (ch / largest3).square() + (math.sqrt(eps) / largest3).square()
-    ratio = (
+    ratio2 = (
         0.25
         * (
             square
@@ -88,8 +110,8 @@ def eiou_loss(
     )
     loss = (
         1.0
-        - inter / union
-        + ratio
+        - part / whole
+        + ratio2
         + ((prediction_2 - prediction_0 - target_2 + target_0) / largest2).square()
         / denominator
         + ((prediction_3 - prediction_1 - target_3 + target_1) / largest3).square()

@@ -39,11 +39,47 @@ def gaussian_kl_loss(
     prior_mean = prior_mean.to(wide)
     prior_scale = prior_scale.to(wide)
 
-    loss = (
-        (prior_scale / scale).log()
-        + (scale.square() + (mean - prior_mean).square()) / (2.0 * prior_scale.square())
+    # Guard [ratio-minus-log]: Near 1 the terms agree to second order and cancel; there
+    # they are written as a series in what the ratio is off 1.
+    residual = scale - prior_scale
+    below = residual.abs() < 0.25 * prior_scale
+    d = torch.where(below, residual, 0.0) / torch.where(below, prior_scale, 1.0)
+    r = d / (2.0 + d)
+    q = r.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    odd = (
+        2.0
+        * r.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_prior_scale = torch.where(below, 1.0, prior_scale)
+    safe_scale = torch.where(below, 1.0, scale)
+
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (safe_prior_scale <= 16777216.0 * safe_scale) & (
+        safe_scale <= 16777216.0 * safe_prior_scale
+    )
+    divisor = torch.where(alike, safe_scale, 1.0).detach()
+    total2 = (
+        (safe_prior_scale / divisor).log()
+        - (safe_scale / divisor).log()
+        + 0.5 * (safe_scale / safe_prior_scale).square()
         - 0.5
     )
+    chosen = torch.where(below, d * r - odd + 0.5 * d.square(), total2)
+
+    # Guard [square-of-ratio]: The squares leave the floating-point range although those
+    # of the ratios do not.
+    loss = chosen + 0.5 * ((mean - prior_mean) / prior_scale).square()
 
     return _reduce(loss, reduction).to(dtype)
 

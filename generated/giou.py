@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/giou.toml
 """Generalised intersection over union of boxes given by their corners."""
 
+import math
 from typing import Literal
 
 import torch
@@ -36,27 +37,67 @@ def giou_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    prediction_0, prediction_1, prediction_2, prediction_3 = prediction.unbind(-1)
-    target_0, target_1, target_2, target_3 = target.unbind(-1)
+    prediction_0 = prediction[..., 0]
+    prediction_2 = prediction[..., 2]
+    target_0 = target[..., 0]
+    target_2 = target[..., 2]
     positive_part = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
     ).relu()
-    inter = (
-        positive_part
-        * (
-            torch.minimum(prediction_3, target_3)
-            - torch.maximum(prediction_1, target_1)
-        ).relu()
+    difference = prediction_2 - prediction_0
+    difference_target = target_2 - target_0
+
+    # Guard [share-of-products]: The products leave the floating-point range although
+    # their ratio does not. The largest factors of each side below the line are divided
+    # out; they cancel, hence no gradient flows through them.
+    width = torch.maximum(
+        torch.maximum(difference.abs(), difference_target.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    prediction_3 = prediction[..., 3]
+    target_3 = target[..., 3]
+    prediction_1 = prediction[..., 1]
+    target_1 = target[..., 1]
+    positive_part2 = (
+        torch.minimum(prediction_3, target_3) - torch.maximum(prediction_1, target_1)
+    ).relu()
+    difference2 = prediction_3 - prediction_1
+    difference3 = target_3 - target_1
+    height = torch.maximum(
+        torch.maximum(difference2.abs(), difference3.abs()),
+        prediction.new_full((), math.sqrt(eps)),
+    ).detach()
+    part = positive_part / width * (positive_part2 / height)
+    whole = (
+        difference / width * (difference2 / height)
+        + difference_target / width * (difference3 / height)
+        - part
+        + math.sqrt(eps) / width * (math.sqrt(eps) / height)
     )
-    union = (
-        (prediction_2 - prediction_0) * (prediction_3 - prediction_1)
-        + (target_2 - target_0) * (target_3 - target_1)
-        - inter
+    difference4 = torch.maximum(prediction_2, target_2) - torch.minimum(
+        prediction_0, target_0
     )
-    hull = (
-        torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
-    ) * (torch.maximum(prediction_3, target_3) - torch.minimum(prediction_1, target_1))
-    loss = 1.0 - inter / (union + eps) + (hull - union) / (hull + eps)
+    width2 = torch.maximum(
+        difference4.abs(), prediction.new_full((), math.sqrt(eps))
+    ).detach()
+    difference5 = torch.maximum(prediction_3, target_3) - torch.minimum(
+        prediction_1, target_1
+    )
+    height2 = torch.maximum(
+        difference5.abs(), prediction.new_full((), math.sqrt(eps))
+    ).detach()
+    whole2 = difference4 / width2 * (difference5 / height2)
+    rest = (
+        whole2
+        - difference / width2 * (difference2 / height2)
+        - difference_target / width2 * (difference3 / height2)
+        + positive_part / width2 * (positive_part2 / height2)
+    )
+    loss = (
+        1.0
+        - part / whole
+        + rest / (whole2 + math.sqrt(eps) / width2 * (math.sqrt(eps) / height2))
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -36,7 +36,31 @@ def psnr_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = -10.0 * (max_val**2 / (prediction - target).square().mean(dim=-1)).log10()
+    residual = prediction - target
+
+    # Guard [root-mean-square]: The squares leave the floating-point range long before
+    # the root does, and at 0 the root has infinite slope. The scale cancels from the
+    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
+    # the subgradient 0.
+    largest = residual.abs().amax(dim=-1).detach()
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
+    mean_square = (residual / scale.unsqueeze(-1)).square().mean(dim=-1)
+    product = largest * torch.where(largest_positive, mean_square, 1.0).sqrt()
+
+    # Guard [log-of-square-ratio]: The squares leave the floating-point range long
+    # before the logarithm does; the logarithm of a root is half that of the square.
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (abs(max_val) <= 16777216.0 * product) & (
+        product <= 16777216.0 * abs(max_val)
+    )
+    divisor = torch.where(alike, product, 1.0).detach()
+    loss = -10.0 * (
+        2.0 * ((abs(max_val) / divisor).log10() - (product / divisor).log10())
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -38,13 +38,16 @@ def si_sdr_loss(
 
     a = (prediction * target).sum(dim=-1) / (target.square().sum(dim=-1) + eps)
     product = a.unsqueeze(-1) * target
-    loss = (
-        -10.0
-        * (
-            (product.square().sum(dim=-1) + eps)
-            / ((prediction - product).square().sum(dim=-1) + eps)
-        ).log10()
-    )
+    total = product.square().sum(dim=-1) + eps
+    total2 = (prediction - product).square().sum(dim=-1) + eps
+
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (total <= 16777216.0 * total2) & (total2 <= 16777216.0 * total)
+    divisor = torch.where(alike, total2, 1.0).detach()
+    loss = -10.0 * ((total / divisor).log10() - (total2 / divisor).log10())
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/ssim_global.toml
 """Structural dissimilarity of whole images, without windows."""
 
+import math
 from typing import Literal
 
 import torch
@@ -39,13 +40,51 @@ def ssim_global_loss(
 
     mx = prediction.mean(dim=-1)
     my = target.mean(dim=-1)
+
+    # Guard [ratio-of-square-sums]: The squares leave the floating-point range although
+    # the ratio does not. The largest length below the line is divided out of both
+    # sides; it cancels, hence no gradient flows through it.
+    largest = torch.maximum(
+        torch.maximum(mx.abs(), my.abs()), prediction.new_full((), math.sqrt(c1))
+    ).detach()
+    ratio = mx / largest
+    ratio2 = my / largest
+    square = (math.sqrt(c1) / largest).square()
+    below = ratio.square() + ratio2.square() + square
+
+    # Guard [overlap-as-distance]: Once the two agree, the quotient rounds to 1. What is
+    # missing to 1 is the squared distance over the same denominator, and of the rest
+    # what the other factor is off 1.
+    apart = ((mx - my) / largest).square() / below
+
+    # Guard [share-of-squares]: The squares leave the floating-point range although the
+    # ratio does not. The largest length below the line is divided out of both sides; it
+    # cancels, hence no gradient flows through it.
+    share = (2.0 * ratio * ratio2 + square) / below
     difference = prediction - mx.unsqueeze(-1)
     difference_target = target - my.unsqueeze(-1)
-    cxy = (difference * difference_target).mean(dim=-1)
-    vx = difference.square().mean(dim=-1)
-    vy = difference_target.square().mean(dim=-1)
-    numerator = (2.0 * mx * my + c1) * (2.0 * cxy + c2)
-    loss = 0.5 * (1.0 - numerator / ((mx.square() + my.square() + c1) * (vx + vy + c2)))
+    longest = torch.maximum(
+        difference.abs().amax(dim=-1), difference_target.abs().amax(dim=-1)
+    )
+    largest2 = torch.maximum(longest, prediction.new_full((), math.sqrt(c2))).detach()
+    below2 = (
+        (difference / largest2.unsqueeze(-1)).square().mean(dim=-1)
+        + (difference_target / largest2.unsqueeze(-1)).square().mean(dim=-1)
+        + (math.sqrt(c2) / largest2).square()
+    )
+
+    # Guard [overlap-as-distance]: Once the two agree, the quotient rounds to 1; what is
+    # missing to 1 is the squared distance over the same denominator.
+    loss = 0.5 * (
+        apart
+        + share
+        * (
+            ((difference - difference_target) / largest2.unsqueeze(-1))
+            .square()
+            .mean(dim=-1)
+            / below2
+        )
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

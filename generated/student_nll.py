@@ -42,46 +42,53 @@ def student_nll_loss(
 
     residual = target - prediction
 
-    # Guard [log1p-of-square]: The square overflows although its logarithm does not;
-    # beyond 1 the logarithm is taken first.
-    u = residual / scale / df.sqrt()
-    within = u.abs() <= 1
+    # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
+    # although the logarithm does not; beyond 1 the logarithm is taken first.
+    bottom = scale * df.sqrt()
+    within = residual.abs() <= bottom
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    z = torch.where(within, residual, 1.0) / torch.where(within, scale, 1.0)
-    u2 = z / torch.where(within, df, 1.0).sqrt()
-    z2 = torch.where(within, 1.0, residual) / torch.where(within, 1.0, scale)
-    u3 = z2 / torch.where(within, 1.0, df).sqrt()
-    size = u3.abs()
+    bottom2 = torch.where(within, scale, 1.0) * torch.where(within, df, 1.0).sqrt()
+    chosen = torch.where(within, 1.0, residual)
+    top = chosen.abs()
+    product = torch.where(within, 1.0, scale) * torch.where(within, 1.0, df).sqrt()
+
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (top <= 16777216.0 * product) & (product <= 16777216.0 * top)
+    divisor = torch.where(alike, product, 1.0).detach()
+    product2 = 2.0 * ((top / divisor).log() - (product / divisor).log())
 
     # Guard [log-gamma-half-step]: For large k the three terms cancel up to a constant
     # and a series in 1/k.
     beyond = df >= 32
     x = torch.where(beyond, 0.5 * df, 16.0)
     square = (1.0 / x).square()
-    product = square * (
+    product_df = square * (
         1.0 / 192.0
         - square * (1.0 / 640.0 - square * (17.0 / 14336.0 - 31.0 * square / 18432.0))
     )
     near = torch.where(beyond, 1.0, df)
-    product2 = 0.5 * near
-    total = product2.lgamma() - (product2 + 0.5).lgamma() + 0.5 * (math.pi * near).log()
-    product3 = (
+    product3 = 0.5 * near
+    total = product3.lgamma() - (product3 + 0.5).lgamma() + 0.5 * (math.pi * near).log()
+    product4 = (
         0.5
         * (df + 1.0)
         * torch.where(
             within,
-            u2.square().log1p(),
-            2.0 * size.log() + (1.0 / size).square().log1p(),
+            (torch.where(within, residual, 1.0) / bottom2).square().log1p(),
+            product2 + (product / chosen).square().log1p(),
         )
     )
     loss = (
-        product3
+        product4
         + scale.log()
         + torch.where(
-            beyond, (0.125 - product) / x + 0.5 * math.log(2.0 * math.pi), total
+            beyond, (0.125 - product_df) / x + 0.5 * math.log(2.0 * math.pi), total
         )
     )
 

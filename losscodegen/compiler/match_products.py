@@ -117,9 +117,14 @@ class Products(Sums):
             taken = tuple(f for f in found if f not in below)
         else:
             taken = found
-        if len(taken) > 1 and any(self._bare(f.base, bindings) for f in rest):
+        others = [f for f in rest if self._bare(f.base, bindings)]
+        if inverse:
+            others = [f for f in others if f.exponent == -1]
+        if others and (len(taken) > 1 or name in self.optional):
             # Other bare names are to come: one factor each, the last takes the others.
             choices: list[tuple[Factor, ...]] = [(f,) for f in taken]
+            if name in self.optional:
+                choices.append(())
         else:
             choices = [taken]
         for choice in choices:

@@ -1,6 +1,6 @@
 """Fits and overlaps: cosines, correlations, and ratios of sums whose complement is lost."""
 
-from losscodegen.compiler.rule import Rule, Witness
+from losscodegen.compiler.rule import Phase, Rule, Witness
 
 _OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what is missing to 1 is lost; \
 half the squared distance of the two directions is the same number. For opposite directions it is \
@@ -8,6 +8,19 @@ measured from the other end."
 
 _SCALED = "The squares leave the floating-point range although the ratio does not. The largest length below \
 the line is divided out of both sides; it cancels, hence no gradient flows through it."
+
+_LARGEST_ENTRY = (
+    "longest = Max(amax(abs(x[i]), i), amax(abs(y[i]), i))",
+    "largest = detach(Max(longest, sqrt(c)))",
+)
+
+_AS_DISTANCE = "Once the two agree, the quotient rounds to 1; what is missing to 1 is the squared distance \
+over the same denominator."
+
+_PRODUCT_OF_SHARES = (
+    "Once the two agree, the quotient rounds to 1. What is missing to 1 is the squared \
+distance over the same denominator, and of the rest what the other factor is off 1."
+)
 
 RULES = (
     Rule(
@@ -86,6 +99,22 @@ RULES = (
     ),
     Rule(
         name="ratio-of-square-sums",
+        pattern="z**2/(x**2 + y**2 + c)",
+        condition="c >= 0",
+        varying=("x", "y"),
+        let=(
+            "largest = detach(Max(Max(abs(x), abs(y)), sqrt(c)))",
+            "below = (x/largest)**2 + (y/largest)**2 + (sqrt(c)/largest)**2",
+        ),
+        replacement="(z/largest)**2/below",
+        why=_SCALED,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "y": 2e20, "z": 1e20, "c": 1.0}),
+        domain={"c": "(0, oo)"},
+        safe=True,
+    ),
+    Rule(
+        name="ratio-of-square-sums",
         pattern="x**2/(y**2 + e)",
         condition="e >= 0",
         varying=("x", "y"),
@@ -100,11 +129,107 @@ RULES = (
     ),
     Rule(
         name="overlap-as-distance",
+        pattern="1 - q*(2*x*y + c)/(x**2 + y**2 + c)",
+        optional=("c",),
+        condition="c >= 0",
+        varying=("x", "y"),
+        let=(
+            "apart = (x - y)**2/(x**2 + y**2 + c)",
+            "share = (2*x*y + c)/(x**2 + y**2 + c)",
+        ),
+        replacement="apart + share*(1 - q)",
+        why=_PRODUCT_OF_SHARES,
+        source="algebra",
+        witness=Witness(point={"x": 1.00001, "y": 1.0, "c": 0.5, "q": 1.0}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
+        name="overlap-as-distance",
+        pattern="1 - (2*x*y + c)/(x**2 + y**2 + c)",
+        optional=("c",),
+        condition="c >= 0",
+        varying=("x", "y"),
+        replacement="(x - y)**2/(x**2 + y**2 + c)",
+        why=_AS_DISTANCE,
+        source="algebra",
+        witness=Witness(point={"x": 1.00001, "y": 1.0, "c": 0.5}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
+        name="overlap-as-distance",
+        pattern="1 - (2*Mean(x[i]*y[i], i) + c)/(Mean(x[i]**2, i) + Mean(y[i]**2, i) + c)",
+        optional=("c",),
+        replacement="Mean((x[i] - y[i])**2, i)/(Mean(x[i]**2, i) + Mean(y[i]**2, i) + c)",
+        why=_AS_DISTANCE,
+        source="measured",
+        witness=Witness(point={"x": (1.0, 1.00001), "y": (1.0, 1.0), "c": 0.5}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
+        name="share-of-squares",
+        pattern="(2*x*y + c)/(x**2 + y**2 + c)",
+        optional=("c",),
+        condition="c >= 0",
+        varying=("x", "y"),
+        let=(
+            "largest = detach(Max(Max(abs(x), abs(y)), sqrt(c)))",
+            "least = (sqrt(c)/largest)**2",
+            "below = (x/largest)**2 + (y/largest)**2 + least",
+        ),
+        replacement="(2*(x/largest)*(y/largest) + least)/below",
+        why=_SCALED,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "y": 2e20, "c": 1.0}),
+        domain={"c": "(0, oo)"},
+        phase=Phase.EXPAND,
+        safe=True,
+    ),
+    Rule(
+        name="share-of-squares",
+        pattern="(2*Mean(x[i]*y[i], i) + c)/(Mean(x[i]**2, i) + Mean(y[i]**2, i) + c)",
+        optional=("c",),
+        condition="c >= 0",
+        unless="abs(x[i]) <= 1 and abs(y[i]) <= 1",
+        let=(
+            *_LARGEST_ENTRY,
+            "least = (sqrt(c)/largest)**2",
+            "below = Mean((x[i]/largest)**2, i) + Mean((y[i]/largest)**2, i) + least",
+        ),
+        replacement="(2*Mean((x[i]/largest)*(y[i]/largest), i) + least)/below",
+        why=_SCALED,
+        source="measured",
+        witness=Witness(point={"x": (1e20, 1.0), "y": (2e20, 1.0), "c": 1.0}),
+        domain={"c": "(0, oo)"},
+        phase=Phase.EXPAND,
+        safe=True,
+    ),
+    Rule(
+        name="share-of-squares",
+        pattern="Mean(z[i]**2, i)/(Mean(x[i]**2, i) + Mean(y[i]**2, i) + c)",
+        optional=("c",),
+        condition="c >= 0",
+        unless="abs(x[i]) <= 1 and abs(y[i]) <= 1",
+        let=(
+            *_LARGEST_ENTRY,
+            "below = Mean((x[i]/largest)**2, i) + Mean((y[i]/largest)**2, i)"
+            " + (sqrt(c)/largest)**2",
+        ),
+        replacement="Mean((z[i]/largest)**2, i)/below",
+        why=_SCALED,
+        source="measured",
+        witness=Witness(
+            point={"x": (1e20, 1.0), "y": (2e20, 1.0), "z": (1e20, 0.0), "c": 1.0}
+        ),
+        domain={"c": "(0, oo)"},
+        phase=Phase.EXPAND,
+        safe=True,
+    ),
+    Rule(
+        name="overlap-as-distance",
         pattern="1 - (2*Sum(x[i]*y[i], i) + c)/(Sum(x[i]**2, i) + Sum(y[i]**2, i) + c)",
         optional=("c",),
         replacement="Sum((x[i] - y[i])**2, i)/(Sum(x[i]**2, i) + Sum(y[i]**2, i) + c)",
-        why="Once the two agree, the quotient rounds to 1; what is missing to 1 is the squared "
-        "distance over the same denominator.",
+        why=_AS_DISTANCE,
         source="measured",
         witness=Witness(point={"x": (1.0, 1.00001), "y": (1.0, 1.0), "c": 0.5}),
         domain={"c": "(0, oo)"},

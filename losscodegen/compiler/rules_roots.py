@@ -2,6 +2,9 @@
 
 from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
+LOG1P_OF_SQUARE = "The square, or the slope of what is squared, overflows although the logarithm does \
+not; beyond 1 the logarithm is taken first."
+
 RULES = (
     Rule(
         name="pseudo-huber",
@@ -70,8 +73,7 @@ RULES = (
         unless="a*x**2 <= 1",
         let=("u = sqrt(a)*x", "size = abs(u)"),
         replacement="where(size <= 1, log1p(u**2), 2*log(size) + log1p((1/size)**2))",
-        why="The square overflows although its logarithm does not; beyond 1 the logarithm is "
-        "taken first.",
+        why=LOG1P_OF_SQUARE,
         source="TFP, log1psquare; measured",
         witness=Witness(point={"x": 1e20, "a": 1.0}),
         domain={"a": "(0, oo)"},

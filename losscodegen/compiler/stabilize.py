@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
+from losscodegen.compiler.bindings import Match
 from losscodegen.compiler.branches import Protector
 from losscodegen.compiler.canonical import (
     factors,
@@ -111,6 +112,8 @@ class Rewriter:
                     for n in rule.varying
                 ):
                     continue
+                if _made_by(rule, match):
+                    continue
                 new = found.apply(expr, match)
                 if new == expr or grows(expr, new):
                     continue
@@ -167,6 +170,19 @@ class Rewriter:
             n.name in self.scalars if isinstance(n, Read) else not isinstance(n, Index)
             for n in walk(expr)
         )
+
+
+def _made_by(rule: Rule, match: Match) -> bool:
+    """Whether an expansion would take its own parts for parts of the formula.
+
+    The guard of a factor does not show once the factor stands in a larger product.
+    """
+    guard = Guard(rule=rule.name, why=rule.why)
+    return rule.phase is Phase.EXPAND and any(
+        body.origin.guard == guard
+        for template in match.bindings.names.values()
+        for body in template.bodies
+    )
 
 
 def settled(new: Expr, old: Expr) -> Expr:
