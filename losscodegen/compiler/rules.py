@@ -10,6 +10,7 @@ from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
 from losscodegen.compiler.rules_axes import RULES as AXES
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_classes import RULES as CLASSES
+from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
@@ -18,7 +19,15 @@ from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
-    SOFTPLUS + BINARY + CLASSES + AXES + LOGS + ROOTS + LIKELIHOOD + FITS
+    SOFTPLUS
+    + BINARY
+    + CLASSES
+    + AXES
+    + LOGS
+    + DISTANCES
+    + ROOTS
+    + LIKELIHOOD
+    + FITS
 )
 """Every rule, in order of priority."""
 

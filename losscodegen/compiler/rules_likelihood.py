@@ -207,6 +207,7 @@ RULES = (
         varying=("x", "c"),
         optional=("a",),
         replacement="2*log(hypot(sqrt(a)*x, sqrt(c)))",
+        phase=Phase.EXPAND,
         why="The square overflows although its logarithm does not.",
         source="measured",
         witness=Witness(point={"a": 1.0, "x": 1e20, "c": 1.0}),
