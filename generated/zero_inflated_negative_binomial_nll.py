@@ -4,6 +4,7 @@
 # specs/zero_inflated_negative_binomial_nll.toml
 """Negative log-likelihood of a negative binomial distribution with extra zeros."""
 
+import math
 from typing import Literal
 
 import torch
@@ -45,29 +46,72 @@ def zero_inflated_negative_binomial_nll_loss(
     target = target.to(wide)
 
     target_is_zero = target == 0
+    total = inverse_dispersion + mean
+    lz = inverse_dispersion * (inverse_dispersion.log() - total.log())
+
+    # Guard [log-of-mixture]: Once a leads, the logarithm of the sum and softplus agree
+    # and cancel. Their difference is a `log1p` of a product that keeps its digits;
+    # where that comes close to -1, both terms have the same sign.
+    both = (lz <= 0) & ((zero_logits >= 0) | (lz >= -math.log(2.0)))
+
+    # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
+    # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
+    # is exact.
+    below = lz.abs() < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_inverse_dispersion = torch.where(target_is_zero, inverse_dispersion, 1.0)
-    lz = safe_inverse_dispersion * (
-        safe_inverse_dispersion.log()
-        - torch.where(target_is_zero, inverse_dispersion + mean, 1.0).log()
+    safe_safe_theta = torch.where(
+        both, torch.where(below, inverse_dispersion, 1.0), 1.0
     )
-    safe_inverse_dispersion2 = torch.where(target_is_zero, 1.0, inverse_dispersion)
+    safe_safe_safe_theta = torch.where(target_is_zero, safe_safe_theta, 1.0)
+    lz2 = safe_safe_safe_theta * (
+        safe_safe_safe_theta.log()
+        - torch.where(
+            target_is_zero, torch.where(both, torch.where(below, total, 1.0), 1.0), 1.0
+        ).log()
+    )
+    safe_safe_theta2 = torch.where(
+        both, torch.where(below, 1.0, inverse_dispersion), 1.0
+    )
+    safe_safe_safe_theta2 = torch.where(target_is_zero, safe_safe_theta2, 1.0)
+    lz3 = safe_safe_safe_theta2 * (
+        safe_safe_safe_theta2.log()
+        - torch.where(
+            target_is_zero, torch.where(both, torch.where(below, 1.0, total), 1.0), 1.0
+        ).log()
+    )
+    smooth_positive = F.softplus(zero_logits, threshold=40.0)
+    safe_safe_theta_target = torch.where(
+        target_is_zero, torch.where(both, 1.0, inverse_dispersion), 1.0
+    )
+    lz4 = safe_safe_theta_target * (
+        safe_safe_theta_target.log()
+        - torch.where(target_is_zero, torch.where(both, 1.0, total), 1.0).log()
+    )
+
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    log_value = (
+        F.logsigmoid(-zero_logits).exp()
+        * torch.where(below, lz2.expm1(), lz3.exp() - 1.0)
+    ).log1p()
+    mixed = torch.where(
+        both, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz4)
+    )
+    safe_inverse_dispersion = torch.where(target_is_zero, 1.0, inverse_dispersion)
     safe_mean = torch.where(target_is_zero, 1.0, mean)
-    log_value = (safe_inverse_dispersion2 + safe_mean).log()
-    lz2 = safe_inverse_dispersion2 * (safe_inverse_dispersion2.log() - log_value)
-    safe_inverse_dispersion3 = torch.where(
-        target_is_zero, safe_inverse_dispersion2, 1.0
-    )
+    log_value2 = (safe_inverse_dispersion + safe_mean).log()
+    lz_target = safe_inverse_dispersion * (safe_inverse_dispersion.log() - log_value2)
+    safe_inverse_dispersion2 = torch.where(target_is_zero, safe_inverse_dispersion, 1.0)
 
     # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
     # taken together, their difference keeps its digits.
-    total = 1.0 + target
-    small = torch.minimum(safe_inverse_dispersion2, total)
+    total_target = 1.0 + target
+    small = torch.minimum(safe_inverse_dispersion, total_target)
     safe_small = torch.where(target_is_zero, 1.0, small)
-    large = torch.maximum(safe_inverse_dispersion2, total)
+    large = torch.maximum(safe_inverse_dispersion, total_target)
 
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.
@@ -75,41 +119,34 @@ def zero_inflated_negative_binomial_nll_loss(
     safe_small2 = torch.where(beyond, safe_small, 0.0)
     large2 = torch.where(beyond, large, 16.0)
     u = safe_small2 / large2
-    below = u < 0.25
-    s = torch.where(below, u, 0.0)
+    below_target = u < 0.25
+    s = torch.where(below_target, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
-    total_inverse_dispersion = 1.0 / 11.0 + q * (
+    total2 = 1.0 / 11.0 + q * (
         1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     )
     odd = (
         2.0
         * h.pow(3)
-        * (
-            1.0 / 3.0
-            + q
-            * (
-                1.0 / 5.0
-                + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_inverse_dispersion))
-            )
-        )
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2))))
     )
-    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small2 - (large2 - 0.5) * u.log1p())
+    total3 = large2 * (s * h - odd) + 0.5 * s.log1p()
+    change = torch.where(below_target, total3, safe_small2 - (large2 - 0.5) * u.log1p())
     square = (1.0 / large2).square()
     product = square * (
         1.0 / 360.0
         - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
     )
-    total3 = large2 + safe_small2
-    square2 = (1.0 / total3).square()
+    total4 = large2 + safe_small2
+    square2 = (1.0 / total4).square()
     product2 = square2 * (
         1.0 / 360.0
         - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
     )
-    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
+    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total4
     near = torch.where(beyond, 1.0, large)
-    total4 = (
+    total5 = (
         change
         - safe_small2
         * torch.where(
@@ -119,23 +156,24 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     beta = (
         safe_small.lgamma()
-        + torch.where(beyond, total4, near.lgamma() - (near + safe_small).lgamma())
-        + torch.where(target_is_zero, 1.0, safe_inverse_dispersion2 + target).log()
+        + torch.where(beyond, total5, near.lgamma() - (near + safe_small).lgamma())
+        + torch.where(target_is_zero, 1.0, safe_inverse_dispersion + target).log()
     )
     lp = (
-        lz2
-        + target * (safe_mean.log() - log_value)
+        lz_target
+        + target * (safe_mean.log() - log_value2)
         - torch.where(
             target_is_zero,
-            safe_inverse_dispersion3.lgamma()
-            - (safe_inverse_dispersion3 + target).lgamma()
-            + total.lgamma(),
+            safe_inverse_dispersion2.lgamma()
+            - (safe_inverse_dispersion2 + target).lgamma()
+            + total_target.lgamma(),
             beta,
         )
     )
-    loss = F.softplus(zero_logits, threshold=40.0) - torch.where(
-        target_is_zero, torch.logaddexp(zero_logits, lz), lp
-    )
+
+    # Guard [softplus-into-branches]: Where the condition holds, the logarithm of the
+    # sum and softplus cancel; side by side in one branch they can be taken together.
+    loss = torch.where(target_is_zero, mixed, smooth_positive - lp)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -10,6 +10,7 @@ from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
 from losscodegen.compiler.rules_axes import RULES as AXES
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_classes import RULES as CLASSES
+from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
@@ -19,7 +20,8 @@ from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
-    SOFTPLUS
+    COUNTS
+    + SOFTPLUS
     + BINARY
     + CLASSES
     + AXES
