@@ -46,134 +46,224 @@ def zero_inflated_negative_binomial_nll_loss(
     target = target.to(wide)
 
     target_is_zero = target == 0
-    total = inverse_dispersion + mean
-    lz = inverse_dispersion * (inverse_dispersion.log() - total.log())
+
+    # Guard [log-of-share]: For large k the two logarithms cancel; the product is a
+    # series in `y/k` there.
+    below = mean < 0.25 * inverse_dispersion
+    s = torch.where(below, mean, 0.0) / torch.where(below, inverse_dispersion, 1.0)
+    total = 2.0 + s
+    u = (s / total).square()
+    total2 = 1.0 / 11.0 + u * (
+        1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u / 21.0)))
+    )
+    total3 = 1.0 + u * (
+        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
+    )
+    ratio = 2.0 * total3 / total
+    product = mean * ratio
+    below2 = mean < 1e30 * inverse_dispersion
+    held = torch.where(below2, inverse_dispersion, 1.0)
+    total4 = inverse_dispersion + mean
+    log_total4 = total4.log()
+    apart = torch.where(
+        below2,
+        -((held + torch.where(below2, mean, 1.0)) / held).log(),
+        inverse_dispersion.log() - log_total4,
+    )
+    product2 = inverse_dispersion * apart
+    lz = torch.where(below, -product, product2)
 
     # Guard [log-of-mixture]: Once a leads, the logarithm of the sum and softplus agree
     # and cancel. Their difference is a `log1p` of a product that keeps its digits;
     # where that comes close to -1, both terms have the same sign.
-    both = (lz <= 0) & ((zero_logits >= 0) | (lz >= -math.log(2.0)))
+    within = lz <= 0
+    both = within & ((zero_logits >= 0) | (lz >= -math.log(2.0)))
 
     # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
-    below = lz.abs() < 1
+    below3 = torch.where(within, lz, 0.0).abs() < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_safe_theta = torch.where(
-        both, torch.where(below, inverse_dispersion, 1.0), 1.0
+    safe_product2 = torch.where(
+        target_is_zero, torch.where(both, torch.where(below3, product2, 0.0), 0.0), 0.0
     )
-    safe_safe_safe_theta = torch.where(target_is_zero, safe_safe_theta, 1.0)
-    lz2 = safe_safe_safe_theta * (
-        safe_safe_safe_theta.log()
-        - torch.where(
-            target_is_zero, torch.where(both, torch.where(below, total, 1.0), 1.0), 1.0
-        ).log()
+    lz2 = torch.where(below, -product, safe_product2)
+    safe_ratio = torch.where(within, ratio, 0.0)
+    safe_safe_safe_ratio = torch.where(both, torch.where(below3, safe_ratio, 0.0), 0.0)
+    lz3 = torch.where(
+        below,
+        -mean * torch.where(target_is_zero, safe_safe_safe_ratio, 0.0),
+        safe_product2,
     )
-    safe_safe_theta2 = torch.where(
-        both, torch.where(below, 1.0, inverse_dispersion), 1.0
+    low = torch.where(lz2 <= 0, lz3, 0.0)
+    safe_chosen = torch.where(
+        target_is_zero, torch.where(both, torch.where(below3, 0.0, product2), 0.0), 0.0
     )
-    safe_safe_safe_theta2 = torch.where(target_is_zero, safe_safe_theta2, 1.0)
-    lz3 = safe_safe_safe_theta2 * (
-        safe_safe_safe_theta2.log()
-        - torch.where(
-            target_is_zero, torch.where(both, torch.where(below, 1.0, total), 1.0), 1.0
-        ).log()
+    lz4 = torch.where(below, -product, safe_chosen)
+    safe_safe_safe_ratio2 = torch.where(both, torch.where(below3, 0.0, safe_ratio), 0.0)
+    lz5 = torch.where(
+        below,
+        -mean * torch.where(target_is_zero, safe_safe_safe_ratio2, 0.0),
+        safe_chosen,
     )
+    low2 = torch.where(lz4 <= 0, lz5, 0.0)
     smooth_positive = F.softplus(zero_logits, threshold=40.0)
-    safe_safe_theta_target = torch.where(
-        target_is_zero, torch.where(both, 1.0, inverse_dispersion), 1.0
-    )
-    lz4 = safe_safe_theta_target * (
-        safe_safe_theta_target.log()
-        - torch.where(target_is_zero, torch.where(both, 1.0, total), 1.0).log()
-    )
+    safe_safe_ratio = torch.where(target_is_zero, torch.where(both, 0.0, ratio), 0.0)
+    lz6 = torch.where(below, -mean * safe_safe_ratio, product2)
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
         F.logsigmoid(-zero_logits).exp()
-        * torch.where(below, lz2.expm1(), lz3.exp() - 1.0)
+        * torch.where(below3, low.expm1(), low2.exp() - 1.0)
     ).log1p()
     mixed = torch.where(
-        both, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz4)
+        both, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz6)
     )
-    safe_inverse_dispersion = torch.where(target_is_zero, 1.0, inverse_dispersion)
-    safe_mean = torch.where(target_is_zero, 1.0, mean)
-    log_value2 = (safe_inverse_dispersion + safe_mean).log()
-    lz_target = safe_inverse_dispersion * (safe_inverse_dispersion.log() - log_value2)
-    safe_inverse_dispersion2 = torch.where(target_is_zero, safe_inverse_dispersion, 1.0)
 
-    # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
-    # taken together, their difference keeps its digits.
-    total_target = 1.0 + target
-    small = torch.minimum(safe_inverse_dispersion, total_target)
-    safe_small = torch.where(target_is_zero, 1.0, small)
-    large = torch.maximum(safe_inverse_dispersion, total_target)
-
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = large >= 16
-    safe_small2 = torch.where(beyond, safe_small, 0.0)
-    large2 = torch.where(beyond, large, 16.0)
-    u = safe_small2 / large2
-    below_target = u < 0.25
-    s = torch.where(below_target, u, 0.0)
-    h = s / (2.0 + s)
-    q = h.square()
-    total2 = 1.0 / 11.0 + q * (
-        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    # Guard [negative-binomial]: The terms are as large as the counts times their
+    # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
+    # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
+    # of Stirling leaves of the gamma functions.
+    gap = target - mean
+    safe_gap = torch.where(target_is_zero, 1.0, gap)
+    t = safe_gap / total4
+    slow = t.abs() < 0.25
+    below4 = mean < inverse_dispersion
+    e = torch.where(below4, mean, inverse_dispersion) / torch.where(
+        below4, inverse_dispersion, mean
     )
-    odd = (
+    chosen = torch.where(target_is_zero, 1.0, torch.where(below4, 1.0, e))
+    total5 = 1.0 + e
+    move = safe_gap * (chosen / total5)
+    ms = torch.where(slow, move, 0.0)
+    ts = torch.where(slow, t, 0.0)
+    total_target = 2.0 + ts
+    h = ts / total_target
+    hh = h.square()
+    total6 = 1.0 / 11.0 + hh * (
+        1.0 / 13.0
+        + hh * (1.0 / 15.0 + hh * (1.0 / 17.0 + hh * (1.0 / 19.0 + hh / 21.0)))
+    )
+    total7 = 1.0 / 3.0 + hh * (
+        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total6))
+    )
+    curved = ms * h - 2.0 * ms / total_target * hh * total7
+    share = inverse_dispersion + target
+    below_target = mean / 1e30 < share
+    apart_target = torch.where(
+        below_target,
+        (
+            torch.where(below_target, total4, 1.0)
+            / torch.where(below_target, share, 1.0)
+        ).log(),
+        log_total4 - share.log(),
+    )
+    product_target = inverse_dispersion * apart_target
+    none = torch.where(slow, curved - ms, product_target)
+    n = torch.where(target_is_zero, 1.0, target)
+    below5 = (safe_gap * chosen / (total5 * n)).abs() < 0.25
+    v = -move / n
+    vs = torch.where(below5, v, 0.0)
+    g = vs / (2.0 + vs)
+    gg = g.square()
+    total8 = 1.0 / 11.0 + gg * (
+        1.0 / 13.0
+        + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
+    )
+    product3 = (
         2.0
-        * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2))))
-    )
-    total3 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below_target, total3, safe_small2 - (large2 - 0.5) * u.log1p())
-    square = (1.0 / large2).square()
-    product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
-    )
-    total4 = large2 + safe_small2
-    square2 = (1.0 / total4).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
-    )
-    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total4
-    near = torch.where(beyond, 1.0, large)
-    total5 = (
-        change
-        - safe_small2
-        * torch.where(
-            target_is_zero, 1.0, (large2 + torch.where(beyond, small, 0.0)).log()
+        * g
+        * gg
+        * (
+            1.0 / 3.0
+            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total8)))
         )
-        + series
     )
-    beta = (
-        safe_small.lgamma()
-        + torch.where(beyond, total5, near.lgamma() - (near + safe_small).lgamma())
-        + torch.where(target_is_zero, 1.0, safe_inverse_dispersion + target).log()
+    near = vs * g - product3
+    v_positive = v > 0
+    above = v - torch.where(v_positive, v, 0.0).log1p()
+    v_negative = v < 0
+    left = torch.where(v_negative, mean, 1.0) / n
+    below6 = v - left.log() + torch.where(v_negative, apart_target, 0.0)
+    away = torch.where(below5, near, torch.where(v_positive, above, below6))
+    beyond = inverse_dispersion >= 8
+    safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 8.0)
+    square = (1.0 / safe_inverse_dispersion).square()
+    product_inverse_dispersion = square * (
+        1.0 / 1680.0
+        - square * (1.0 / 1188.0 - square * (691.0 / 360360.0 - square / 156.0))
     )
-    lp = (
-        lz_target
-        + target * (safe_mean.log() - log_value2)
-        - torch.where(
-            target_is_zero,
-            safe_inverse_dispersion2.lgamma()
-            - (safe_inverse_dispersion2 + target).lgamma()
-            + total_target.lgamma(),
-            beta,
-        )
+    ratio_inverse_dispersion = (
+        1.0 / 12.0
+        - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - product_inverse_dispersion))
+    ) / safe_inverse_dispersion
+    rx = torch.where(beyond, 1.0, inverse_dispersion)
+    total_inverse_dispersion = 1.0 + rx
+    product4 = 0.5 * math.log(2.0 * math.pi)
+    total9 = (
+        total_inverse_dispersion.lgamma()
+        - total_inverse_dispersion * rx.log()
+        + rx
+        + 0.5 * (rx + n).log()
+        - product4
+    )
+    rate = torch.where(
+        beyond,
+        ratio_inverse_dispersion + 0.5 * (n / safe_inverse_dispersion).log1p(),
+        total9,
+    )
+    beyond_target = target >= 8
+    ny = torch.where(beyond_target, 1.0 / n, 0.125)
+    ny_squared = ny.square()
+    product5 = ny_squared * (
+        1.0 / 1680.0
+        - ny_squared
+        * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
+    )
+    product6 = ny * (
+        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product5))
+    )
+    few = torch.where(beyond_target, 1.0, n)
+    total10 = (1.0 + few).lgamma() - few * few.log() + few
+    own = torch.where(
+        beyond_target, product6 + 0.5 * (2.0 * math.pi * n).log(), total10
+    )
+    z = 1.0 / torch.where(target_is_zero, 1.0 + inverse_dispersion, share)
+    within_target = z <= 0.125
+    sum_z = torch.where(within_target, z, 0.125)
+    sum_z_squared = sum_z.square()
+    product7 = sum_z_squared * (
+        1.0 / 1680.0
+        - sum_z_squared
+        * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
+    )
+    sum_x = 1.0 / torch.where(within_target, 1.0, z)
+    product8 = sum_z * (
+        1.0 / 12.0
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product7))
+    )
+    both_target = torch.where(
+        within_target,
+        product8,
+        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product4,
+    )
+    some = (
+        torch.where(slow, curved, move + product_target)
+        + n * away
+        + rate
+        + own
+        - both_target
     )
 
     # Guard [softplus-into-branches]: Where the condition holds, the logarithm of the
     # sum and softplus cancel; side by side in one branch they can be taken together.
-    loss = torch.where(target_is_zero, mixed, smooth_positive - lp)
+    loss = torch.where(
+        target_is_zero, mixed, smooth_positive + torch.where(target_is_zero, none, some)
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

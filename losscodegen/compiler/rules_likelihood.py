@@ -112,7 +112,7 @@ RULES = (
         domain={"x": "(0, 1000)", "d": "[0, 1000)"},
     ),
     Rule(
-        name="log1p-over-slope",
+        name="log1p-over-slope-apart",
         pattern="(1 + 1/x)*log1p(x*y)",
         condition="x > 0 and y >= 0",
         replacement="log1p(x*y) + log1p(x*y)/x",
@@ -141,6 +141,7 @@ RULES = (
             point={"x": 1e-9, "y": 1.0, "q": 1.0}, fault=Fault.GRADIENT, wrt="x"
         ),
         domain={"x": "(0, 10)", "y": "[0, 10)", "q": "(0, 10)"},
+        phase=Phase.EXPAND,
     ),
     Rule(
         name="log1p-over-slope",
@@ -160,6 +161,7 @@ RULES = (
         source="measured",
         witness=Witness(point={"k": 1e9, "y": 1.0}, fault=Fault.GRADIENT, wrt="k"),
         domain={"k": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
     ),
     Rule(
         name="log1p-over-slope",
@@ -178,6 +180,7 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
         domain={"x": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
     ),
     Rule(
         name="log-of-sum",
