@@ -40,64 +40,60 @@ def negative_binomial_nll_loss(
     below = dispersion < 1
     weight = torch.where(below, dispersion, 1.0)
     gap = target - mean
-    unit = 1.0 / torch.where(below, 1.0, dispersion)
+    chosen = torch.where(below, 1.0, dispersion)
+    unit = 1.0 / chosen
     total = unit + weight * mean
     t = weight * gap / total
     slow = t.abs() < 0.25
-    product = dispersion * mean
-    below_mean = product < 1
-    e = torch.where(below_mean, product, 1.0 / torch.where(below_mean, 1.0, product))
-    chosen = torch.where(below_mean, 1.0, e)
-    total2 = 1.0 + e
-    move = gap * (chosen / total2)
+    move = gap / chosen / total
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total_target = 2.0 + ts
     h = ts / total_target
     hh = h.square()
-    total3 = 1.0 / 11.0 + hh * (
+    total2 = 1.0 / 11.0 + hh * (
         1.0 / 13.0
         + hh * (1.0 / 15.0 + hh * (1.0 / 17.0 + hh * (1.0 / 19.0 + hh / 21.0)))
     )
-    total4 = 1.0 / 3.0 + hh * (
-        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total3))
+    total3 = 1.0 / 3.0 + hh * (
+        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total2))
     )
-    curved = ms * h - 2.0 * ms / total_target * hh * total4
+    curved = ms * h - 2.0 * ms / total_target * hh * total3
     share = unit + weight * target
-    below2 = mean / 1e30 < share
+    either = (share >= 1) | (mean <= 3.0 * share)
     apart = torch.where(
-        below2,
-        (torch.where(below2, total, 1.0) / torch.where(below2, share, 1.0)).log(),
+        either,
+        (torch.where(either, total, 1.0) / torch.where(either, share, 1.0)).log(),
         total.log() - share.log(),
     )
     ratio = apart / torch.where(slow, 1.0, dispersion)
     none = torch.where(slow, curved - ms, ratio)
     n = torch.where(target_is_zero, 1.0, target)
-    below3 = (gap * chosen / (total2 * n)).abs() < 0.25
+    below2 = (gap / (chosen * total * n)).abs() < 0.25
     v = -move / n
-    vs = torch.where(below3, v, 0.0)
+    vs = torch.where(below2, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
-    total5 = 1.0 / 11.0 + gg * (
+    total4 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
-    product_target = (
+    product = (
         2.0
         * g
         * gg
         * (
             1.0 / 3.0
-            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total5)))
+            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total4)))
         )
     )
-    near = vs * g - product_target
+    near = vs * g - product
     v_positive = v > 0
     above = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     left = torch.where(v_negative, mean, 1.0) / n
-    below4 = v - left.log() + torch.where(v_negative, apart, 0.0)
-    away = torch.where(below3, near, torch.where(v_positive, above, below4))
+    below3 = v - left.log() + torch.where(v_negative, apart, 0.0)
+    away = torch.where(below2, near, torch.where(v_positive, above, below3))
     within = dispersion <= 0.125
     rz = torch.where(within, dispersion, 0.125)
     rz_squared = rz.square()
@@ -114,45 +110,46 @@ def negative_binomial_nll_loss(
     ratio_dispersion = 1.0 / ax
     total_dispersion = 1.0 + ratio_dispersion
     product3 = 0.5 * math.log(2.0 * math.pi)
-    total6 = (
+    total5 = (
         total_dispersion.lgamma()
         + total_dispersion * ax.log()
         + ratio_dispersion
         + 0.5 * (ratio_dispersion + n).log()
         - product3
     )
-    rate = torch.where(within, product2 + 0.5 * (n * rz).log1p(), total6)
+    rate = torch.where(within, product2 + 0.5 * (n * rz).log1p(), total5)
     beyond = target >= 8
     ny = torch.where(beyond, 1.0 / n, 0.125)
     ny_squared = ny.square()
-    product4 = ny_squared * (
+    product_target = ny_squared * (
         1.0 / 1680.0
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    product5 = ny * (
-        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product4))
+    product4 = ny * (
+        1.0 / 12.0
+        - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
     few = torch.where(beyond, 1.0, n)
-    total7 = (1.0 + few).lgamma() - few * few.log() + few
-    own = torch.where(beyond, product5 + 0.5 * (2.0 * math.pi * n).log(), total7)
+    total6 = (1.0 + few).lgamma() - few * few.log() + few
+    own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total6)
     z = weight / torch.where(target_is_zero, 1.0, share)
     within_target = z <= 0.125
     sum_z = torch.where(within_target, z, 0.125)
     sum_z_squared = sum_z.square()
-    product6 = sum_z_squared * (
+    product5 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
     sum_x = 1.0 / torch.where(within_target, 1.0, z)
-    product7 = sum_z * (
+    product6 = sum_z * (
         1.0 / 12.0
-        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product6))
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
     )
     both = torch.where(
         within_target,
-        product7,
+        product6,
         (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
     some = torch.where(slow, curved, move + ratio) + n * away + rate + own - both

@@ -61,14 +61,15 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     ratio = 2.0 * total3 / total
     product = mean * ratio
-    below2 = mean < 1e30 * inverse_dispersion
-    held = torch.where(below2, inverse_dispersion, 1.0)
+    either = (inverse_dispersion >= 1) | (mean <= 3.0 * inverse_dispersion)
     total4 = inverse_dispersion + mean
-    log_total4 = total4.log()
     apart = torch.where(
-        below2,
-        -((held + torch.where(below2, mean, 1.0)) / held).log(),
-        inverse_dispersion.log() - log_total4,
+        either,
+        -(
+            torch.where(either, total4, 1.0)
+            / torch.where(either, inverse_dispersion, 1.0)
+        ).log(),
+        inverse_dispersion.log() - total4.log(),
     )
     product2 = inverse_dispersion * apart
     lz = torch.where(below, -product, product2)
@@ -82,17 +83,17 @@ def zero_inflated_negative_binomial_nll_loss(
     # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
-    below3 = torch.where(within, lz, 0.0).abs() < 1
+    below2 = torch.where(within, lz, 0.0).abs() < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_product2 = torch.where(
-        target_is_zero, torch.where(both, torch.where(below3, product2, 0.0), 0.0), 0.0
+        target_is_zero, torch.where(both, torch.where(below2, product2, 0.0), 0.0), 0.0
     )
     lz2 = torch.where(below, -product, safe_product2)
     safe_ratio = torch.where(within, ratio, 0.0)
-    safe_safe_safe_ratio = torch.where(both, torch.where(below3, safe_ratio, 0.0), 0.0)
+    safe_safe_safe_ratio = torch.where(both, torch.where(below2, safe_ratio, 0.0), 0.0)
     lz3 = torch.where(
         below,
         -mean * torch.where(target_is_zero, safe_safe_safe_ratio, 0.0),
@@ -100,10 +101,10 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     low = torch.where(lz2 <= 0, lz3, 0.0)
     safe_chosen = torch.where(
-        target_is_zero, torch.where(both, torch.where(below3, 0.0, product2), 0.0), 0.0
+        target_is_zero, torch.where(both, torch.where(below2, 0.0, product2), 0.0), 0.0
     )
     lz4 = torch.where(below, -product, safe_chosen)
-    safe_safe_safe_ratio2 = torch.where(both, torch.where(below3, 0.0, safe_ratio), 0.0)
+    safe_safe_safe_ratio2 = torch.where(both, torch.where(below2, 0.0, safe_ratio), 0.0)
     lz5 = torch.where(
         below,
         -mean * torch.where(target_is_zero, safe_safe_safe_ratio2, 0.0),
@@ -118,7 +119,7 @@ def zero_inflated_negative_binomial_nll_loss(
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
         F.logsigmoid(-zero_logits).exp()
-        * torch.where(below3, low.expm1(), low2.exp() - 1.0)
+        * torch.where(below2, low.expm1(), low2.exp() - 1.0)
     ).log1p()
     mixed = torch.where(
         both, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz6)
@@ -130,15 +131,16 @@ def zero_inflated_negative_binomial_nll_loss(
     # of Stirling leaves of the gamma functions.
     gap = target - mean
     safe_gap = torch.where(target_is_zero, 1.0, gap)
-    t = safe_gap / total4
+    below_inverse_dispersion = inverse_dispersion < 1
+    chosen = torch.where(below_inverse_dispersion, 1.0, inverse_dispersion)
+    chosen_target = torch.where(target_is_zero, 1.0, chosen)
+    unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
+    total5 = unit + mean / chosen
+    safe_total = torch.where(target_is_zero, 1.0, total5)
+    t = safe_gap / chosen_target / safe_total
     slow = t.abs() < 0.25
-    below4 = mean < inverse_dispersion
-    e = torch.where(below4, mean, inverse_dispersion) / torch.where(
-        below4, inverse_dispersion, mean
-    )
-    chosen = torch.where(target_is_zero, 1.0, torch.where(below4, 1.0, e))
-    total5 = 1.0 + e
-    move = safe_gap * (chosen / total5)
+    product_target = unit * safe_gap
+    move = product_target / safe_total
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total_target = 2.0 + ts
@@ -152,29 +154,29 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total6))
     )
     curved = ms * h - 2.0 * ms / total_target * hh * total7
-    share = inverse_dispersion + target
-    below_target = mean / 1e30 < share
+    share = unit + target / chosen_target
+    either_target = (share >= 1) | (mean <= 3.0 * share)
     apart_target = torch.where(
-        below_target,
+        either_target,
         (
-            torch.where(below_target, total4, 1.0)
-            / torch.where(below_target, share, 1.0)
+            torch.where(either_target, safe_total, 1.0)
+            / torch.where(either_target, share, 1.0)
         ).log(),
-        log_total4 - share.log(),
+        safe_total.log() - share.log(),
     )
-    product_target = inverse_dispersion * apart_target
-    none = torch.where(slow, curved - ms, product_target)
+    product3 = inverse_dispersion * apart_target
+    none = torch.where(slow, curved - ms, product3)
     n = torch.where(target_is_zero, 1.0, target)
-    below5 = (safe_gap * chosen / (total5 * n)).abs() < 0.25
+    below_target = (product_target / (safe_total * n)).abs() < 0.25
     v = -move / n
-    vs = torch.where(below5, v, 0.0)
+    vs = torch.where(below_target, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
     total8 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
-    product3 = (
+    product4 = (
         2.0
         * g
         * gg
@@ -183,13 +185,13 @@ def zero_inflated_negative_binomial_nll_loss(
             + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total8)))
         )
     )
-    near = vs * g - product3
+    near = vs * g - product4
     v_positive = v > 0
     above = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     left = torch.where(v_negative, mean, 1.0) / n
-    below6 = v - left.log() + torch.where(v_negative, apart_target, 0.0)
-    away = torch.where(below5, near, torch.where(v_positive, above, below6))
+    below3 = v - left.log() + torch.where(v_negative, apart_target, 0.0)
+    away = torch.where(below_target, near, torch.where(v_positive, above, below3))
     beyond = inverse_dispersion >= 8
     safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 8.0)
     square = (1.0 / safe_inverse_dispersion).square()
@@ -203,13 +205,13 @@ def zero_inflated_negative_binomial_nll_loss(
     ) / safe_inverse_dispersion
     rx = torch.where(beyond, 1.0, inverse_dispersion)
     total_inverse_dispersion = 1.0 + rx
-    product4 = 0.5 * math.log(2.0 * math.pi)
+    product5 = 0.5 * math.log(2.0 * math.pi)
     total9 = (
         total_inverse_dispersion.lgamma()
         - total_inverse_dispersion * rx.log()
         + rx
         + 0.5 * (rx + n).log()
-        - product4
+        - product5
     )
     rate = torch.where(
         beyond,
@@ -219,44 +221,40 @@ def zero_inflated_negative_binomial_nll_loss(
     beyond_target = target >= 8
     ny = torch.where(beyond_target, 1.0 / n, 0.125)
     ny_squared = ny.square()
-    product5 = ny_squared * (
+    product6 = ny_squared * (
         1.0 / 1680.0
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    product6 = ny * (
-        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product5))
+    product7 = ny * (
+        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product6))
     )
     few = torch.where(beyond_target, 1.0, n)
     total10 = (1.0 + few).lgamma() - few * few.log() + few
     own = torch.where(
-        beyond_target, product6 + 0.5 * (2.0 * math.pi * n).log(), total10
+        beyond_target, product7 + 0.5 * (2.0 * math.pi * n).log(), total10
     )
-    z = 1.0 / torch.where(target_is_zero, 1.0 + inverse_dispersion, share)
+    z = 1.0 / (chosen_target * torch.where(target_is_zero, 1.0, share))
     within_target = z <= 0.125
     sum_z = torch.where(within_target, z, 0.125)
     sum_z_squared = sum_z.square()
-    product7 = sum_z_squared * (
+    product8 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
     sum_x = 1.0 / torch.where(within_target, 1.0, z)
-    product8 = sum_z * (
+    product9 = sum_z * (
         1.0 / 12.0
-        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product7))
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product8))
     )
     both_target = torch.where(
         within_target,
-        product8,
-        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product4,
+        product9,
+        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product5,
     )
     some = (
-        torch.where(slow, curved, move + product_target)
-        + n * away
-        + rate
-        + own
-        - both_target
+        torch.where(slow, curved, move + product3) + n * away + rate + own - both_target
     )
 
     # Guard [softplus-into-branches]: Where the condition holds, the logarithm of the

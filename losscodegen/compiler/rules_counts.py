@@ -34,9 +34,13 @@ def _series(q: str) -> str:
 
 _DEVIANCE = (
     "gap = y - m",
-    "move = gap*scale",
-    "apart = where(m*1e-30 < share, log(where(m*1e-30 < share, total, 1)"
-    "/where(m*1e-30 < share, share, 1)), log(total) - log(share))",
+    "total = unit + weight*m",
+    "share = unit + weight*y",
+    "t = weight*gap/total",
+    "move = unit*gap/total",
+    "whole = where(share >= 1 or m <= 3*share, total, 1)",
+    "part = where(share >= 1 or m <= 3*share, share, 1)",
+    "apart = where(share >= 1 or m <= 3*share, log(whole/part), log(total) - log(share))",
     "slow = abs(t) < 1/4",
     "ts = where(slow, t, 0)",
     "ms = where(slow, move, 0)",
@@ -54,9 +58,13 @@ _DEVIANCE = (
     "above = v - log1p(where(v > 0, v, 0))",
     "away = where(abs(v) < 1/4, near, where(v > 0, above, below))",
 )
-"""``r*f((y - m)/(r + m)) + y*f(v)`` with ``f(x) = x - log(1 + x)``, both terms of one sign."""
+"""``r*f((y - m)/(r + m)) + y*f(v)`` with ``f(x) = x - log(1 + x)``, both terms of one sign.
+
+Here r is ``unit/weight``, of which one is 1 and the other at most 1.
+"""
 
 _AT_MEAN = (
+    "z = weight/where(y == 0, 1, share)",
     "ny = where(y >= 8, 1/n, 1/8)",
     "few = where(y >= 8, 1, n)",
     f"own = where(y >= 8, {_stirling('ny')} + log(2*pi*n)/2, "
@@ -75,13 +83,9 @@ RULES = (
         condition="r > 0 and m > 0 and y >= 0",
         varying=("r", "m"),
         let=(
-            "total = r + m",
-            "share = r + y",
-            "e = where(m < r, m, r)/where(m < r, r, m)",
-            "scale = where(m < r, 1, e)/(1 + e)",
-            "t = gap/total",
+            "unit = where(r < 1, r, 1)",
+            "weight = 1/where(r < 1, 1, r)",
             *_DEVIANCE,
-            "z = 1/where(y == 0, 1 + r, share)",
             *_AT_MEAN,
             "rz = 1/where(r >= 8, r, 8)",
             "rx = where(r >= 8, 1, r)",
@@ -106,13 +110,7 @@ RULES = (
         let=(
             "unit = 1/where(a < 1, 1, a)",
             "weight = where(a < 1, a, 1)",
-            "total = unit + weight*m",
-            "share = unit + weight*y",
-            "e = where(a*m < 1, a*m, 1/where(a*m < 1, 1, a*m))",
-            "scale = where(a*m < 1, 1, e)/(1 + e)",
-            "t = weight*gap/total",
             *_DEVIANCE,
-            "z = weight/where(y == 0, 1, share)",
             *_AT_MEAN,
             "rz = where(a <= 1/8, a, 1/8)",
             "ax = where(a <= 1/8, 1, a)",
@@ -191,9 +189,9 @@ RULES = (
             "h = s/(2 + s)",
             "u = h**2",
             f"ratio = 2/(2 + s)*(1 + u*({_series('u')}))",
-            "held = where(y < 1e30*k, k, 1)",
-            "more = where(y < 1e30*k, y, 1)",
-            "apart = where(y < 1e30*k, -log((held + more)/held), log(k) - log(k + y))",
+            "part = where(k >= 1 or y <= 3*k, k, 1)",
+            "whole = where(k >= 1 or y <= 3*k, k + y, 1)",
+            "apart = where(k >= 1 or y <= 3*k, -log(whole/part), log(k) - log(k + y))",
         ),
         replacement="where(y < k/4, -y*ratio, k*apart)",
         why="For large k the two logarithms cancel; the product is a series in `y/k` there.",
