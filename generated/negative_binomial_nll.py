@@ -94,8 +94,8 @@ def negative_binomial_nll_loss(
     left = torch.where(v_negative, mean, 1.0) / n
     below3 = v - left.log() + torch.where(v_negative, apart, 0.0)
     away = torch.where(below2, near, torch.where(v_positive, above, below3))
-    within = dispersion <= 0.125
-    rz = torch.where(within, dispersion, 0.125)
+    within = dispersion <= 1.0 / 12.0
+    rz = torch.where(within, dispersion, 1.0 / 12.0)
     rz_squared = rz.square()
     product_dispersion = rz_squared * (
         1.0 / 1680.0
@@ -118,8 +118,8 @@ def negative_binomial_nll_loss(
         - product3
     )
     rate = torch.where(within, product2 + 0.5 * (n * rz).log1p(), total5)
-    beyond = target >= 8
-    ny = torch.where(beyond, 1.0 / n, 0.125)
+    beyond = target >= 12
+    ny = torch.where(beyond, 1.0 / n, 1.0 / 12.0)
     ny_squared = ny.square()
     product_target = ny_squared * (
         1.0 / 1680.0
@@ -134,8 +134,8 @@ def negative_binomial_nll_loss(
     total6 = (1.0 + few).lgamma() - few * few.log() + few
     own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total6)
     z = weight / torch.where(target_is_zero, 1.0, share)
-    within_target = z <= 0.125
-    sum_z = torch.where(within_target, z, 0.125)
+    within_target = z <= 1.0 / 12.0
+    sum_z = torch.where(within_target, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
     product5 = sum_z_squared * (
         1.0 / 1680.0

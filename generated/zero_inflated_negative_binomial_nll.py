@@ -45,6 +45,8 @@ def zero_inflated_negative_binomial_nll_loss(
     zero_logits = zero_logits.to(wide)
     target = target.to(wide)
 
+    # Guard [softplus-into-branches]: Where the two are equal, the logarithm of the sum
+    # and softplus cancel; side by side in one branch they can be taken together.
     target_is_zero = target == 0
 
     # Guard [log-of-share]: For large k the two logarithms cancel; the product is a
@@ -60,7 +62,11 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
     )
     ratio = 2.0 * total3 / total
-    product = mean * ratio
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_ratio = torch.where(target_is_zero, ratio, 0.0)
     either = (inverse_dispersion >= 1) | (mean <= 3.0 * inverse_dispersion)
     total4 = inverse_dispersion + mean
     apart = torch.where(
@@ -71,58 +77,37 @@ def zero_inflated_negative_binomial_nll_loss(
         ).log(),
         inverse_dispersion.log() - total4.log(),
     )
-    product2 = inverse_dispersion * apart
-    lz = torch.where(below, -product, product2)
+    product = inverse_dispersion * apart
+    lz = torch.where(below, -mean * safe_ratio, product)
 
     # Guard [log-of-mixture]: Once a leads, the logarithm of the sum and softplus agree
     # and cancel. Their difference is a `log1p` of a product that keeps its digits;
     # where that comes close to -1, both terms have the same sign.
     within = lz <= 0
-    both = within & ((zero_logits >= 0) | (lz >= -math.log(2.0)))
+    either2 = (zero_logits >= 0) | (lz >= -math.log(2.0))
 
     # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
-    below2 = torch.where(within, lz, 0.0).abs() < 1
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_product2 = torch.where(
-        target_is_zero, torch.where(both, torch.where(below2, product2, 0.0), 0.0), 0.0
+    below_target = torch.where(within, lz, 0.0).abs() < 1
+    lz2 = torch.where(
+        below, -mean * torch.where(below_target, safe_ratio, 0.0), product
     )
-    lz2 = torch.where(below, -product, safe_product2)
-    safe_ratio = torch.where(within, ratio, 0.0)
-    safe_safe_safe_ratio = torch.where(both, torch.where(below2, safe_ratio, 0.0), 0.0)
+    low = torch.where(lz2 <= 0, lz2, 0.0)
     lz3 = torch.where(
-        below,
-        -mean * torch.where(target_is_zero, safe_safe_safe_ratio, 0.0),
-        safe_product2,
+        below, -mean * torch.where(below_target, 0.0, safe_ratio), product
     )
-    low = torch.where(lz2 <= 0, lz3, 0.0)
-    safe_chosen = torch.where(
-        target_is_zero, torch.where(both, torch.where(below2, 0.0, product2), 0.0), 0.0
-    )
-    lz4 = torch.where(below, -product, safe_chosen)
-    safe_safe_safe_ratio2 = torch.where(both, torch.where(below2, 0.0, safe_ratio), 0.0)
-    lz5 = torch.where(
-        below,
-        -mean * torch.where(target_is_zero, safe_safe_safe_ratio2, 0.0),
-        safe_chosen,
-    )
-    low2 = torch.where(lz4 <= 0, lz5, 0.0)
+    low2 = torch.where(lz3 <= 0, lz3, 0.0)
     smooth_positive = F.softplus(zero_logits, threshold=40.0)
-    safe_safe_ratio = torch.where(target_is_zero, torch.where(both, 0.0, ratio), 0.0)
-    lz6 = torch.where(below, -mean * safe_safe_ratio, product2)
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
-        F.logsigmoid(-zero_logits).exp()
-        * torch.where(below2, low.expm1(), low2.exp() - 1.0)
+        F.logsigmoid(-torch.where(either2, zero_logits, 0.0)).exp()
+        * torch.where(below_target, low.expm1(), low2.exp() - 1.0)
     ).log1p()
     mixed = torch.where(
-        both, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz6)
+        within & either2, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz)
     )
 
     # Guard [negative-binomial]: The terms are as large as the counts times their
@@ -164,19 +149,19 @@ def zero_inflated_negative_binomial_nll_loss(
         ).log(),
         safe_total.log() - share.log(),
     )
-    product3 = inverse_dispersion * apart_target
-    none = torch.where(slow, curved - ms, product3)
+    product2 = inverse_dispersion * apart_target
+    none = torch.where(slow, curved - ms, product2)
     n = torch.where(target_is_zero, 1.0, target)
-    below_target = (product_target / (safe_total * n)).abs() < 0.25
+    below2 = (product_target / (safe_total * n)).abs() < 0.25
     v = -move / n
-    vs = torch.where(below_target, v, 0.0)
+    vs = torch.where(below2, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
     total8 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
-    product4 = (
+    product3 = (
         2.0
         * g
         * gg
@@ -185,15 +170,15 @@ def zero_inflated_negative_binomial_nll_loss(
             + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total8)))
         )
     )
-    near = vs * g - product4
+    near = vs * g - product3
     v_positive = v > 0
     above = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     left = torch.where(v_negative, mean, 1.0) / n
     below3 = v - left.log() + torch.where(v_negative, apart_target, 0.0)
-    away = torch.where(below_target, near, torch.where(v_positive, above, below3))
-    beyond = inverse_dispersion >= 8
-    safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 8.0)
+    away = torch.where(below2, near, torch.where(v_positive, above, below3))
+    beyond = inverse_dispersion >= 12
+    safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 12.0)
     square = (1.0 / safe_inverse_dispersion).square()
     product_inverse_dispersion = square * (
         1.0 / 1680.0
@@ -205,60 +190,55 @@ def zero_inflated_negative_binomial_nll_loss(
     ) / safe_inverse_dispersion
     rx = torch.where(beyond, 1.0, inverse_dispersion)
     total_inverse_dispersion = 1.0 + rx
-    product5 = 0.5 * math.log(2.0 * math.pi)
+    product4 = 0.5 * math.log(2.0 * math.pi)
     total9 = (
         total_inverse_dispersion.lgamma()
         - total_inverse_dispersion * rx.log()
         + rx
         + 0.5 * (rx + n).log()
-        - product5
+        - product4
     )
     rate = torch.where(
         beyond,
         ratio_inverse_dispersion + 0.5 * (n / safe_inverse_dispersion).log1p(),
         total9,
     )
-    beyond_target = target >= 8
-    ny = torch.where(beyond_target, 1.0 / n, 0.125)
+    beyond_target = target >= 12
+    ny = torch.where(beyond_target, 1.0 / n, 1.0 / 12.0)
     ny_squared = ny.square()
-    product6 = ny_squared * (
+    product5 = ny_squared * (
         1.0 / 1680.0
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    product7 = ny * (
-        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product6))
+    product6 = ny * (
+        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product5))
     )
     few = torch.where(beyond_target, 1.0, n)
     total10 = (1.0 + few).lgamma() - few * few.log() + few
     own = torch.where(
-        beyond_target, product7 + 0.5 * (2.0 * math.pi * n).log(), total10
+        beyond_target, product6 + 0.5 * (2.0 * math.pi * n).log(), total10
     )
     z = 1.0 / (chosen_target * torch.where(target_is_zero, 1.0, share))
-    within_target = z <= 0.125
-    sum_z = torch.where(within_target, z, 0.125)
+    within2 = z <= 1.0 / 12.0
+    sum_z = torch.where(within2, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
-    product8 = sum_z_squared * (
+    product7 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-    sum_x = 1.0 / torch.where(within_target, 1.0, z)
-    product9 = sum_z * (
+    sum_x = 1.0 / torch.where(within2, 1.0, z)
+    product8 = sum_z * (
         1.0 / 12.0
-        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product8))
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product7))
     )
-    both_target = torch.where(
-        within_target,
-        product9,
-        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product5,
+    both = torch.where(
+        within2,
+        product8,
+        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product4,
     )
-    some = (
-        torch.where(slow, curved, move + product3) + n * away + rate + own - both_target
-    )
-
-    # Guard [softplus-into-branches]: Where the condition holds, the logarithm of the
-    # sum and softplus cancel; side by side in one branch they can be taken together.
+    some = torch.where(slow, curved, move + product2) + n * away + rate + own - both
     loss = torch.where(
         target_is_zero, mixed, smooth_positive + torch.where(target_is_zero, none, some)
     )

@@ -82,9 +82,7 @@ class Match:
     @property
     def whole(self) -> bool:
         """Whether the expression is the pattern and nothing else."""
-        return (
-            self.scale == self.power == 1 and not self.terms and not self.factors
-        )
+        return self.scale == self.power == 1 and not self.terms and not self.factors
 
     def around(self, replacement: Expr) -> Expr:
         """The expression with ``replacement`` in place of the pattern."""

@@ -21,7 +21,7 @@ _NEGATIVE_BINOMIAL = (
 
 
 def _stirling(z: str) -> str:
-    """What Stirling's formula leaves of the logarithm of x!, with z = 1/x, for x >= 8."""
+    """What Stirling's formula leaves of the logarithm of x!, with z = 1/x, for x >= 12."""
     return (
         f"{z}*(1/12 - {z}**2*(1/360 - {z}**2*(1/1260 - {z}**2*(1/1680 - {z}**2*(1/1188"
         f" - {z}**2*(691/360360 - {z}**2/156))))))"
@@ -65,13 +65,13 @@ Here r is ``unit/weight``, of which one is 1 and the other at most 1.
 
 _AT_MEAN = (
     "z = weight/where(y == 0, 1, share)",
-    "ny = where(y >= 8, 1/n, 1/8)",
-    "few = where(y >= 8, 1, n)",
-    f"own = where(y >= 8, {_stirling('ny')} + log(2*pi*n)/2, "
+    "ny = where(y >= 12, 1/n, 1/12)",
+    "few = where(y >= 12, 1, n)",
+    f"own = where(y >= 12, {_stirling('ny')} + log(2*pi*n)/2, "
     "lgamma(1 + few) - few*log(few) + few)",
-    "sum_z = where(z <= 1/8, z, 1/8)",
-    "sum_x = 1/where(z <= 1/8, 1, z)",
-    f"both = where(z <= 1/8, {_stirling('sum_z')}, "
+    "sum_z = where(z <= 1/12, z, 1/12)",
+    "sum_x = 1/where(z <= 1/12, 1, z)",
+    f"both = where(z <= 1/12, {_stirling('sum_z')}, "
     "lgamma(1 + sum_x) - (sum_x + 1/2)*log(sum_x) + sum_x - log(2*pi)/2)",
 )
 
@@ -87,9 +87,9 @@ RULES = (
             "weight = 1/where(r < 1, 1, r)",
             *_DEVIANCE,
             *_AT_MEAN,
-            "rz = 1/where(r >= 8, r, 8)",
-            "rx = where(r >= 8, 1, r)",
-            f"rate = where(r >= 8, {_stirling('rz')} + log1p(n*rz)/2, "
+            "rz = 1/where(r >= 12, r, 12)",
+            "rx = where(r >= 12, 1, r)",
+            f"rate = where(r >= 12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + rx) - (1 + rx)*log(rx) + rx + log(rx + n)/2 - log(2*pi)/2)",
             "none = where(slow, curved - ms, r*apart)",
             "some = where(slow, curved, move + r*apart) + n*away + rate + own - both",
@@ -112,9 +112,9 @@ RULES = (
             "weight = where(a < 1, a, 1)",
             *_DEVIANCE,
             *_AT_MEAN,
-            "rz = where(a <= 1/8, a, 1/8)",
-            "ax = where(a <= 1/8, 1, a)",
-            f"rate = where(a <= 1/8, {_stirling('rz')} + log1p(n*rz)/2, "
+            "rz = where(a <= 1/12, a, 1/12)",
+            "ax = where(a <= 1/12, 1, a)",
+            f"rate = where(a <= 1/12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + 1/ax) + (1 + 1/ax)*log(ax) + 1/ax + log(1/ax + n)/2 - log(2*pi)/2)",
             "none = where(slow, curved - ms, apart/where(slow, 1, a))",
             "some = where(slow, curved, move + apart/where(slow, 1, a))"
@@ -129,40 +129,38 @@ RULES = (
     ),
     Rule(
         name="softplus-into-branches",
-        pattern="softplus(a) - where(c, logaddexp(a, z), u)",
-        replacement="where(c, softplus(a) - logaddexp(a, z), softplus(a) - u)",
-        why="Where the condition holds, the logarithm of the sum and softplus cancel; side by side "
+        pattern="softplus(a) - where(x == y, logaddexp(a, z), u)",
+        replacement="where(x == y, softplus(a) - logaddexp(a, z), softplus(a) - u)",
+        why="Where the two are equal, the logarithm of the sum and softplus cancel; side by side "
         "in one branch they can be taken together.",
         source="measured",
-        witness=Witness(
-            point={"a": 20.0, "z": -1.0, "u": 0.0, "x": 1.0},
-            instead={"c": "x > 0"},
-        ),
+        witness=Witness(point={"a": 20.0, "z": -1.0, "u": 0.0, "x": 0.0, "y": 0.0}),
+        domain={"x": "[1, 1]", "y": "[1, 1]"},
     ),
     Rule(
         name="softplus-into-branches",
-        pattern="softplus(a) + where(c, -logaddexp(a, z), u)",
-        replacement="where(c, softplus(a) - logaddexp(a, z), softplus(a) + u)",
-        why="Where the condition holds, the logarithm of the sum and softplus cancel; side by side "
+        pattern="softplus(a) + where(x == y, -logaddexp(a, z), u)",
+        replacement="where(x == y, softplus(a) - logaddexp(a, z), softplus(a) + u)",
+        why="Where the two are equal, the logarithm of the sum and softplus cancel; side by side "
         "in one branch they can be taken together.",
         source="measured",
-        witness=Witness(
-            point={"a": 20.0, "z": -1.0, "u": 0.0, "x": 1.0},
-            instead={"c": "x > 0"},
-        ),
+        witness=Witness(point={"a": 20.0, "z": -1.0, "u": 0.0, "x": 0.0, "y": 0.0}),
+        domain={"x": "[1, 1]", "y": "[1, 1]"},
     ),
     Rule(
         name="log-of-mixture",
         pattern="softplus(a) - logaddexp(a, z)",
         condition="z <= 0",
         let=(
-            "mixed = where(a >= 0 or z >= -log(2), -log1p(sigmoid(-a)*expm1(z)), "
+            "lead = where(a >= 0 or z >= -log(2), a, 0)",
+            "mixed = where(a >= 0 or z >= -log(2), -log1p(sigmoid(-lead)*expm1(z)), "
             "softplus(a) - logaddexp(a, z))",
         ),
         replacement="mixed",
         why=_MIXTURE,
         source="Stan, log_mix; measured",
         witness=Witness(point={"a": 20.0, "z": -1.0}),
+        safe=True,
         domain={"z": "(-oo, 0]"},
     ),
     Rule(
@@ -170,13 +168,15 @@ RULES = (
         pattern="softplus(a) - logaddexp(a, z)",
         let=(
             "low = where(z <= 0, z, 0)",
+            "lead = where(a >= 0 or z >= -log(2), a, 0)",
             "mixed = where(z <= 0 and (a >= 0 or z >= -log(2)), "
-            "-log1p(sigmoid(-a)*expm1(low)), softplus(a) - logaddexp(a, z))",
+            "-log1p(sigmoid(-lead)*expm1(low)), softplus(a) - logaddexp(a, z))",
         ),
         replacement="mixed",
         why=_MIXTURE,
         source="Stan, log_mix; measured",
         witness=Witness(point={"a": 20.0, "z": -1.0}),
+        safe=True,
     ),
     Rule(
         name="log-of-share",
@@ -205,7 +205,8 @@ RULES = (
         name="saturated-exponential",
         pattern="expm1(-exp(x))",
         unless="x <= 80",
-        replacement="where(exp(x) >= oo, -1, expm1(-exp(x)))",
+        replacement="where(exp(x) >= oo, -1, "
+        "where(exp(x) < 1, expm1(-exp(x)), exp(-exp(x)) - 1))",
         why=_SATURATED,
         source="measured",
         witness=Witness(point={"x": 100.0}, fault=Fault.GRADIENT, wrt="x"),

@@ -30,7 +30,7 @@ RULES = (
         name="log-beta",
         pattern="lgamma(x) + lgamma(y) - lgamma(x + y)",
         condition="x > 0 and y > 0",
-        let=("small = Min(x, y)", "large = Max(x, y)"),
+        let=("small = where(x <= y, x, y)", "large = where(x <= y, y, x)"),
         replacement="lgamma(small) + (lgamma(large) - lgamma(large + small))",
         why="The two logarithms of gamma with large arguments cancel; taken together, their "
         "difference keeps its digits.",
@@ -43,8 +43,8 @@ RULES = (
         pattern="lgamma(x) + lgamma(1 + y) - lgamma(x + y)",
         condition="x > 0 and y >= 0",
         let=(
-            "small = Min(x, 1 + y)",
-            "large = Max(x, 1 + y)",
+            "small = where(x <= 1 + y, x, 1 + y)",
+            "large = where(x <= 1 + y, 1 + y, x)",
             "beta = lgamma(small) + (lgamma(large) - lgamma(large + small)) + log(x + y)",
         ),
         replacement="where(y == 0, lgamma(x) - lgamma(x + y) + lgamma(1 + y), beta)",
