@@ -38,8 +38,9 @@ def beta_distribution_nll_loss(
 
     # Guard [log-beta]: The two logarithms of gamma with large arguments cancel; taken
     # together, their difference keeps its digits.
-    small = torch.minimum(concentration1, concentration0)
-    large = torch.maximum(concentration1, concentration0)
+    within = concentration1 <= concentration0
+    small = torch.where(within, concentration1, concentration0)
+    large = torch.where(within, concentration0, concentration1)
 
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.

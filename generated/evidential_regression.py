@@ -46,15 +46,35 @@ def evidential_regression_loss(
     beta = beta.to(wide)
     target = target.to(wide)
 
-    total = 1.0 + nu
-    residual = target - mean
-
     # Guard [log-of-square-sum]: The square overflows although its logarithm does not.
+    sqrt_nu = nu.sqrt()
+    residual = target - mean
+    total = 1.0 + nu
+
     # Guard [root-of-product]: The product leaves the floating-point range although its
     # root does not.
-    log_value = torch.hypot(
-        nu.sqrt() * residual, beta.sqrt() * (2.0 * total).sqrt()
-    ).log()
+    u = sqrt_nu * residual * ((0.5 / total).sqrt() / beta.sqrt())
+
+    # Guard [log1p-of-square]: The square overflows although its logarithm does not;
+    # beyond 1 the logarithm is taken first.
+    within = u.abs() <= 1
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_nu = torch.where(within, nu, 1.0)
+    u2 = (
+        safe_nu.sqrt()
+        * torch.where(within, residual, 1.0)
+        * ((0.5 / (1.0 + safe_nu)).sqrt() / torch.where(within, beta, 1.0).sqrt())
+    )
+    safe_nu2 = torch.where(within, 1.0, nu)
+    u3 = (
+        safe_nu2.sqrt()
+        * torch.where(within, 1.0, residual)
+        * ((0.5 / (1.0 + safe_nu2)).sqrt() / torch.where(within, 1.0, beta).sqrt())
+    )
+    size = u3.abs()
 
     # Guard [log-gamma-half-step]: For large x the two cancel up to `log(x)/2` and a
     # series in 1/x.
@@ -68,13 +88,20 @@ def evidential_regression_loss(
     near = torch.where(beyond, 1.0, alpha)
     difference = (0.125 - product) / far - 0.5 * far.log()
 
+    # Guard [log-ratio-of-sum]: For large a the two logarithms cancel; what p adds to q
+    # is left as a `log1p`.
+    product2 = alpha * torch.where(
+        within, u2.square().log1p(), 2.0 * size.log() + (1.0 / size).square().log1p()
+    )
+
     # Guard [log-of-reciprocal]: For small x the slope of the quotient overflows
     # although that of its logarithm does not.
     loss = (
         0.5 * math.log(math.pi)
         - 0.5 * nu.log()
-        - alpha * (2.0 * beta * total).log()
-        + 2.0 * (alpha + 0.5) * log_value
+        + 0.5
+        * (2.0 * torch.hypot(sqrt_nu * residual, (2.0 * beta * total).sqrt()).log())
+        + product2
         + torch.where(beyond, difference, near.lgamma() - (near + 0.5).lgamma())
         + coefficient * residual.abs() * (2.0 * nu + alpha)
     )

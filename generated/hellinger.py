@@ -33,18 +33,36 @@ def hellinger_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    difference = prediction.sqrt() - target.sqrt()
+    # Guard [distance-of-roots]: At 0 the slope of a root is infinite; where one root is
+    # 0, the square of the difference is the other number itself, with slope 1.
+    # Elsewhere the roots of numbers that are close cancel; the difference of the
+    # numbers over the sum of the roots does not.
+    either = (prediction == 0) | (target == 0)
+    total = prediction + target
+    gap = torch.where(
+        either,
+        total,
+        ((prediction - target) / (prediction.sqrt() + target.sqrt())).square(),
+    )
+    same = gap.sum(dim=1) == 0
 
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
-    largest = difference.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (difference / scale.unsqueeze(1)).square().sum(dim=1)
-    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    loss = largest * root / math.sqrt(2.0)
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_prediction = torch.where(either, 1.0, prediction)
+    safe_target = torch.where(either, 1.0, target)
+    gap2 = torch.where(
+        either,
+        torch.where(same.unsqueeze(1), 1.0, total),
+        (
+            torch.where(same.unsqueeze(1), 1.0, safe_prediction - safe_target)
+            / (
+                torch.where(same.unsqueeze(1), 1.0, safe_prediction).sqrt()
+                + torch.where(same.unsqueeze(1), 1.0, safe_target).sqrt()
+            )
+        ).square(),
+    )
+    loss = torch.where(same, 0.0, gap2.sum(dim=1).sqrt()) / math.sqrt(2.0)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -47,9 +47,10 @@ def negative_binomial_logits_nll_loss(
     # instead.
     safe_total_count = torch.where(target_is_zero, total_count, 1.0)
     total = 1.0 + target
-    small = torch.minimum(total_count, total)
+    within = total_count <= total
+    small = torch.where(within, total_count, total)
     safe_small = torch.where(target_is_zero, 1.0, small)
-    large = torch.maximum(total_count, total)
+    large = torch.where(within, total, total_count)
 
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.

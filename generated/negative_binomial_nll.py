@@ -4,6 +4,7 @@
 dispersion.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -31,131 +32,128 @@ def negative_binomial_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     mean, dispersion, target = mean.to(wide), dispersion.to(wide), target.to(wide)
 
-    # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
-    # taken together, their difference keeps its digits.
+    # Guard [negative-binomial]: The terms are as large as the counts times their
+    # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
+    # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
+    # of Stirling leaves of the gamma functions.
     target_is_zero = target == 0
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    r = 1.0 / torch.where(target_is_zero, dispersion, 1.0)
-    total = 1.0 + target
-    safe_dispersion = torch.where(target_is_zero, 1.0, dispersion)
-    r2 = 1.0 / safe_dispersion
-    within = r2 <= total
-    safe_dispersion2 = torch.where(within, safe_dispersion, 1.0)
-
-    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
-    # an infinite derivative is nan. As a select the losing side can be kept harmless.
-    small = torch.where(within, 1.0 / safe_dispersion2, total)
-    large = torch.maximum(r2, total)
-
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = large >= 16
-    safe_total = torch.where(beyond, total, 1.0)
-    large2 = torch.maximum(r2, safe_total)
-    beyond2 = large2 >= 16
-    u = torch.minimum(r2, safe_total) / torch.where(beyond2, large2, 16.0)
-    below = u < 0.25
-    beyond3 = r2 >= total
-    safe_dispersion3 = torch.where(beyond3, safe_dispersion, 1.0)
-    safe_safe_alpha = torch.where(beyond, safe_dispersion3, 1.0)
-    large3 = torch.where(beyond3, 1.0 / safe_safe_alpha, total)
-    safe_large = torch.where(beyond, torch.where(beyond, large3, 16.0), 1.0)
-    within2 = r2 <= safe_total
-    safe_safe_alpha2 = torch.where(beyond, safe_dispersion2, 1.0)
-    r3 = 1.0 / torch.where(below, safe_safe_alpha2, 1.0)
-    u2 = torch.minimum(r2, total) / torch.where(beyond, large, 16.0)
-    safe_safe_safe_alpha = torch.where(u2 < 0.25, safe_safe_alpha, 1.0)
-    large4 = torch.where(beyond3, 1.0 / safe_safe_safe_alpha, total)
-    safe_large2 = torch.where(beyond, torch.where(beyond, large4, 16.0), 1.0)
-    u3 = torch.where(within2, r3, safe_total) / safe_large2
-    s = torch.where(below, u3, 0.0)
-    h = s / (2.0 + s)
-    q = h.square()
-    total_dispersion = 1.0 / 11.0 + q * (
-        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    below = dispersion < 1
+    weight = torch.where(below, dispersion, 1.0)
+    gap = target - mean
+    chosen = torch.where(below, 1.0, dispersion)
+    unit = 1.0 / chosen
+    total = unit + weight * mean
+    t = weight * gap / total
+    slow = t.abs() < 0.25
+    move = gap / chosen / total
+    ms = torch.where(slow, move, 0.0)
+    ts = torch.where(slow, t, 0.0)
+    total_target = 2.0 + ts
+    h = ts / total_target
+    hh = h.square()
+    total2 = 1.0 / 11.0 + hh * (
+        1.0 / 13.0
+        + hh * (1.0 / 15.0 + hh * (1.0 / 17.0 + hh * (1.0 / 19.0 + hh / 21.0)))
     )
-    odd = (
+    total3 = 1.0 / 3.0 + hh * (
+        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total2))
+    )
+    curved = ms * h - 2.0 * ms / total_target * hh * total3
+    share = unit + weight * target
+    either = (share >= 1) | (mean <= 3.0 * share)
+    apart = torch.where(
+        either,
+        (torch.where(either, total, 1.0) / torch.where(either, share, 1.0)).log(),
+        total.log() - share.log(),
+    )
+    ratio = apart / torch.where(slow, 1.0, dispersion)
+    none = torch.where(slow, curved - ms, ratio)
+    n = torch.where(target_is_zero, 1.0, target)
+    below2 = (gap / (chosen * total * n)).abs() < 0.25
+    v = -move / n
+    vs = torch.where(below2, v, 0.0)
+    g = vs / (2.0 + vs)
+    gg = g.square()
+    total4 = 1.0 / 11.0 + gg * (
+        1.0 / 13.0
+        + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
+    )
+    product = (
         2.0
-        * h.pow(3)
+        * g
+        * gg
         * (
             1.0 / 3.0
-            + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_dispersion)))
+            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total4)))
         )
     )
-    chosen = torch.where(below, 1.0, safe_total)
-    r4 = 1.0 / torch.where(below, 1.0, safe_safe_alpha2)
-    small2 = torch.where(r2 <= chosen, r4, chosen)
-    safe_dispersion4 = torch.where(r2 >= safe_total, safe_dispersion, 1.0)
-    safe_safe_safe_alpha2 = torch.where(
-        below, 1.0, torch.where(beyond2, safe_dispersion4, 1.0)
+    near = vs * g - product
+    v_positive = v > 0
+    above = v - torch.where(v_positive, v, 0.0).log1p()
+    v_negative = v < 0
+    left = torch.where(v_negative, mean, 1.0) / n
+    below3 = v - left.log() + torch.where(v_negative, apart, 0.0)
+    away = torch.where(below2, near, torch.where(v_positive, above, below3))
+    within = dispersion <= 1.0 / 12.0
+    rz = torch.where(within, dispersion, 1.0 / 12.0)
+    rz_squared = rz.square()
+    product_dispersion = rz_squared * (
+        1.0 / 1680.0
+        - rz_squared
+        * (1.0 / 1188.0 - rz_squared * (691.0 / 360360.0 - rz_squared / 156.0))
     )
-    large5 = torch.where(r2 >= chosen, 1.0 / safe_safe_safe_alpha2, chosen)
-    large6 = torch.where(torch.maximum(r2, chosen) >= 16, large5, 16.0)
-    total2 = safe_large * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(
-        below, total2, small2 - (large6 - 0.5) * (small2 / large6).log1p()
+    product2 = rz * (
+        1.0 / 12.0
+        - rz_squared * (1.0 / 360.0 - rz_squared * (1.0 / 1260.0 - product_dispersion))
     )
-    small3 = torch.where(within2, 1.0 / safe_safe_alpha2, safe_total)
-    total3 = safe_large + small3
-    square = (1.0 / safe_large).square()
-    product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    ax = torch.where(within, 1.0, dispersion)
+    ratio_dispersion = 1.0 / ax
+    total_dispersion = 1.0 + ratio_dispersion
+    product3 = 0.5 * math.log(2.0 * math.pi)
+    total5 = (
+        total_dispersion.lgamma()
+        + total_dispersion * ax.log()
+        + ratio_dispersion
+        + 0.5 * (ratio_dispersion + n).log()
+        - product3
     )
-    square2 = (1.0 / total3).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    rate = torch.where(within, product2 + 0.5 * (n * rz).log1p(), total5)
+    beyond = target >= 12
+    ny = torch.where(beyond, 1.0 / n, 1.0 / 12.0)
+    ny_squared = ny.square()
+    product_target = ny_squared * (
+        1.0 / 1680.0
+        - ny_squared
+        * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    series = (1.0 / 12.0 - product) / safe_large - (1.0 / 12.0 - product2) / total3
-    r5 = 1.0 / torch.where(beyond, 1.0, safe_dispersion3)
-    near = torch.where(beyond, 1.0, torch.where(beyond3, r5, total))
-    safe_near = torch.where(beyond, 1.0, near)
-    r6 = 1.0 / torch.where(beyond, 1.0, safe_dispersion2)
-    difference = (
-        safe_near.lgamma() - (safe_near + torch.where(within, r6, total)).lgamma()
+    product4 = ny * (
+        1.0 / 12.0
+        - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
-    beta = (
-        small.lgamma()
-        + torch.where(beyond, change - small3 * total3.log() + series, difference)
-        + (r2 + target).log()
+    few = torch.where(beyond, 1.0, n)
+    total6 = (1.0 + few).lgamma() - few * few.log() + few
+    own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total6)
+    z = weight / torch.where(target_is_zero, 1.0, share)
+    within_target = z <= 1.0 / 12.0
+    sum_z = torch.where(within_target, z, 1.0 / 12.0)
+    sum_z_squared = sum_z.square()
+    product5 = sum_z_squared * (
+        1.0 / 1680.0
+        - sum_z_squared
+        * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-
-    # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
-    # large numbers; the quotient is a series there.
-    u_mean = dispersion * mean
-    below_mean = u_mean < 0.25
-    s_mean = torch.where(below_mean, u_mean, 0.0)
-    total4 = 2.0 + s_mean
-    q_mean = (s_mean / total4).square()
-    total5 = 1.0 / 11.0 + q_mean * (
-        1.0 / 13.0
-        + q_mean
-        * (1.0 / 15.0 + q_mean * (1.0 / 17.0 + q_mean * (1.0 / 19.0 + q_mean / 21.0)))
+    sum_x = 1.0 / torch.where(within_target, 1.0, z)
+    product6 = sum_z * (
+        1.0 / 12.0
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
     )
-    total6 = 1.0 + q_mean * (
-        1.0 / 3.0
-        + q_mean
-        * (1.0 / 5.0 + q_mean * (1.0 / 7.0 + q_mean * (1.0 / 9.0 + q_mean * total5)))
+    both = torch.where(
+        within_target,
+        product6,
+        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
-    ratio = 2.0 * total6 / total4
-    log1p_u_mean = u_mean.log1p()
-    chosen2 = torch.where(
-        target_is_zero, r.lgamma() - (r + target).lgamma() + total.lgamma(), beta
-    )
-    loss = (
-        chosen2
-        + torch.where(
-            below_mean,
-            mean * ratio,
-            torch.where(below_mean, 1.0, log1p_u_mean)
-            / torch.where(below_mean, 1.0, dispersion),
-        )
-        + target * (log1p_u_mean - u_mean.log())
-    )
+    some = torch.where(slow, curved, move + ratio) + n * away + rate + own - both
+    loss = torch.where(target_is_zero, none, some)
 
     return _reduce(loss, reduction).to(dtype)
 

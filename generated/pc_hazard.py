@@ -42,20 +42,25 @@ def pc_hazard_loss(
     if not dtype.is_floating_point:
         raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    prediction, fraction = prediction.to(wide), fraction.to(wide)
+    prediction, event, fraction = prediction.to(wide), event.to(wide), fraction.to(wide)
 
-    event_is_one = event == 1
     index = interval.unsqueeze(1)
-    h = F.softplus(prediction.gather(1, index).squeeze(1), threshold=40.0)
+    prediction_there = prediction.gather(1, index).squeeze(1)
+
+    # Guard [log-of-softplus]: For very negative x softplus is `exp(x)` and underflows;
+    # its logarithm is x there.
+    below = prediction_there < -40
+    smooth_positive = F.softplus(prediction_there, threshold=40.0)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    # Guard [mask-as-select]: An entry that is masked out may be anything: as a factor
-    # of 0 it would turn an infinity into nan, selected away it cannot.
     loss = (
-        torch.where(event_is_one, -torch.where(event_is_one, h, 1.0).log(), 0.0)
-        + fraction * h
+        -event
+        * torch.where(
+            below, prediction_there, torch.where(below, 1.0, smooth_positive).log()
+        )
+        + fraction * smooth_positive
         + torch.where(
             torch.arange(prediction.shape[1], device=prediction.device) < index,
             F.softplus(prediction, threshold=40.0),

@@ -48,16 +48,32 @@ def v_prediction_loss(
     noise = noise.to(wide)
     alpha_bar = alpha_bar.to(wide)
 
-    sqrt_alpha_bar = alpha_bar.sqrt()
-    root = (1.0 - alpha_bar).sqrt()
+    one_minus_alpha_bar = 1.0 - alpha_bar
+
+    # Guard [square-with-roots]: At 0 the slope of a root is infinite, which times 0 is
+    # nan, although the square of the root has slope 1. There the square is
+    # differentiated by itself; what it adds to the value is 0.
+    one_minus_alpha_bar_is_zero = one_minus_alpha_bar == 0
+    root = torch.where(
+        one_minus_alpha_bar_is_zero,
+        0.0,
+        torch.where(one_minus_alpha_bar_is_zero, 1.0, one_minus_alpha_bar).sqrt(),
+    )
+    alpha_bar_is_zero = alpha_bar == 0
+    root_y = torch.where(
+        alpha_bar_is_zero, 0.0, torch.where(alpha_bar_is_zero, 1.0, alpha_bar).sqrt()
+    )
+    zero = torch.where(one_minus_alpha_bar_is_zero, one_minus_alpha_bar, 0.0)
+    zero_y = torch.where(alpha_bar_is_zero, alpha_bar, 0.0)
     loss = (
-        prediction
-        - (
-            sqrt_alpha_bar.reshape(sqrt_alpha_bar.shape + (1,) * (prediction.ndim - 1))
-            * noise
-            - root.reshape(root.shape + (1,) * (prediction.ndim - 1)) * sample
-        )
-    ).square()
+        (
+            prediction
+            + sample * root.reshape(root.shape + (1,) * (prediction.ndim - 1))
+            - noise * root_y.reshape(root_y.shape + (1,) * (prediction.ndim - 1))
+        ).square()
+        + sample * (sample * zero.reshape(zero.shape + (1,) * (prediction.ndim - 1)))
+        + noise * (noise * zero_y.reshape(zero_y.shape + (1,) * (prediction.ndim - 1)))
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -4,6 +4,7 @@
 # specs/zero_inflated_negative_binomial_nll.toml
 """Negative log-likelihood of a negative binomial distribution with extra zeros."""
 
+import math
 from typing import Literal
 
 import torch
@@ -44,97 +45,202 @@ def zero_inflated_negative_binomial_nll_loss(
     zero_logits = zero_logits.to(wide)
     target = target.to(wide)
 
+    # Guard [softplus-into-branches]: Where the two are equal, the logarithm of the sum
+    # and softplus cancel; side by side in one branch they can be taken together.
     target_is_zero = target == 0
+
+    # Guard [log-of-share]: For large k the two logarithms cancel; the product is a
+    # series in `y/k` there.
+    below = mean < 0.25 * inverse_dispersion
+    s = torch.where(below, mean, 0.0) / torch.where(below, inverse_dispersion, 1.0)
+    total = 2.0 + s
+    u = (s / total).square()
+    total2 = 1.0 / 11.0 + u * (
+        1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u / 21.0)))
+    )
+    total3 = 1.0 + u * (
+        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
+    )
+    ratio = 2.0 * total3 / total
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_inverse_dispersion = torch.where(target_is_zero, inverse_dispersion, 1.0)
-    lz = safe_inverse_dispersion * (
-        safe_inverse_dispersion.log()
-        - torch.where(target_is_zero, inverse_dispersion + mean, 1.0).log()
+    safe_ratio = torch.where(target_is_zero, ratio, 0.0)
+    either = (inverse_dispersion >= 1) | (mean <= 3.0 * inverse_dispersion)
+    total4 = inverse_dispersion + mean
+    apart = torch.where(
+        either,
+        -(
+            torch.where(either, total4, 1.0)
+            / torch.where(either, inverse_dispersion, 1.0)
+        ).log(),
+        inverse_dispersion.log() - total4.log(),
     )
-    safe_inverse_dispersion2 = torch.where(target_is_zero, 1.0, inverse_dispersion)
-    safe_mean = torch.where(target_is_zero, 1.0, mean)
-    log_value = (safe_inverse_dispersion2 + safe_mean).log()
-    lz2 = safe_inverse_dispersion2 * (safe_inverse_dispersion2.log() - log_value)
-    safe_inverse_dispersion3 = torch.where(
-        target_is_zero, safe_inverse_dispersion2, 1.0
+    product = inverse_dispersion * apart
+    lz = torch.where(below, -mean * safe_ratio, product)
+
+    # Guard [log-of-mixture]: Once a leads, the logarithm of the sum and softplus agree
+    # and cancel. Their difference is a `log1p` of a product that keeps its digits;
+    # where that comes close to -1, both terms have the same sign.
+    within = lz <= 0
+    either2 = (zero_logits >= 0) | (lz >= -math.log(2.0))
+
+    # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
+    # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
+    # is exact.
+    below_target = torch.where(within, lz, 0.0).abs() < 1
+    lz2 = torch.where(
+        below, -mean * torch.where(below_target, safe_ratio, 0.0), product
+    )
+    low = torch.where(lz2 <= 0, lz2, 0.0)
+    lz3 = torch.where(
+        below, -mean * torch.where(below_target, 0.0, safe_ratio), product
+    )
+    low2 = torch.where(lz3 <= 0, lz3, 0.0)
+    smooth_positive = F.softplus(zero_logits, threshold=40.0)
+
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    log_value = (
+        F.logsigmoid(-torch.where(either2, zero_logits, 0.0)).exp()
+        * torch.where(below_target, low.expm1(), low2.exp() - 1.0)
+    ).log1p()
+    mixed = torch.where(
+        within & either2, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz)
     )
 
-    # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
-    # taken together, their difference keeps its digits.
-    total = 1.0 + target
-    small = torch.minimum(safe_inverse_dispersion2, total)
-    safe_small = torch.where(target_is_zero, 1.0, small)
-    large = torch.maximum(safe_inverse_dispersion2, total)
-
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = large >= 16
-    safe_small2 = torch.where(beyond, safe_small, 0.0)
-    large2 = torch.where(beyond, large, 16.0)
-    u = safe_small2 / large2
-    below = u < 0.25
-    s = torch.where(below, u, 0.0)
-    h = s / (2.0 + s)
-    q = h.square()
-    total_inverse_dispersion = 1.0 / 11.0 + q * (
-        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    # Guard [negative-binomial]: The terms are as large as the counts times their
+    # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
+    # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
+    # of Stirling leaves of the gamma functions.
+    gap = target - mean
+    safe_gap = torch.where(target_is_zero, 1.0, gap)
+    below_inverse_dispersion = inverse_dispersion < 1
+    chosen = torch.where(below_inverse_dispersion, 1.0, inverse_dispersion)
+    chosen_target = torch.where(target_is_zero, 1.0, chosen)
+    unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
+    total5 = unit + mean / chosen
+    safe_total = torch.where(target_is_zero, 1.0, total5)
+    t = safe_gap / chosen_target / safe_total
+    slow = t.abs() < 0.25
+    product_target = unit * safe_gap
+    move = product_target / safe_total
+    ms = torch.where(slow, move, 0.0)
+    ts = torch.where(slow, t, 0.0)
+    total_target = 2.0 + ts
+    h = ts / total_target
+    hh = h.square()
+    total6 = 1.0 / 11.0 + hh * (
+        1.0 / 13.0
+        + hh * (1.0 / 15.0 + hh * (1.0 / 17.0 + hh * (1.0 / 19.0 + hh / 21.0)))
     )
-    odd = (
+    total7 = 1.0 / 3.0 + hh * (
+        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total6))
+    )
+    curved = ms * h - 2.0 * ms / total_target * hh * total7
+    share = unit + target / chosen_target
+    either_target = (share >= 1) | (mean <= 3.0 * share)
+    apart_target = torch.where(
+        either_target,
+        (
+            torch.where(either_target, safe_total, 1.0)
+            / torch.where(either_target, share, 1.0)
+        ).log(),
+        safe_total.log() - share.log(),
+    )
+    product2 = inverse_dispersion * apart_target
+    none = torch.where(slow, curved - ms, product2)
+    n = torch.where(target_is_zero, 1.0, target)
+    below2 = (product_target / (safe_total * n)).abs() < 0.25
+    v = -move / n
+    vs = torch.where(below2, v, 0.0)
+    g = vs / (2.0 + vs)
+    gg = g.square()
+    total8 = 1.0 / 11.0 + gg * (
+        1.0 / 13.0
+        + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
+    )
+    product3 = (
         2.0
-        * h.pow(3)
+        * g
+        * gg
         * (
             1.0 / 3.0
-            + q
-            * (
-                1.0 / 5.0
-                + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_inverse_dispersion))
-            )
+            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total8)))
         )
     )
-    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small2 - (large2 - 0.5) * u.log1p())
-    square = (1.0 / large2).square()
-    product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    near = vs * g - product3
+    v_positive = v > 0
+    above = v - torch.where(v_positive, v, 0.0).log1p()
+    v_negative = v < 0
+    left = torch.where(v_negative, mean, 1.0) / n
+    below3 = v - left.log() + torch.where(v_negative, apart_target, 0.0)
+    away = torch.where(below2, near, torch.where(v_positive, above, below3))
+    beyond = inverse_dispersion >= 12
+    safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 12.0)
+    square = (1.0 / safe_inverse_dispersion).square()
+    product_inverse_dispersion = square * (
+        1.0 / 1680.0
+        - square * (1.0 / 1188.0 - square * (691.0 / 360360.0 - square / 156.0))
     )
-    total3 = large2 + safe_small2
-    square2 = (1.0 / total3).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    ratio_inverse_dispersion = (
+        1.0 / 12.0
+        - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - product_inverse_dispersion))
+    ) / safe_inverse_dispersion
+    rx = torch.where(beyond, 1.0, inverse_dispersion)
+    total_inverse_dispersion = 1.0 + rx
+    product4 = 0.5 * math.log(2.0 * math.pi)
+    total9 = (
+        total_inverse_dispersion.lgamma()
+        - total_inverse_dispersion * rx.log()
+        + rx
+        + 0.5 * (rx + n).log()
+        - product4
     )
-    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
-    near = torch.where(beyond, 1.0, large)
-    total4 = (
-        change
-        - safe_small2
-        * torch.where(
-            target_is_zero, 1.0, (large2 + torch.where(beyond, small, 0.0)).log()
-        )
-        + series
+    rate = torch.where(
+        beyond,
+        ratio_inverse_dispersion + 0.5 * (n / safe_inverse_dispersion).log1p(),
+        total9,
     )
-    beta = (
-        safe_small.lgamma()
-        + torch.where(beyond, total4, near.lgamma() - (near + safe_small).lgamma())
-        + torch.where(target_is_zero, 1.0, safe_inverse_dispersion2 + target).log()
+    beyond_target = target >= 12
+    ny = torch.where(beyond_target, 1.0 / n, 1.0 / 12.0)
+    ny_squared = ny.square()
+    product5 = ny_squared * (
+        1.0 / 1680.0
+        - ny_squared
+        * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    lp = (
-        lz2
-        + target * (safe_mean.log() - log_value)
-        - torch.where(
-            target_is_zero,
-            safe_inverse_dispersion3.lgamma()
-            - (safe_inverse_dispersion3 + target).lgamma()
-            + total.lgamma(),
-            beta,
-        )
+    product6 = ny * (
+        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product5))
     )
-    loss = F.softplus(zero_logits, threshold=40.0) - torch.where(
-        target_is_zero, torch.logaddexp(zero_logits, lz), lp
+    few = torch.where(beyond_target, 1.0, n)
+    total10 = (1.0 + few).lgamma() - few * few.log() + few
+    own = torch.where(
+        beyond_target, product6 + 0.5 * (2.0 * math.pi * n).log(), total10
+    )
+    z = 1.0 / (chosen_target * torch.where(target_is_zero, 1.0, share))
+    within2 = z <= 1.0 / 12.0
+    sum_z = torch.where(within2, z, 1.0 / 12.0)
+    sum_z_squared = sum_z.square()
+    product7 = sum_z_squared * (
+        1.0 / 1680.0
+        - sum_z_squared
+        * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
+    )
+    sum_x = 1.0 / torch.where(within2, 1.0, z)
+    product8 = sum_z * (
+        1.0 / 12.0
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product7))
+    )
+    both = torch.where(
+        within2,
+        product8,
+        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product4,
+    )
+    some = torch.where(slow, curved, move + product2) + n * away + rate + own - both
+    loss = torch.where(
+        target_is_zero, mixed, smooth_positive + torch.where(target_is_zero, none, some)
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -3,6 +3,7 @@
 # specs/zero_inflated_poisson_nll.toml
 """Negative log-likelihood of a Poisson distribution with extra zeros."""
 
+import math
 from typing import Literal
 
 import torch
@@ -37,18 +38,62 @@ def zero_inflated_poisson_nll_loss(
     zero_logits = zero_logits.to(wide)
     target = target.to(wide)
 
+    # Guard [softplus-into-branches]: Where the two are equal, the logarithm of the sum
+    # and softplus cancel; side by side in one branch they can be taken together.
     target_is_zero = target == 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_log_rate = torch.where(target_is_zero, 0.0, log_rate)
+    safe_log_rate = torch.where(target_is_zero, log_rate, 0.0)
+    exp_safe_log_rate = safe_log_rate.exp()
+
+    # Guard [log-of-mixture]: Once a leads, the logarithm of the sum and softplus agree
+    # and cancel. Their difference is a `log1p` of a product that keeps its digits;
+    # where that comes close to -1, both terms have the same sign.
+    either = (zero_logits >= 0) | (-exp_safe_log_rate >= -math.log(2.0))
+
+    # Guard [saturated-exponential]: Once the inner exponential overflows, the
+    # derivative of the outer function is 0, and 0 times infinity is nan; there it has
+    # its limit.
+    beyond = exp_safe_log_rate >= math.inf
+    below = exp_safe_log_rate < 1
+    safe_safe_x = torch.where(beyond, 0.0, torch.where(below, 0.0, safe_log_rate))
+    chosen = torch.where(
+        beyond,
+        -1.0,
+        torch.where(
+            below,
+            (-torch.where(below, safe_log_rate, 0.0).exp()).expm1(),
+            (-safe_safe_x.exp()).exp() - 1.0,
+        ),
+    )
+    smooth_positive = F.softplus(zero_logits, threshold=40.0)
+
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    log_value = (
+        F.logsigmoid(-torch.where(either, zero_logits, 0.0)).exp() * chosen
+    ).log1p()
+    mixed = torch.where(
+        either,
+        -log_value,
+        smooth_positive
+        - torch.where(
+            beyond,
+            zero_logits,
+            torch.logaddexp(
+                zero_logits, -torch.where(beyond, 0.0, safe_log_rate).exp()
+            ),
+        ),
+    )
+    safe_log_rate2 = torch.where(target_is_zero, 0.0, log_rate)
 
     # Guard [exp-minus-multiple]: For y = 1 the derivative `exp(x) - 1` cancels near 0.
     # There the function is written with `exp(x) - x - 1`, whose own derivative keeps
     # its digits.
-    below = safe_log_rate.abs() < 1
-    d = torch.where(below, safe_log_rate, 0.0)
+    below2 = safe_log_rate2.abs() < 1
+    d = torch.where(below2, safe_log_rate2, 0.0)
     d_squared = d.square()
     total = (
         1.0
@@ -73,16 +118,14 @@ def zero_inflated_poisson_nll_loss(
         + (1.0 - (target - 1.0) * d)
         - 0.0 * target
     )
-    total3 = (
-        torch.where(below, total2, safe_log_rate.exp() - target * safe_log_rate)
-        + (target + 1.0).lgamma()
-    )
-    loss = F.softplus(zero_logits, threshold=40.0) + torch.where(
+    loss = torch.where(
         target_is_zero,
-        -torch.logaddexp(
-            zero_logits, -torch.where(target_is_zero, log_rate, 0.0).exp()
+        mixed,
+        smooth_positive
+        + (
+            torch.where(below2, total2, safe_log_rate2.exp() - target * safe_log_rate2)
+            + (target + 1.0).lgamma()
         ),
-        total3,
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -79,6 +79,11 @@ class Match:
     power: Fraction = Fraction(1)
     """The pattern occurred to this power."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether the expression is the pattern and nothing else."""
+        return self.scale == self.power == 1 and not self.terms and not self.factors
+
     def around(self, replacement: Expr) -> Expr:
         """The expression with ``replacement`` in place of the pattern."""
         if self.terms:

@@ -54,6 +54,8 @@ class Ready:
     def matches(self, expr: Expr, ranges: Ranges) -> Iterator[Match]:
         """The matches for which the condition of the rule is proved."""
         for match in self.matcher.matches(expr):
+            if self.rule.whole and not match.whole:
+                continue
             if self.condition is not None and not ranges.proves(
                 fill(self.condition, match.bindings)
             ):

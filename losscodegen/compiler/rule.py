@@ -65,6 +65,8 @@ class Rule:
         domain: where the names may lie when the two sides are compared; a range such as
             ``"(0, oo)"`` by name, ``"(-oo, oo)"`` for the others.
         as_written: the rule fires only on what stands in the spec, not on what other rules made.
+        whole: the rule fires only where the pattern is all there is, not on a factor of a product
+            or some terms of a sum: with ``as_written``, on functions that the spec itself calls.
         safe: the selects of the replacement need no further guard, and its derivative is
             bounded for every finite argument.
         smooth: the replacement's derivative is continuous at the ends of its clip, whichever
@@ -89,6 +91,7 @@ class Rule:
     )
     phase: Phase = Phase.RECOGNISE
     as_written: bool = False
+    whole: bool = False
     safe: bool = False
     smooth: bool = False
     gradient_only: bool = False

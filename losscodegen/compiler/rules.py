@@ -11,6 +11,8 @@ from losscodegen.compiler.rules_axes import RULES as AXES
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_classes import RULES as CLASSES
+from losscodegen.compiler.rules_counts import RULES as COUNTS
+from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
@@ -20,13 +22,15 @@ from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
-    RANGES
+    COUNTS
+    + RANGES
     + BOXES
     + SOFTPLUS
     + BINARY
     + CLASSES
     + AXES
     + LOGS
+    + DISTANCES
     + ROOTS
     + LIKELIHOOD
     + FITS

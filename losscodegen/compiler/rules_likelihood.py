@@ -30,7 +30,7 @@ RULES = (
         name="log-beta",
         pattern="lgamma(x) + lgamma(y) - lgamma(x + y)",
         condition="x > 0 and y > 0",
-        let=("small = Min(x, y)", "large = Max(x, y)"),
+        let=("small = where(x <= y, x, y)", "large = where(x <= y, y, x)"),
         replacement="lgamma(small) + (lgamma(large) - lgamma(large + small))",
         why="The two logarithms of gamma with large arguments cancel; taken together, their "
         "difference keeps its digits.",
@@ -43,8 +43,8 @@ RULES = (
         pattern="lgamma(x) + lgamma(1 + y) - lgamma(x + y)",
         condition="x > 0 and y >= 0",
         let=(
-            "small = Min(x, 1 + y)",
-            "large = Max(x, 1 + y)",
+            "small = where(x <= 1 + y, x, 1 + y)",
+            "large = where(x <= 1 + y, 1 + y, x)",
             "beta = lgamma(small) + (lgamma(large) - lgamma(large + small)) + log(x + y)",
         ),
         replacement="where(y == 0, lgamma(x) - lgamma(x + y) + lgamma(1 + y), beta)",
@@ -112,7 +112,7 @@ RULES = (
         domain={"x": "(0, 1000)", "d": "[0, 1000)"},
     ),
     Rule(
-        name="log1p-over-slope",
+        name="log1p-over-slope-apart",
         pattern="(1 + 1/x)*log1p(x*y)",
         condition="x > 0 and y >= 0",
         replacement="log1p(x*y) + log1p(x*y)/x",
@@ -141,6 +141,7 @@ RULES = (
             point={"x": 1e-9, "y": 1.0, "q": 1.0}, fault=Fault.GRADIENT, wrt="x"
         ),
         domain={"x": "(0, 10)", "y": "[0, 10)", "q": "(0, 10)"},
+        phase=Phase.EXPAND,
     ),
     Rule(
         name="log1p-over-slope",
@@ -160,6 +161,7 @@ RULES = (
         source="measured",
         witness=Witness(point={"k": 1e9, "y": 1.0}, fault=Fault.GRADIENT, wrt="k"),
         domain={"k": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
     ),
     Rule(
         name="log1p-over-slope",
@@ -178,6 +180,7 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
         domain={"x": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
     ),
     Rule(
         name="log-of-sum",
@@ -207,6 +210,7 @@ RULES = (
         varying=("x", "c"),
         optional=("a",),
         replacement="2*log(hypot(sqrt(a)*x, sqrt(c)))",
+        phase=Phase.EXPAND,
         why="The square overflows although its logarithm does not.",
         source="measured",
         witness=Witness(point={"a": 1.0, "x": 1e20, "c": 1.0}),

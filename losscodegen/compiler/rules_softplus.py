@@ -90,6 +90,25 @@ RULES = (
         domain={"y": "[0, 1]"},
     ),
     Rule(
+        name="log-of-softplus",
+        pattern="log(softplus(x))",
+        unless="x >= -40",
+        replacement="where(x < -40, x, log(softplus(x)))",
+        why="For very negative x softplus is `exp(x)` and underflows; its logarithm is x there.",
+        source="measured",
+        witness=Witness(point={"x": -200.0}),
+    ),
+    Rule(
+        name="log-of-softplus",
+        pattern="log(-logsigmoid(x))",
+        unless="x <= 40",
+        replacement="where(x > 40, -x, log(-logsigmoid(x)))",
+        why="For large x the logarithm of the sigmoid is `-exp(-x)` and underflows; that of its "
+        "negative is -x there.",
+        source="measured",
+        witness=Witness(point={"x": 200.0}),
+    ),
+    Rule(
         name="softplus-as-log-cosh",
         pattern="x + 2*softplus(-x)",
         replacement="2*log(2) + 2*log(cosh(x/2))",
