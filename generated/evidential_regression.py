@@ -55,8 +55,8 @@ def evidential_regression_loss(
     # root does not.
     u = sqrt_nu * residual * ((0.5 / total).sqrt() / beta.sqrt())
 
-    # Guard [log1p-of-square]: The square overflows although its logarithm does not;
-    # beyond 1 the logarithm is taken first.
+    # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
+    # although the logarithm does not; beyond 1 the logarithm is taken first.
     within = u.abs() <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0

@@ -61,11 +61,17 @@ def negative_binomial_nll_loss(
     curved = ms * h - 2.0 * ms / total_target * hh * total3
     share = unit + weight * target
     either = (share >= 1) | (mean <= 3.0 * share)
-    apart = torch.where(
-        either,
-        (torch.where(either, total, 1.0) / torch.where(either, share, 1.0)).log(),
-        total.log() - share.log(),
-    )
+    whole = torch.where(either, total, 1.0)
+    part = torch.where(either, share, 1.0)
+
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (whole <= 16777216.0 * part) & (part <= 16777216.0 * whole)
+    divisor = torch.where(alike, part, 1.0).detach()
+    difference = (whole / divisor).log() - (part / divisor).log()
+    apart = torch.where(either, difference, total.log() - share.log())
     ratio = apart / torch.where(slow, 1.0, dispersion)
     none = torch.where(slow, curved - ms, ratio)
     n = torch.where(target_is_zero, 1.0, target)
@@ -91,8 +97,14 @@ def negative_binomial_nll_loss(
     v_positive = v > 0
     above = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
-    left = torch.where(v_negative, mean, 1.0) / n
-    below3 = v - left.log() + torch.where(v_negative, apart, 0.0)
+    safe_mean = torch.where(v_negative, mean, 1.0)
+    alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
+    divisor2 = torch.where(alike2, n, 1.0).detach()
+    below3 = (
+        v
+        - ((safe_mean / divisor2).log() - (n / divisor2).log())
+        + torch.where(v_negative, apart, 0.0)
+    )
     away = torch.where(below2, near, torch.where(v_positive, above, below3))
     within = dispersion <= 1.0 / 12.0
     rz = torch.where(within, dispersion, 1.0 / 12.0)

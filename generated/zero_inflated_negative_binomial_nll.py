@@ -115,17 +115,14 @@ def zero_inflated_negative_binomial_nll_loss(
     # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
     # of Stirling leaves of the gamma functions.
     gap = target - mean
-    safe_gap = torch.where(target_is_zero, 1.0, gap)
     below_inverse_dispersion = inverse_dispersion < 1
     chosen = torch.where(below_inverse_dispersion, 1.0, inverse_dispersion)
-    chosen_target = torch.where(target_is_zero, 1.0, chosen)
     unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
     total5 = unit + mean / chosen
-    safe_total = torch.where(target_is_zero, 1.0, total5)
-    t = safe_gap / chosen_target / safe_total
+    t = gap / chosen / total5
     slow = t.abs() < 0.25
-    product_target = unit * safe_gap
-    move = product_target / safe_total
+    product_target = unit * gap
+    move = product_target / total5
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total_target = 2.0 + ts
@@ -139,20 +136,23 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total6))
     )
     curved = ms * h - 2.0 * ms / total_target * hh * total7
-    share = unit + target / chosen_target
+    share = unit + target / chosen
     either_target = (share >= 1) | (mean <= 3.0 * share)
-    apart_target = torch.where(
-        either_target,
-        (
-            torch.where(either_target, safe_total, 1.0)
-            / torch.where(either_target, share, 1.0)
-        ).log(),
-        safe_total.log() - share.log(),
-    )
+    whole = torch.where(either_target, total5, 1.0)
+    part = torch.where(either_target, share, 1.0)
+
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (whole <= 16777216.0 * part) & (part <= 16777216.0 * whole)
+    divisor = torch.where(alike, part, 1.0).detach()
+    difference = (whole / divisor).log() - (part / divisor).log()
+    apart_target = torch.where(either_target, difference, total5.log() - share.log())
     product2 = inverse_dispersion * apart_target
     none = torch.where(slow, curved - ms, product2)
     n = torch.where(target_is_zero, 1.0, target)
-    below2 = (product_target / (safe_total * n)).abs() < 0.25
+    below2 = (product_target / (total5 * n)).abs() < 0.25
     v = -move / n
     vs = torch.where(below2, v, 0.0)
     g = vs / (2.0 + vs)
@@ -174,8 +174,14 @@ def zero_inflated_negative_binomial_nll_loss(
     v_positive = v > 0
     above = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
-    left = torch.where(v_negative, mean, 1.0) / n
-    below3 = v - left.log() + torch.where(v_negative, apart_target, 0.0)
+    safe_mean = torch.where(v_negative, mean, 1.0)
+    alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
+    divisor2 = torch.where(alike2, n, 1.0).detach()
+    below3 = (
+        v
+        - ((safe_mean / divisor2).log() - (n / divisor2).log())
+        + torch.where(v_negative, apart_target, 0.0)
+    )
     away = torch.where(below2, near, torch.where(v_positive, above, below3))
     beyond = inverse_dispersion >= 12
     safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 12.0)
@@ -219,7 +225,7 @@ def zero_inflated_negative_binomial_nll_loss(
     own = torch.where(
         beyond_target, product6 + 0.5 * (2.0 * math.pi * n).log(), total10
     )
-    z = 1.0 / (chosen_target * torch.where(target_is_zero, 1.0, share))
+    z = 1.0 / (chosen * torch.where(target_is_zero, 1.0, share))
     within2 = z <= 1.0 / 12.0
     sum_z = torch.where(within2, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
