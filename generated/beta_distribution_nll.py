@@ -44,13 +44,8 @@ def beta_distribution_nll_loss(
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.
     beyond = large >= 16
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_small = torch.where(beyond, small, 0.0)
     large2 = torch.where(beyond, large, 16.0)
-    u = safe_small / large2
+    u = small / large2
     below = u < 0.25
     s = torch.where(below, u, 0.0)
     h = s / (2.0 + s)
@@ -64,8 +59,8 @@ def beta_distribution_nll_loss(
         * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
     )
     total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small - (large2 - 0.5) * u.log1p())
-    total3 = large2 + safe_small
+    change = torch.where(below, total2, small - (large2 - 0.5) * u.log1p())
+    total3 = large2 + small
     square = (1.0 / large2).square()
     product = square * (
         1.0 / 360.0
@@ -80,7 +75,7 @@ def beta_distribution_nll_loss(
     near = torch.where(beyond, 1.0, large)
     chosen = torch.where(
         beyond,
-        change - safe_small * total3.log() + series,
+        change - small * total3.log() + series,
         near.lgamma() - (near + small).lgamma(),
     )
 

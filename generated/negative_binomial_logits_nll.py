@@ -54,9 +54,8 @@ def negative_binomial_logits_nll_loss(
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.
     beyond = large >= 16
-    safe_small2 = torch.where(beyond, safe_small, 0.0)
     large2 = torch.where(beyond, large, 16.0)
-    u = safe_small2 / large2
+    u = safe_small / large2
     below = u < 0.25
     s = torch.where(below, u, 0.0)
     h = s / (2.0 + s)
@@ -74,13 +73,13 @@ def negative_binomial_logits_nll_loss(
         )
     )
     total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small2 - (large2 - 0.5) * u.log1p())
+    change = torch.where(below, total2, safe_small - (large2 - 0.5) * u.log1p())
     square = (1.0 / large2).square()
     product = square * (
         1.0 / 360.0
         - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
     )
-    total3 = large2 + safe_small2
+    total3 = large2 + safe_small
     square2 = (1.0 / total3).square()
     product2 = square2 * (
         1.0 / 360.0
@@ -90,10 +89,7 @@ def negative_binomial_logits_nll_loss(
     near = torch.where(beyond, 1.0, large)
     total4 = (
         change
-        - safe_small2
-        * torch.where(
-            target_is_zero, 1.0, (large2 + torch.where(beyond, small, 0.0)).log()
-        )
+        - safe_small * torch.where(target_is_zero, 1.0, (large2 + small).log())
         + series
     )
     beta = (

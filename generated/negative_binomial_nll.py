@@ -53,25 +53,19 @@ def negative_binomial_nll_loss(
     # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
     # their series by Stirling is taken out first.
     beyond = large >= 16
-    safe_total = torch.where(beyond, total, 1.0)
-    large2 = torch.maximum(r2, safe_total)
-    beyond2 = large2 >= 16
-    u = torch.minimum(r2, safe_total) / torch.where(beyond2, large2, 16.0)
+    u = torch.minimum(r2, total) / torch.where(beyond, large, 16.0)
     below = u < 0.25
-    beyond3 = r2 >= total
-    safe_dispersion3 = torch.where(beyond3, safe_dispersion, 1.0)
+    beyond2 = r2 >= total
+    safe_dispersion3 = torch.where(beyond2, safe_dispersion, 1.0)
     safe_safe_alpha = torch.where(beyond, safe_dispersion3, 1.0)
-    large3 = torch.where(beyond3, 1.0 / safe_safe_alpha, total)
-    safe_large = torch.where(beyond, torch.where(beyond, large3, 16.0), 1.0)
-    within2 = r2 <= safe_total
+    large2 = torch.where(beyond2, 1.0 / safe_safe_alpha, total)
+    large3 = torch.where(beyond, large2, 16.0)
     safe_safe_alpha2 = torch.where(beyond, safe_dispersion2, 1.0)
     r3 = 1.0 / torch.where(below, safe_safe_alpha2, 1.0)
-    u2 = torch.minimum(r2, total) / torch.where(beyond, large, 16.0)
-    safe_safe_safe_alpha = torch.where(u2 < 0.25, safe_safe_alpha, 1.0)
-    large4 = torch.where(beyond3, 1.0 / safe_safe_safe_alpha, total)
-    safe_large2 = torch.where(beyond, torch.where(beyond, large4, 16.0), 1.0)
-    u3 = torch.where(within2, r3, safe_total) / safe_large2
-    s = torch.where(below, u3, 0.0)
+    r4 = 1.0 / torch.where(below, safe_safe_alpha, 1.0)
+    large4 = torch.where(beyond, torch.where(beyond2, r4, total), 16.0)
+    u2 = torch.where(within, r3, total) / large4
+    s = torch.where(below, u2, 0.0)
     h = s / (2.0 + s)
     q = h.square()
     total_dispersion = 1.0 / 11.0 + q * (
@@ -85,22 +79,19 @@ def negative_binomial_nll_loss(
             + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_dispersion)))
         )
     )
-    chosen = torch.where(below, 1.0, safe_total)
-    r4 = 1.0 / torch.where(below, 1.0, safe_safe_alpha2)
-    small2 = torch.where(r2 <= chosen, r4, chosen)
-    safe_dispersion4 = torch.where(r2 >= safe_total, safe_dispersion, 1.0)
-    safe_safe_safe_alpha2 = torch.where(
-        below, 1.0, torch.where(beyond2, safe_dispersion4, 1.0)
-    )
-    large5 = torch.where(r2 >= chosen, 1.0 / safe_safe_safe_alpha2, chosen)
+    chosen = torch.where(below, 1.0, total)
+    r5 = 1.0 / torch.where(below, 1.0, safe_safe_alpha2)
+    small2 = torch.where(r2 <= chosen, r5, chosen)
+    r6 = 1.0 / torch.where(below, 1.0, safe_safe_alpha)
+    large5 = torch.where(r2 >= chosen, r6, chosen)
     large6 = torch.where(torch.maximum(r2, chosen) >= 16, large5, 16.0)
-    total2 = safe_large * (s * h - odd) + 0.5 * s.log1p()
+    total2 = large3 * (s * h - odd) + 0.5 * s.log1p()
     change = torch.where(
         below, total2, small2 - (large6 - 0.5) * (small2 / large6).log1p()
     )
-    small3 = torch.where(within2, 1.0 / safe_safe_alpha2, safe_total)
-    total3 = safe_large + small3
-    square = (1.0 / safe_large).square()
+    small3 = torch.where(within, 1.0 / safe_safe_alpha2, total)
+    total3 = large3 + small3
+    square = (1.0 / large3).square()
     product = square * (
         1.0 / 360.0
         - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
@@ -110,13 +101,13 @@ def negative_binomial_nll_loss(
         1.0 / 360.0
         - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
     )
-    series = (1.0 / 12.0 - product) / safe_large - (1.0 / 12.0 - product2) / total3
-    r5 = 1.0 / torch.where(beyond, 1.0, safe_dispersion3)
-    near = torch.where(beyond, 1.0, torch.where(beyond3, r5, total))
+    series = (1.0 / 12.0 - product) / large3 - (1.0 / 12.0 - product2) / total3
+    r7 = 1.0 / torch.where(beyond, 1.0, safe_dispersion3)
+    near = torch.where(beyond, 1.0, torch.where(beyond2, r7, total))
     safe_near = torch.where(beyond, 1.0, near)
-    r6 = 1.0 / torch.where(beyond, 1.0, safe_dispersion2)
+    r8 = 1.0 / torch.where(beyond, 1.0, safe_dispersion2)
     difference = (
-        safe_near.lgamma() - (safe_near + torch.where(within, r6, total)).lgamma()
+        safe_near.lgamma() - (safe_near + torch.where(within, r8, total)).lgamma()
     )
     beta = (
         small.lgamma()

@@ -100,9 +100,13 @@ class Rewriter:
             if self._final(expr, rule):
                 continue
             for match in found.matches(expr, ranges):
-                if any(
-                    self._static(match.bindings.names[n].bodies[0])
-                    for n in rule.varying
+                names = match.bindings.names
+                if any(self._static(names[n].bodies[0]) for n in rule.varying):
+                    continue
+                if rule.cut and _is_relu(names[rule.cut].bodies[0]):
+                    continue
+                if rule.slopes and not any(
+                    self.tame.depends(names[n].bodies[0]) for n in rule.slopes
                 ):
                     continue
                 new = found.apply(expr, match)
@@ -165,6 +169,10 @@ class Rewriter:
             n.name in self.scalars if isinstance(n, Read) else not isinstance(n, Index)
             for n in walk(expr)
         )
+
+
+def _is_relu(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.op == "relu"
 
 
 def settled(new: Expr, old: Expr) -> Expr:
