@@ -290,7 +290,7 @@ RULES = (
         why="The product leaves the floating-point range although its root does not.",
         source="smp, MCCLoss",
         witness=Witness(point={"x": 1e10, "y": 1e10, "z": 1e10, "w": 1e10}),
-        domain={n: "(0, oo)" for n in "xyzw"},
+        domain=dict.fromkeys("xyzw", "(0, oo)"),
     ),
     Rule(
         name="root-of-product",
