@@ -31,6 +31,8 @@ SHOWN_ELSEWHERE = {
 UNPROVED = {
     # A ratio of a sum to a larger one: that it is at most 1 is not known to the compiler.
     ("log_cosh_dice", "dead-branch"),
+    # The log of a positive number and a quotient that the other addend has as well.
+    ("aft_weibull", "dead-branch"),
 }
 """Guards that are needless where they stand, for a reason that nothing in the compiler can see."""
 

@@ -115,10 +115,10 @@ class Case:
                 if not trial.well_formed(point, truth, wrong[k]):
                     yield trial.findings[0].message
                     return
-                for order, case, *found in compare(
+                for order, case, error, beside, group in compare(
                     point, truth, wrong[k], right[k], dtype, limits
                 ):
-                    tallies[order].add(case, *found)
+                    tallies[order].add(case, error, beside, group)
             for order, tally in tallies.items():
                 tally.name_cancellations()
                 # The guarded module stands where the naive formula does in a check.
