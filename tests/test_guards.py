@@ -38,7 +38,7 @@ UNSHOWN = {
     ("gaussian_mixture_nll", "log-softmax-tail"),
     # Needed only where alpha is negative and gamma 0 at once, which settings rarely combine.
     ("sigmoid_focal", "cross-entropy-split"),
-    # Needed only for an epsilon below 1e-19, or ten thousand million positions.
+    # Needed only for an epsilon below about 1e-22, or ten thousand million positions.
     ("mcc", "root-of-product"),
 }
 """Guards that no point shows, with the reason; the aim is to have none."""
