@@ -46,14 +46,7 @@ def aft_weibull_loss(
     # There the function is written with `exp(x) - x - 1`, whose own derivative keeps
     # its digits.
     below = z.abs() < 1
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    z2 = (torch.where(below, time, 1.0).log() - prediction) / torch.where(
-        below, scale, 1.0
-    )
-    d = torch.where(below, z2, 0.0)
+    d = torch.where(below, z, 0.0)
     d_squared = d.square()
     total = (
         1.0
@@ -73,15 +66,14 @@ def aft_weibull_loss(
     )
     odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
     event_is_one = event == 1
-    safe_safe_s = torch.where(below, torch.where(event_is_one, scale, 1.0), 1.0)
-    safe_safe_T = torch.where(below, torch.where(event_is_one, time, 1.0), 1.0)
-    safe_time = torch.where(below, 1.0, time)
-    chosen = torch.where(below, 1.0, -prediction)
-    safe_scale = torch.where(below, 1.0, scale)
-    z3 = (safe_time.log() + chosen) / safe_scale
-    log_value = torch.where(event_is_one, safe_time, 1.0).log()
-    safe_scale_event = torch.where(event_is_one, safe_scale, 1.0)
-    z_event = (log_value + chosen) / safe_scale_event
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_scale = torch.where(event_is_one, scale, 1.0)
+    log_value = torch.where(event_is_one, time, 1.0).log()
+    difference = -safe_scale.log() - log_value
+    z_event = (log_value - prediction) / safe_scale
 
     # Guard [mask-as-select]: An entry that is masked out may be anything: as a factor
     # of 0 it would turn an infinity into nan, selected away it cannot.
@@ -89,15 +81,12 @@ def aft_weibull_loss(
         2.0 * (0.5 * d).sinh().square()
         + odd
         + (1.0 - (event - 1.0) * d)
-        - torch.where(event_is_one, -safe_safe_s.log() - safe_safe_T.log(), 0.0)
+        - torch.where(event_is_one, difference, 0.0)
     )
     loss = torch.where(
         below,
         total_event,
-        z3.exp()
-        - torch.where(
-            event_is_one, z_event + (-safe_scale_event.log() - log_value), 0.0
-        ),
+        z.exp() - torch.where(event_is_one, z_event + difference, 0.0),
     )
 
     return _reduce(loss, reduction).to(dtype)

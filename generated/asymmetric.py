@@ -37,8 +37,8 @@ def asymmetric_loss(
 
     # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
     # still `exp(-x)`.
-    # Guard [sigmoid-power]: The power of an underflowed or saturated probability has no
-    # gradient; in log space it keeps both.
+    # Guard [sigmoid-power]: A probability underflows to 0 although its power does not,
+    # and at 0 a power below 1 has infinite slope; in log space both are kept.
     log_complement = F.logsigmoid(-logits)
     log_probability = F.logsigmoid(logits)
     target_is_zero = target == 0
@@ -49,15 +49,9 @@ def asymmetric_loss(
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     pm = ((1.0 - margin) * log_probability.exp() - margin * log_complement.exp()).relu()
 
-    # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
-    # nan; the subgradient there is taken as 0.
-    pm_is_zero = pm == 0
-
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_safe_pm = torch.where(target_is_zero, torch.where(pm_is_zero, 1.0, pm), 1.0)
-
     # Guard [clipped-complement]: With a margin of 0 the probability is not clipped, and
     # once it rounds to 1 the logarithm of its complement is -inf; `logsigmoid(-x)` is
     # the same function.
@@ -65,7 +59,7 @@ def asymmetric_loss(
     # of 0 it would turn an infinity into nan, selected away it cannot.
     safe_product = torch.where(
         target_is_zero,
-        torch.where(pm_is_zero, 0.0**gamma_neg, safe_safe_pm.pow(gamma_neg))
+        torch.where(target_is_zero, pm, 1.0).pow(gamma_neg)
         * (
             log_complement
             if margin == 0

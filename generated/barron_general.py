@@ -58,22 +58,10 @@ def barron_general_loss(
         u2 = ratio / math.sqrt(k)
         size2 = u2.abs()
         within2 = size2 <= 1
+        safe_size2 = torch.where(within2, 1.0, size2)
 
         # Guard [power-minus-one]: For small x or p the power rounds to 1 and the difference
         # is lost.
-        # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
-        # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
-        # is exact.
-        below = (
-            0.5
-            * alpha
-            * torch.where(
-                within2,
-                u2.square().log1p(),
-                2.0 * size2.log() + (1.0 / size2).square().log1p(),
-            )
-        ).abs() < 1
-        safe_size2 = torch.where(within2, 1.0, size2)
         product = (
             0.5
             * alpha
@@ -83,14 +71,14 @@ def barron_general_loss(
                 2.0 * safe_size2.log() + (1.0 / safe_size2).square().log1p(),
             )
         )
+
+        # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
+        # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
+        # is exact.
         loss = (
             k
             / alpha
-            * torch.where(
-                below,
-                torch.where(below, product, 0.0).expm1(),
-                torch.where(below, 0.0, product).exp() - 1.0,
-            )
+            * torch.where(product.abs() < 1, product.expm1(), product.exp() - 1.0)
         )
 
     return _reduce(loss, reduction).to(dtype)

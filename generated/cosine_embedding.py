@@ -42,8 +42,6 @@ def cosine_embedding_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input1, input2 = input1.to(wide), input2.to(wide)
 
-    target_is_one = target == 1
-
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
     # it.
@@ -67,30 +65,10 @@ def cosine_embedding_loss(
     side = torch.where(cosine >= 0, input1.new_full((), 1.0), -1.0)
     gap = (ratio2 - side.unsqueeze(-1) * ratio3).square().sum(dim=-1)
     difference = cosine - margin
-    beyond = difference >= 0
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    cs = (
-        torch.where(
-            target_is_one.unsqueeze(-1),
-            0.0,
-            torch.where(beyond.unsqueeze(-1), ratio2, 0.0),
-        )
-        * torch.where(
-            target_is_one.unsqueeze(-1),
-            0.0,
-            torch.where(beyond.unsqueeze(-1), ratio3, 0.0),
-        )
-    ).sum(dim=-1)
-
-    # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
-    # an infinite derivative is nan. As a select the losing side can be kept harmless.
     loss = torch.where(
-        target_is_one,
+        target == 1,
         1.0 - side + 0.5 * (side * gap),
-        torch.where(difference < 0, 0.0, cs - margin),
+        torch.where(difference < 0, 0.0, difference),
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -53,10 +53,9 @@ def evidential_regression_loss(
 
     # Guard [root-of-product]: The product leaves the floating-point range although its
     # root does not.
-    u = sqrt_nu * residual * ((0.5 / total).sqrt() / beta.sqrt())
-
     # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
     # although the logarithm does not; beyond 1 the logarithm is taken first.
+    u = sqrt_nu * (math.sqrt(0.5) / total.sqrt()) / beta.sqrt() * residual
     within = u.abs() <= 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
@@ -65,14 +64,16 @@ def evidential_regression_loss(
     safe_nu = torch.where(within, nu, 1.0)
     u2 = (
         safe_nu.sqrt()
+        * (math.sqrt(0.5) / (1.0 + safe_nu).sqrt())
+        / torch.where(within, beta, 1.0).sqrt()
         * torch.where(within, residual, 1.0)
-        * ((0.5 / (1.0 + safe_nu)).sqrt() / torch.where(within, beta, 1.0).sqrt())
     )
     safe_nu2 = torch.where(within, 1.0, nu)
     u3 = (
         safe_nu2.sqrt()
+        * (math.sqrt(0.5) / (1.0 + safe_nu2).sqrt())
+        / torch.where(within, 1.0, beta).sqrt()
         * torch.where(within, 1.0, residual)
-        * ((0.5 / (1.0 + safe_nu2)).sqrt() / torch.where(within, 1.0, beta).sqrt())
     )
     size = u3.abs()
 

@@ -45,7 +45,9 @@ def mcc_loss(
 
     # Guard [root-of-product]: The product leaves the floating-point range although its
     # root does not.
-    denominator = (tp + fp).sqrt() * ((tp + fn) * (tn + fp) * (tn + fn)).sqrt()
+    denominator = (
+        (tp + fp).sqrt() * (tp + fn).sqrt() * ((tn + fp).sqrt() * (tn + fn).sqrt())
+    )
     loss = 1.0 - (tp * tn - fp * fn) / denominator
 
     return _reduce(loss, reduction).to(dtype)

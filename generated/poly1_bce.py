@@ -34,11 +34,6 @@ def poly1_bce_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
-    # it is the difference of two softplus. What they share is split off; `where` keeps
-    # the derivative at 0.
-    beyond = logits >= 0
-    size = torch.where(beyond, logits, -logits)
     one_minus_target = 1.0 - target
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
@@ -50,8 +45,8 @@ def poly1_bce_loss(
         + one_minus_target * F.logsigmoid(logits).exp()
     )
     loss = (
-        F.softplus(-size, threshold=40.0)
-        + size * torch.where(beyond, one_minus_target, target)
+        one_minus_target * F.softplus(logits, threshold=40.0)
+        + target * F.softplus(-logits, threshold=40.0)
         + epsilon * complement
     )
 

@@ -59,14 +59,8 @@ def reduced_focal_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_safe_base = torch.where(below, 1.0, torch.where(base_is_zero, 1.0, base))
-
-    # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
-    # it is the difference of two softplus. What they share is split off; `where` keeps
-    # the derivative at 0.
-    beyond = logits >= 0
-    size = torch.where(beyond, logits, -logits)
-    ce = F.softplus(-size, threshold=40.0) + size * torch.where(
-        beyond, one_minus_target, target
+    ce = one_minus_target * F.softplus(logits, threshold=40.0) + target * F.softplus(
+        -logits, threshold=40.0
     )
     loss = (
         torch.where(

@@ -49,38 +49,25 @@ def sapo_loss(
     advantage = advantage.to(wide)
     mask = mask.to(wide)
 
-    kept = mask == 1
     tau = torch.where(advantage > 0, logp.new_full((), tau_pos), tau_neg)
 
     # Guard [saturated-gate]: Where the exponential overflows, the gate has long been 1,
     # and its gradient 0 times infinity is nan. Cutting the exponent off where the gate
     # is 1 in every format changes no value.
     bound = (800.0 / tau).log1p()
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_smaller = torch.where(
-        kept, torch.minimum(logp - old_logp, bound.unsqueeze(1)), 0.0
-    )
+    smaller = torch.minimum(logp - old_logp, bound.unsqueeze(1))
 
     # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
-    below = safe_smaller.abs() < 1
-
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     numerator = torch.where(
-        kept,
+        mask == 1,
         (-4.0 / tau).unsqueeze(1)
         * F.logsigmoid(
             tau.unsqueeze(1)
-            * torch.where(
-                below,
-                torch.where(below, safe_smaller, 0.0).expm1(),
-                safe_smaller.exp() - 1.0,
-            )
+            * torch.where(smaller.abs() < 1, smaller.expm1(), smaller.exp() - 1.0)
         ).exp()
         * advantage.unsqueeze(1),
         0.0,

@@ -29,9 +29,11 @@ def savage_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    # Guard [sigmoid-power]: The power of an underflowed or saturated probability has no
-    # gradient; in log space it keeps both.
-    loss = (2.0 * F.logsigmoid(-2.0 * target * prediction)).exp()
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [sigmoid]: Once `exp(-x)` overflows, the derivative of the quotient is
+    # `inf/inf = nan`.
+    loss = F.logsigmoid(-2.0 * target * prediction).exp().square()
 
     return _reduce(loss, reduction).to(dtype)
 

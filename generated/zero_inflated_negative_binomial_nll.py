@@ -62,11 +62,6 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
     )
     ratio = 2.0 * total3 / total
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_ratio = torch.where(target_is_zero, ratio, 0.0)
     either = (inverse_dispersion >= 1) | (mean <= 3.0 * inverse_dispersion)
     total4 = inverse_dispersion + mean
     apart = torch.where(
@@ -77,37 +72,30 @@ def zero_inflated_negative_binomial_nll_loss(
         ).log(),
         inverse_dispersion.log() - total4.log(),
     )
-    product = inverse_dispersion * apart
-    lz = torch.where(below, -mean * safe_ratio, product)
+    lz = torch.where(below, -mean * ratio, inverse_dispersion * apart)
 
     # Guard [log-of-mixture]: Once a leads, the logarithm of the sum and softplus agree
     # and cancel. Their difference is a `log1p` of a product that keeps its digits;
     # where that comes close to -1, both terms have the same sign.
     within = lz <= 0
-    either2 = (zero_logits >= 0) | (lz >= -math.log(2.0))
+    either_zero_logits = (zero_logits >= 0) | (lz >= -math.log(2.0))
+    low = torch.where(within, lz, 0.0)
 
     # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
-    below_target = torch.where(within, lz, 0.0).abs() < 1
-    lz2 = torch.where(
-        below, -mean * torch.where(below_target, safe_ratio, 0.0), product
-    )
-    low = torch.where(lz2 <= 0, lz2, 0.0)
-    lz3 = torch.where(
-        below, -mean * torch.where(below_target, 0.0, safe_ratio), product
-    )
-    low2 = torch.where(lz3 <= 0, lz3, 0.0)
+    chosen = torch.where(low.abs() < 1, low.expm1(), low.exp() - 1.0)
     smooth_positive = F.softplus(zero_logits, threshold=40.0)
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
-        F.logsigmoid(-torch.where(either2, zero_logits, 0.0)).exp()
-        * torch.where(below_target, low.expm1(), low2.exp() - 1.0)
+        F.logsigmoid(-torch.where(either_zero_logits, zero_logits, 0.0)).exp() * chosen
     ).log1p()
     mixed = torch.where(
-        within & either2, -log_value, smooth_positive - torch.logaddexp(zero_logits, lz)
+        within & either_zero_logits,
+        -log_value,
+        smooth_positive - torch.logaddexp(zero_logits, lz),
     )
 
     # Guard [negative-binomial]: The terms are as large as the counts times their
@@ -116,13 +104,15 @@ def zero_inflated_negative_binomial_nll_loss(
     # of Stirling leaves of the gamma functions.
     gap = target - mean
     below_inverse_dispersion = inverse_dispersion < 1
-    chosen = torch.where(below_inverse_dispersion, 1.0, inverse_dispersion)
+    chosen_inverse_dispersion = torch.where(
+        below_inverse_dispersion, 1.0, inverse_dispersion
+    )
     unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
-    total5 = unit + mean / chosen
-    t = gap / chosen / total5
+    total5 = unit + mean / chosen_inverse_dispersion
+    t = gap / chosen_inverse_dispersion / total5
     slow = t.abs() < 0.25
-    product_target = unit * gap
-    move = product_target / total5
+    product = unit * gap
+    move = product / total5
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total_target = 2.0 + ts
@@ -136,7 +126,7 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total6))
     )
     curved = ms * h - 2.0 * ms / total_target * hh * total7
-    share = unit + target / chosen
+    share = unit + target / chosen_inverse_dispersion
     either_target = (share >= 1) | (mean <= 3.0 * share)
     whole = torch.where(either_target, total5, 1.0)
     part = torch.where(either_target, share, 1.0)
@@ -152,9 +142,9 @@ def zero_inflated_negative_binomial_nll_loss(
     product2 = inverse_dispersion * apart_target
     none = torch.where(slow, curved - ms, product2)
     n = torch.where(target_is_zero, 1.0, target)
-    below2 = (product_target / (total5 * n)).abs() < 0.25
+    below_target = (product / (total5 * n)).abs() < 0.25
     v = -move / n
-    vs = torch.where(below2, v, 0.0)
+    vs = torch.where(below_target, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
     total8 = 1.0 / 11.0 + gg * (
@@ -177,12 +167,12 @@ def zero_inflated_negative_binomial_nll_loss(
     safe_mean = torch.where(v_negative, mean, 1.0)
     alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
     divisor2 = torch.where(alike2, n, 1.0).detach()
-    below3 = (
+    below2 = (
         v
         - ((safe_mean / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart_target, 0.0)
     )
-    away = torch.where(below2, near, torch.where(v_positive, above, below3))
+    away = torch.where(below_target, near, torch.where(v_positive, above, below2))
     beyond = inverse_dispersion >= 12
     safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 12.0)
     square = (1.0 / safe_inverse_dispersion).square()
@@ -212,36 +202,37 @@ def zero_inflated_negative_binomial_nll_loss(
     beyond_target = target >= 12
     ny = torch.where(beyond_target, 1.0 / n, 1.0 / 12.0)
     ny_squared = ny.square()
-    product5 = ny_squared * (
+    product_target = ny_squared * (
         1.0 / 1680.0
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    product6 = ny * (
-        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product5))
+    product5 = ny * (
+        1.0 / 12.0
+        - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
     few = torch.where(beyond_target, 1.0, n)
     total10 = (1.0 + few).lgamma() - few * few.log() + few
     own = torch.where(
-        beyond_target, product6 + 0.5 * (2.0 * math.pi * n).log(), total10
+        beyond_target, product5 + 0.5 * (2.0 * math.pi * n).log(), total10
     )
-    z = 1.0 / (chosen * torch.where(target_is_zero, 1.0, share))
-    within2 = z <= 1.0 / 12.0
-    sum_z = torch.where(within2, z, 1.0 / 12.0)
+    z = 1.0 / (chosen_inverse_dispersion * torch.where(target_is_zero, 1.0, share))
+    within_target = z <= 1.0 / 12.0
+    sum_z = torch.where(within_target, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
-    product7 = sum_z_squared * (
+    product6 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-    sum_x = 1.0 / torch.where(within2, 1.0, z)
-    product8 = sum_z * (
+    sum_x = 1.0 / torch.where(within_target, 1.0, z)
+    product7 = sum_z * (
         1.0 / 12.0
-        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product7))
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product6))
     )
     both = torch.where(
-        within2,
-        product8,
+        within_target,
+        product7,
         (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product4,
     )
     some = torch.where(slow, curved, move + product2) + n * away + rate + own - both

@@ -29,6 +29,7 @@ from losscodegen.compiler.harmless import (
     used_elsewhere,
 )
 from losscodegen.compiler.intervals import point
+from losscodegen.compiler.losers import harmless_below
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rule import Rule
 from losscodegen.compiler.steps import Step
@@ -79,6 +80,8 @@ class Protector:
     masks: frozenset[str]
     labels: frozenset[str] = frozenset()
     """Inputs that are 0 or 1."""
+    balanced: frozenset[str] = frozenset()
+    """Rules whose own selects need no guard."""
     steps: list[Step] = field(default_factory=list)
     without: frozenset[str] = frozenset()
     """Guards to leave out."""
@@ -107,8 +110,10 @@ class Protector:
             v.name for v in loss.variables if v.domain.kind is DomainKind.BINARY
         )
         differentiable -= labels
-        tame = Tame(differentiable, trusted)
-        return cls(tame, scalars, masks, labels, steps, without)
+        bounded = frozenset(r.name for r in rules if r.bounded)
+        tame = Tame(differentiable, trusted, bounded)
+        balanced = frozenset(r.name for r in rules if r.balanced)
+        return cls(tame, scalars, masks, labels, balanced, steps, without)
 
     def protect(self, expr: Expr, ranges: Ranges) -> Expr:
         """``expr`` with every select, mask and choice inside it made safe for the gradient."""
@@ -166,6 +171,9 @@ class Protector:
     def _select(self, expr: Select, ranges: Ranges) -> Expr:
         if self._known(expr.condition):
             return expr
+        if expr.origin.guard and expr.origin.guard.rule in self.balanced:
+            # Its condition stays made of the same tensors as its sides.
+            return replace(expr, condition=self._around(expr.condition, ranges))
         then = self._guarded(expr.then, expr.condition, ranges)
         otherwise = self._guarded(expr.otherwise, expr.condition, ranges, kept=False)
         if then is expr.then and otherwise is expr.otherwise:
@@ -289,9 +297,13 @@ class Protector:
         wins = Call("ge" if expr.op == "max" else "le", (left, right))
         loses = opposite(wins)
         lenient = replace(self.tame, strict=False)
-        if (
-            lenient.analyse(left, ranges.under(loses)).tame
-            and lenient.analyse(right, ranges.under(wins)).tame
+        if all(
+            lenient.analyse(side, place).tame
+            or (expr.op == "max" and harmless_below(lenient, side, place))
+            for side, place in (
+                (left, ranges.under(loses)),
+                (right, ranges.under(wins)),
+            )
         ):
             return rebuild(expr, (left, right))
         mark = replace(expr.origin, guard=CHOICE)

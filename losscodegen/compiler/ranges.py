@@ -113,6 +113,12 @@ class Ranges(Bounds):
                 high = _side(op, bound).high
                 is_open = op == "lt" or bound.high_open
                 known = known._narrow(inner, Range(-high, high, is_open, is_open))
+            case Call("max", args) if op in ("lt", "le"):
+                for arg in args:
+                    known = known._narrow(arg, _side(op, bound))
+            case Call("min", args) if op in ("gt", "ge"):
+                for arg in args:
+                    known = known._narrow(arg, _side(op, bound))
             case _:
                 pass
         return known

@@ -69,10 +69,17 @@ class Rule:
             or some terms of a sum: with ``as_written``, on functions that the spec itself calls.
         safe: the selects of the replacement need no further guard, and its derivative is
             bounded for every finite argument.
+        bounded: such a replacement is no larger than 1.
+        balanced: the selects of the replacement need no further guard, because where the branch
+            that is dropped has no finite derivative the other has none either.
         smooth: the replacement's derivative is continuous at the ends of its clip, whichever
             derivative clip itself is given there.
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
             stays out where no gradient flows.
+        cut: a name; the rule stays out where it stands for a ``relu``, which hands no gradient on
+            where it is 0, not even an infinite one.
+        slopes: the names by which the gradient fails, if it is not all of them; the rule stays
+            out where no gradient flows through what they stand for.
     """
 
     name: str
@@ -93,8 +100,12 @@ class Rule:
     as_written: bool = False
     whole: bool = False
     safe: bool = False
+    bounded: bool = False
+    balanced: bool = False
     smooth: bool = False
     gradient_only: bool = False
+    cut: str | None = None
+    slopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ RULES = (
         domain={"y": "[0, 1]"},
         phase=Phase.EXPAND,
         gradient_only=True,
+        slopes=("y",),
         safe=True,
     ),
     Rule(
@@ -51,6 +52,7 @@ RULES = (
         domain={"y": "[0, 1]", "p": "(0, oo)"},
         phase=Phase.EXPAND,
         gradient_only=True,
+        slopes=("y",),
         safe=True,
     ),
     Rule(

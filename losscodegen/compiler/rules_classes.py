@@ -65,6 +65,7 @@ RULES = (
         witness=Witness(point={"x": 100.0, "a": 1.0}, fault=Fault.GRADIENT, wrt="x"),
         domain={"a": "[0.1, 10]", "x": "(-10, 1000)"},
         safe=True,
+        bounded=True,
     ),
     Rule(
         name="farther-square",
@@ -95,5 +96,6 @@ RULES = (
         witness=Witness(point={"x": (1e20, 1e20), "t": 0}),
         phase=Phase.EXPAND,
         safe=True,
+        bounded=True,
     ),
 )

@@ -25,6 +25,7 @@ RULES = (
             point={"x": 1e-9, "y": 1.0, "r": 0.0}, fault=Fault.GRADIENT, wrt="x"
         ),
         gradient_only=True,
+        balanced=True,
     ),
     Rule(
         name="log-beta",

@@ -24,6 +24,7 @@ RULES = (
         "`sinh(x) - x` are added instead, which are both small by themselves.",
         source="trl#3015; measured",
         witness=Witness(point={"x": 1e-4}),
+        balanced=True,
     ),
     Rule(
         name="expm1",
@@ -131,6 +132,7 @@ RULES = (
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"x": 1e-4}),
         domain={"x": "(-1, 100)"},
+        balanced=True,
     ),
     Rule(
         name="tangent-minus-log1p",
@@ -147,6 +149,7 @@ RULES = (
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"x": 1e-6}),
         domain={"x": "(-1, 100)"},
+        balanced=True,
     ),
     Rule(
         name="log1p",
@@ -196,6 +199,7 @@ RULES = (
         witness=Witness(point={"x": -20.0}, fault=Fault.GRADIENT, wrt="x"),
         phase=Phase.EXPAND,
         gradient_only=True,
+        balanced=True,
     ),
     Rule(
         name="sigmoid-tail",
@@ -231,5 +235,6 @@ RULES = (
         domain={"y": "[0, oo)"},
         phase=Phase.EXPAND,
         gradient_only=True,
+        slopes=("y",),
     ),
 )

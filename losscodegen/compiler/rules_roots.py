@@ -286,6 +286,16 @@ RULES = (
     ),
     Rule(
         name="root-of-product",
+        pattern="sqrt(x*y*z*w)",
+        condition="x >= 0 and y >= 0 and z >= 0 and w >= 0",
+        replacement="sqrt(x)*sqrt(y)*(sqrt(z)*sqrt(w))",
+        why="The product leaves the floating-point range although its root does not.",
+        source="smp, MCCLoss",
+        witness=Witness(point={"x": 1e10, "y": 1e10, "z": 1e10, "w": 1e10}),
+        domain=dict.fromkeys("xyzw", "(0, oo)"),
+    ),
+    Rule(
+        name="root-of-product",
         pattern="sqrt(x*y)",
         condition="x >= 0 and y >= 0",
         replacement="sqrt(x)*sqrt(y)",
@@ -297,12 +307,13 @@ RULES = (
     Rule(
         name="sigmoid-power",
         pattern="sigmoid(x)**p",
+        unless="p >= 1",
         replacement="exp(p*logsigmoid(x))",
-        why="The power of an underflowed or saturated probability has no gradient; in log space "
-        "it keeps both.",
+        why="A probability underflows to 0 although its power does not, and at 0 a power below 1 "
+        "has infinite slope; in log space both are kept.",
         source="optax#1346",
-        witness=Witness(point={"x": 20.0, "p": 2.0}, fault=Fault.GRADIENT, wrt="x"),
-        domain={"p": "[0, 4]"},
+        witness=Witness(point={"x": -200.0, "p": 0.1}),
+        domain={"p": "[0, 1]"},
     ),
     Rule(
         name="mixture-complement",
@@ -336,5 +347,6 @@ RULES = (
         domain={"x": "[0, oo)", "p": "[0, 3]"},
         phase=Phase.EXPAND,
         gradient_only=True,
+        cut="x",
     ),
 )

@@ -32,6 +32,7 @@ RULES = (
         pattern="sigmoid(x) - y",
         replacement="(1 - y)*sigmoid(x) - y*sigmoid(-x)",
         condition="y >= 0 and y <= 1",
+        unless="y >= 1",
         why="`sigmoid(x)` rounds to 1 long before it gets there; near `y = 1` the residual is "
         "`-sigmoid(-x)`, which keeps its digits.",
         source="pytorch#195677",

@@ -107,9 +107,13 @@ class Rewriter:
             if self._final(expr, rule):
                 continue
             for match in found.matches(expr, ranges):
-                if any(
-                    self._static(match.bindings.names[n].bodies[0])
-                    for n in rule.varying
+                names = match.bindings.names
+                if any(self._static(names[n].bodies[0]) for n in rule.varying):
+                    continue
+                if rule.cut and _is_relu(names[rule.cut].bodies[0]):
+                    continue
+                if rule.slopes and not any(
+                    self.tame.depends(names[n].bodies[0]) for n in rule.slopes
                 ):
                     continue
                 if _made_by(rule, match):
@@ -183,6 +187,10 @@ def _made_by(rule: Rule, match: Match) -> bool:
         for template in match.bindings.names.values()
         for body in template.bodies
     )
+
+
+def _is_relu(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.op == "relu"
 
 
 def settled(new: Expr, old: Expr) -> Expr:

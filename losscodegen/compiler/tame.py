@@ -14,6 +14,7 @@ from typing import assert_never
 
 from losscodegen.compiler.canonical import (
     Factor,
+    Product,
     factors,
 )
 from losscodegen.compiler.extents import Extent, Finding, joined, multiplied
@@ -24,6 +25,7 @@ from losscodegen.ir.nodes import (
     Call,
     Constant,
     Expr,
+    Guard,
     Index,
     Keep,
     Keeper,
@@ -37,7 +39,7 @@ from losscodegen.ir.nodes import (
     Use,
 )
 from losscodegen.ir.ops import OPS, Sort
-from losscodegen.ir.walk import children, transform
+from losscodegen.ir.walk import children, transform, walk
 from losscodegen.language.formula import parse_formula
 
 _LARGE = 1e18
@@ -63,6 +65,8 @@ class Tame:
 
     differentiable: frozenset[str]
     trusted: frozenset[str] = frozenset()
+    bounded: frozenset[str] = frozenset()
+    """Those of them whose results are no larger than 1."""
     strict: bool = True
     """Whether sums and squares that overflow only at the edge of the format are bad, too."""
     _known: dict[tuple[int, int], tuple[Finding, Expr, Ranges]] = field(
@@ -112,7 +116,8 @@ class Tame:
                 return Finding(Extent.HUGE, (expr,))
             case _ if expr.origin.guard and expr.origin.guard.rule in self.trusted:
                 parts = [self.analyse(e, ranges) for e in _outside(expr)]
-                return joined(Extent.EDGE, parts)
+                bounded = expr.origin.guard.rule in self.bounded
+                return joined(Extent.BOUNDED if bounded else Extent.EDGE, parts)
             case Select(condition, then, otherwise) | Switch(
                 condition, then, otherwise
             ):
@@ -237,8 +242,20 @@ class Tame:
 
     # ------------------------------------------------------------ products
 
+    def _trusts(self, part: Expr, whole: Expr) -> bool:
+        guard = part.origin.guard
+        return (
+            guard is not None
+            and guard.rule in self.trusted
+            and guard != whole.origin.guard
+        )
+
     def _product(self, expr: Call, ranges: Ranges) -> Finding:
         product = factors(expr)
+        if expr.op == "mul" and any(self._trusts(a, expr) for a in expr.args):
+            # What a rule made stays together: its parts may be larger than the whole.
+            whole = tuple(Factor(a, Fraction(1)) for a in expr.args)
+            product = Product(Fraction(1), whole)
         if product.factors == (Factor(expr, Fraction(1)),):
             return Finding(Extent.HUGE, (expr,))
         parts = [self._power(f, expr, ranges) for f in product.factors]
@@ -299,11 +316,15 @@ class Tame:
         return found
 
 
-def _outside(expr: Expr) -> Iterator[Expr]:
-    """The largest parts of a rule's replacement that the rule did not make."""
+def _outside(expr: Expr, guard: Guard | None = None) -> Iterator[Expr]:
+    """The largest parts of a rule's replacement that the rule did not make.
+
+    What other rules made of its code is still inside.
+    """
+    guard = guard or expr.origin.guard
     for child in children(expr):
-        if child.origin.guard == expr.origin.guard:
-            yield from _outside(child)
+        if any(n.origin.guard == guard for n in walk(child)):
+            yield from _outside(child, guard)
         elif children(child) or isinstance(child, Read):
             yield child
 

@@ -35,6 +35,12 @@ def at_rim(point: Point, dtype: Dtype) -> bool:
     return products or quotients
 
 
+def has_room(point: Point, dtype: Dtype) -> bool:
+    """Whether all numbers are so far from the ends that a square of a ratio of two has room."""
+    most = dtype.top / 4
+    return all(-most < low and high < most for low, high in _spans(point))
+
+
 def is_tame(point: Point) -> bool:
     """Whether all numbers are of a size that training data have."""
     return all(high < math.log2(TAME) for _, high in _spans(point))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from random import Random
 
 from losscodegen.ir.build import ONE, add, call, mul
@@ -166,7 +167,10 @@ def _move_decisions(expr: Expr, nudge: Nudge) -> Expr:
 
 
 def _nudger(loss: Loss, width: Fraction, random: Random) -> Nudge:
-    """Multiplies each term of a sum by 1 give or take ``width``, differently for each entry."""
+    """Multiplies each term of a sum by 1 give or take ``width``, differently for each entry.
+
+    What stands in two places is moved alike: rounding does not tell the two apart.
+    """
 
     def factor(expr: Expr) -> Expr:
         indices = free_indices(expr)
@@ -189,6 +193,7 @@ def _nudger(loss: Loss, width: Fraction, random: Random) -> Nudge:
             isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(expr)
         )
 
+    @cache
     def nudge(expr: Expr) -> Expr:
         if not computed(expr):
             return expr

@@ -96,6 +96,13 @@ HARMLESS = [
     ("Max(0, 1 - x*y)", {"x": "real[...]", "y": "sign[...]"}),
     ("clip(x - y, -1, 1)", {"x": "real[...]", "y": "real[...]"}),
     ("m*abs(x)", {"x": "real[...]", "m": "binary[...]"}),
+    # What loses a maximum has not overflowed.
+    ("Max(1, x**2 + exp(x) - x)", {"x": "real[...]"}),
+    ("Max(1, Mean(x[b]**2 + exp(x[b]), b)/2)", {"x": "real[B]"}),
+    (
+        "where(Max(x, y) >= 16, Min(x, y)*log(20 + Min(x, y)), 0)",
+        {"x": "positive[...]", "y": "positive[...]"},
+    ),
 ]
 
 

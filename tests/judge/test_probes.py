@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import pytest
 import torch
 
 from losscodegen.ir.loss import Loss
+from losscodegen.judge.criterion import Limits, Measure
 from losscodegen.judge.point import Array, Point
 from losscodegen.judge.probes import spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype, neighbour, round_float
 from losscodegen.judge.seams import boundaries
-from losscodegen.judge.tensors import Bound
+from losscodegen.judge.tally import compare
+from losscodegen.judge.tensors import Bound, Result
 from losscodegen.judge.trial import Oracles, naive_function
 from losscodegen.judge.variants import Variants
 from losscodegen.language.parse import losses_from_text
@@ -145,6 +148,14 @@ def test_a_difference_is_badly_conditioned_unless_one_side_is_zero() -> None:
     assert value < 1e-6 * (near - 1) ** 2
 
 
+def test_what_stands_in_two_places_is_moved_alike() -> None:
+    loss = loss_of(ONE + 'loss = "abs(2*x) - log(1 + abs(2*x))"')
+    small = round_float(1e-4, F32)
+    value, slope = width(loss, Point(values={"x": column(small)}))
+    assert value < 1e-5 * small**2
+    assert slope < 1e-5 * small
+
+
 def test_constants_that_no_format_holds_are_moved() -> None:
     loss = loss_of(ONE + 'loss = "x - 0.1"')
     tenth = round_float(0.1, F32)
@@ -187,3 +198,19 @@ def test_lines_share_the_size_of_their_largest_entry() -> None:
     by_line = spread_of_lines(oracles, loss, point, truth, F32)
     assert by_entry.gradient["x"][1] < 1e-6
     assert by_line.gradient["x"][1] > 1e-5
+
+
+@pytest.mark.parametrize(("x", "judged"), [(200.0, True), (1e15, False)])
+def test_nan_for_zero_is_judged_though_the_loss_underflows(
+    x: float, judged: bool
+) -> None:
+    loss = loss_of(ONE + 'loss = "exp(-x)"')
+    point = Point(values={"x": column(round_float(x, F32))})
+    truth = Oracles()(loss, point, F32)
+    assert truth is not None
+    given = Result(
+        shape=(1,), value=(0.0,), gradient={"x": (math.nan,)}, dtype="float32"
+    )
+    compared = compare(point, truth, given, given, F32, Limits())
+    errors = [error for order, _, error, *_ in compared if order == "gradient"]
+    assert [isinstance(e, Measure) for e in errors] == [judged]
