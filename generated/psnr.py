@@ -46,8 +46,8 @@ def psnr_loss(
     largest_positive = largest > 0
     scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     mean_square = (residual / scale.unsqueeze(-1)).square().mean(dim=-1)
-    safe_mean_square = torch.where(largest_positive, mean_square, 1.0)
-    product = largest * safe_mean_square.sqrt()
+    root = torch.where(largest_positive, mean_square, 1.0).sqrt()
+    product = largest * root
 
     # Guard [log-of-square-ratio]: The squares leave the floating-point range long
     # before the logarithm does; the logarithm of a root is half that of the square.
@@ -59,25 +59,9 @@ def psnr_loss(
         product <= 16777216.0 * abs(max_val)
     )
     divisor = torch.where(alike, product, 1.0).detach()
-
-    # Guard [root-at-zero]: At 0 the slope of the root is infinite, which times 0 is
-    # nan. There the derivative is taken as 0, which is right for what else the root is
-    # multiplied with.
-    safe_mean_square_is_zero = safe_mean_square == 0
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    log_value = (
-        largest
-        * torch.where(
-            safe_mean_square_is_zero,
-            0.0,
-            torch.where(safe_mean_square_is_zero, 1.0, safe_mean_square).sqrt(),
-        )
-        / divisor
-    ).log10()
-    loss = -10.0 * (2.0 * ((abs(max_val) / divisor).log10() - log_value))
+    loss = -10.0 * (
+        2.0 * ((abs(max_val) / divisor).log10() - (product / divisor).log10())
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

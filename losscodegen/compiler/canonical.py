@@ -9,7 +9,7 @@ object it was.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from losscodegen.ir.build import ONE, ZERO, mul, number
@@ -31,10 +31,11 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """``base**exponent``."""
+    """``base**exponent``; ``made`` is the node that it was read from, if it was one."""
 
     base: Expr
     exponent: Exponent
+    made: Expr | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,18 @@ def factors(expr: Expr) -> Product:
             above, below = factors(left), factors(right)
             if below.coefficient == 0:
                 return Product(Fraction(1), (Factor(expr, Fraction(1)),))
-            inverse = tuple(Factor(f.base, negated(f.exponent)) for f in below.factors)
+            inverse = tuple(
+                replace(f, exponent=negated(f.exponent)) for f in below.factors
+            )
             return Product(
                 above.coefficient / below.coefficient, above.factors + inverse
             )
         case Call("pow", (base, exponent)):
-            return Product(Fraction(1), (Factor(base, rational(exponent)),))
+            return Product(Fraction(1), (Factor(base, rational(exponent), expr),))
         case Call("square", (base,)):
             return Product(Fraction(1), (Factor(base, Fraction(2)),))
         case Call("sqrt", (base,)):
-            return Product(Fraction(1), (Factor(base, HALF),))
+            return Product(Fraction(1), (Factor(base, HALF, expr),))
         case _:
             return Product(Fraction(1), (Factor(expr, Fraction(1)),))
 
@@ -176,9 +179,9 @@ def from_factors(coefficient: Fraction, parts: Iterable[Factor]) -> Expr:
     below: list[Expr] = []
     for factor in parts:
         if isinstance(factor.exponent, Fraction) and factor.exponent < 0:
-            below.append(_powered(factor.base, -factor.exponent))
+            below.append(_powered(replace(factor, exponent=-factor.exponent)))
         else:
-            above.append(_powered(factor.base, factor.exponent))
+            above.append(_powered(factor))
     sign, coefficient = (-1, -coefficient) if coefficient < 0 else (1, coefficient)
     exact = coefficient.denominator & (coefficient.denominator - 1) == 0
     if coefficient.denominator != 1 and (not exact or coefficient.numerator != 1):
@@ -206,7 +209,13 @@ def decimal(value: Fraction) -> str | None:
     return text if Fraction(text) == value and "e" not in text else None
 
 
-def _powered(base: Expr, exponent: Exponent) -> Expr:
+def _powered(factor: Factor) -> Expr:
+    """The power as a node: the one it was read from where that says the same."""
+    power = _power(factor.base, factor.exponent)
+    return power if factor.made is None or factor.made != power else factor.made
+
+
+def _power(base: Expr, exponent: Exponent) -> Expr:
     if exponent == 1:
         return base
     if exponent == HALF:
