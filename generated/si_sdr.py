@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/si_sdr.toml
 """Negative scale-invariant signal-to-distortion ratio in decibels."""
 
+import math
 from typing import Literal
 
 import torch
@@ -36,18 +37,47 @@ def si_sdr_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    a = (prediction * target).sum(dim=-1) / (target.square().sum(dim=-1) + eps)
-    product = a.unsqueeze(-1) * target
-    total = product.square().sum(dim=-1) + eps
-    total2 = (prediction - product).square().sum(dim=-1) + eps
+    # Guard [projection]: The squares leave the floating-point range although the
+    # projection does not. The scale cancels from the result, hence no gradient flows
+    # through it.
+    scale = torch.maximum(
+        target.abs().amax(dim=-1), prediction.new_full((), math.sqrt(eps))
+    ).detach()
+    unit = target / scale.unsqueeze(-1)
+    square = (math.sqrt(eps) / scale).square()
+    total = unit.square().sum(dim=-1) + square
+    share = (prediction * unit).sum(dim=-1) / total
+    product = share.unsqueeze(-1) * unit
 
-    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
-    # although the logarithm does not. Two numbers of like size are divided by one of
-    # them, so that their logarithms do not cancel; others are not. No gradient flows
-    # through the divisor.
-    alike = (total <= 16777216.0 * total2) & (total2 <= 16777216.0 * total)
-    divisor = torch.where(alike, total2, 1.0).detach()
-    loss = -10.0 * ((total / divisor).log10() - (total2 / divisor).log10())
+    # Guard [log-of-square-sums]: The squares leave the floating-point range long before
+    # the logarithm does. The scales cancel from the result, hence no gradient flows
+    # through them.
+    scale_prediction = torch.maximum(
+        product.abs().amax(dim=-1), prediction.new_full((), math.sqrt(eps))
+    ).detach()
+    square_sum = (product / scale_prediction.unsqueeze(-1)).square().sum(dim=-1) + (
+        math.sqrt(eps) / scale_prediction
+    ).square()
+
+    # Guard [projection-residual]: The squares leave the floating-point range although
+    # the projection does not, and where x and y are nearly parallel, the difference
+    # keeps a part along y that is only rounding. That part is known exactly, so it is
+    # put right; its derivative is 0.
+    rest = prediction - product
+    along = (rest * unit).sum(dim=-1) - share * square
+    total_prediction = (
+        prediction - product - (along.detach() / total).unsqueeze(-1) * unit
+    )
+    divisor = torch.maximum(
+        total_prediction.abs().amax(dim=-1), prediction.new_full((), math.sqrt(eps))
+    ).detach()
+    square_sum_below = (total_prediction / divisor.unsqueeze(-1)).square().sum(
+        dim=-1
+    ) + (math.sqrt(eps) / divisor).square()
+    loss = -10.0 * (
+        (square_sum / square_sum_below).log10()
+        + 2.0 * (scale_prediction / divisor).log10()
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -68,8 +98,8 @@ class SiSDRLoss(nn.Module):
     first. They differ in where eps goes as well.
 
     Args:
-        eps: Power added to signal, distortion and target, for silence,
-            :math:`\varepsilon \ge 0`.
+        eps: Power added to signal, distortion and target: without it a perfect estimate
+            has no finite loss, :math:`\varepsilon > 0`.
         reduction: ``"none"`` returns one loss per sample, ``"mean"`` and ``"sum"``
             return a scalar.
 
@@ -83,7 +113,7 @@ class SiSDRLoss(nn.Module):
 
     Example:
         >>> import torch
-        >>> loss = SiSDRLoss(eps=0.0, reduction="none")
+        >>> loss = SiSDRLoss(eps=1e-08, reduction="none")
         >>> prediction = torch.tensor([[1.0, 2.0, 2.0], [2.0, 0.0, 1.0]])
         >>> target = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
         >>> loss(prediction, target)
@@ -107,8 +137,8 @@ class SiSDRLoss(nn.Module):
 
 
 def _check_parameters(eps: float, reduction: str) -> None:
-    if not eps >= 0:  # also rejects nan
-        raise ValueError(f"eps must be non-negative, got {eps!r}")
+    if not eps > 0:  # also rejects nan
+        raise ValueError(f"eps must be positive, got {eps!r}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"

@@ -163,7 +163,9 @@ class Filler:
                 return template.at(
                     tuple(e for s in subscripts for e in self._subscripts(s))
                 )
-            case Read(name) if name in self.let:
+            case Read(name, subscripts) if name in self.let:
+                # A line of a rule is filled in once, for the index it was written with.
+                assert all(s in self.indices for s in subscripts), name
                 if name not in self.made:
                     body = self.fill(self.let[name])
                     origin = replace(body.origin, name=body.origin.name or name)

@@ -67,6 +67,68 @@ RULES = (
         domain={"y": "(0, oo)"},
     ),
     Rule(
+        name="projection-residual",
+        pattern="x[t] - Sum(x[i]*y[i], i)/(Sum(y[i]**2, i) + c)*y[t]",
+        condition="c > 0",
+        let=(
+            "scale = detach(Max(amax(abs(y[i]), i), sqrt(c)))",
+            "unit[i] = y[i]/scale",
+            "square_sum = Sum(unit[i]**2, i)",
+            "gap = (sqrt(c)/scale)**2",
+            "share = Sum(x[i]*unit[i], i)/(square_sum + gap)",
+            "rest[i] = x[i] - share*unit[i]",
+            "along = Sum(rest[i]*unit[i], i) - share*gap",
+        ),
+        replacement="x[t] - share*(y[t]/scale) - detach(along)/(square_sum + gap)*(y[t]/scale)",
+        why="The squares leave the floating-point range although the projection does not, and "
+        "where x and y are nearly parallel, the difference keeps a part along y that is only "
+        "rounding. That part is known exactly, so it is put right; its derivative is 0.",
+        source="Daniel et al. 1976, reorthogonalization of Gram-Schmidt",
+        witness=Witness(point={"x": (702.424,), "y": (698.358,), "c": 1e-8, "t": 0}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
+        name="projection",
+        pattern="Sum(x[i]*y[i], i)/(Sum(y[i]**2, i) + c)*y[t]",
+        condition="c > 0",
+        let=(
+            "scale = detach(Max(amax(abs(y[i]), i), sqrt(c)))",
+            "unit[i] = y[i]/scale",
+            "share = Sum(x[i]*unit[i], i)/(Sum(unit[i]**2, i) + (sqrt(c)/scale)**2)",
+        ),
+        replacement="share*(y[t]/scale)",
+        why="The squares leave the floating-point range although the projection does not. The "
+        "scale cancels from the result, hence no gradient flows through it.",
+        source="measured",
+        witness=Witness(point={"x": (1.0, 1.0), "y": (1e20, 1e20), "c": 1e-8, "t": 0}),
+        domain={"c": "(0, oo)"},
+        phase=Phase.EXPAND,
+    ),
+    *(
+        Rule(
+            name="log-of-square-sums",
+            pattern=f"{log}((Sum(x[i]**2, i) + c)/(Sum(y[j]**2, j) + d))",
+            condition="c > 0 and d > 0",
+            let=(
+                "scale = detach(Max(amax(abs(x[i]), i), sqrt(c)))",
+                "square_sum = Sum((x[i]/scale)**2, i) + (sqrt(c)/scale)**2",
+                "divisor = detach(Max(amax(abs(y[j]), j), sqrt(d)))",
+                "square_sum_below = Sum((y[j]/divisor)**2, j) + (sqrt(d)/divisor)**2",
+            ),
+            replacement=f"{log}(square_sum/square_sum_below) + 2*{log}(scale/divisor)",
+            why="The squares leave the floating-point range long before the logarithm does. The "
+            "scales cancel from the result, hence no gradient flows through them.",
+            source="algebra",
+            witness=Witness(
+                point={"x": (1e20, 1e20), "c": 1.0, "y": (1.0, 2.0), "d": 1.0}
+            ),
+            domain={"c": "(0, oo)", "d": "(0, oo)"},
+            phase=Phase.EXPAND,
+            safe=True,
+        )
+        for log in ("log", "log10")
+    ),
+    Rule(
         name="square-of-ratio",
         pattern="(x**2 + y**2)/z**2",
         varying=("z",),

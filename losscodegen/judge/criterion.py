@@ -121,11 +121,10 @@ def near_overflow(truth: Real, dtype: Dtype) -> bool:
 
 
 def near_underflow(truth: Real, dtype: Dtype) -> bool:
-    return (
-        truth.finite
-        and truth.mantissa != 0
-        and _top(truth) < 1 - dtype.top + dtype.room
-    )
+    """Whether a number other than 0 is smaller than the format's numbers, or nearly."""
+    if not truth.finite or (truth.mantissa == 0 and truth.exact):
+        return False
+    return truth.mantissa == 0 or _top(truth) < 1 - dtype.top + dtype.room
 
 
 def measure_slope(truth: Slope, got: float, dtype: Dtype) -> Measure | Skip:

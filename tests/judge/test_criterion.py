@@ -14,6 +14,7 @@ from losscodegen.judge.criterion import (
     difference,
     measure,
     measure_slope,
+    near_underflow,
     scaled_error,
 )
 from losscodegen.judge.point import (
@@ -176,3 +177,11 @@ def test_numbers_and_points_are_printed_to_be_typed_in_again() -> None:
         }
     )
     assert format_point(point) == "x = [[1.0], [2.0]], k = 0.5, n = 3"
+
+
+def test_a_zero_with_a_radius_is_an_underflow_and_an_exact_zero_is_none() -> None:
+    too_small = Real(Kind.FINITE, 0, 0, 1, -2000)
+    assert near_underflow(too_small, Dtype.FLOAT32)
+    assert near_underflow(Real(Kind.FINITE, 1, -140), Dtype.FLOAT32)
+    assert not near_underflow(Real(Kind.FINITE), Dtype.FLOAT32)
+    assert not near_underflow(Real(Kind.FINITE, 1, -20), Dtype.FLOAT32)
