@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from losscodegen.compiler.bindings import Bindings, Match
-from losscodegen.compiler.match import Matcher
+from losscodegen.compiler.match import ARITHMETIC, Matcher
 from losscodegen.compiler.ranges import TRUE, Ranges
 from losscodegen.compiler.rule import INDICES, Rule
 from losscodegen.compiler.simplify import tidy
@@ -31,7 +31,6 @@ from losscodegen.ir.walk import (
     fresh_name,
     rebuild,
     substitute,
-    walk,
 )
 from losscodegen.language.formula import parse_formula
 
@@ -95,8 +94,28 @@ def ready(rule: Rule) -> Ready:
         replacement=parse_formula(rule.replacement, indices=INDICES),
         condition=_optional(rule.condition),
         unless=_optional(rule.unless),
-        ops=features(pattern),
+        ops=needed(pattern),
     )
+
+
+@dataclass(slots=True)
+class Candidates:
+    """Rules, and which of them have a chance where; in the order of the table."""
+
+    rules: tuple[Ready, ...]
+    _known: dict[frozenset[object], tuple[Ready, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of_rules(cls, rules: Iterable[Rule]) -> Candidates:
+        return cls(tuple(map(ready, rules)))
+
+    def at(self, expr: Expr) -> tuple[Ready, ...]:
+        present = needed(expr)
+        found = self._known.get(present)
+        if found is None:
+            found = tuple(r for r in self.rules if r.ops <= present)
+            self._known[present] = found
+        return found
 
 
 def _optional(text: str | None) -> Expr | None:
@@ -107,6 +126,20 @@ def _optional(text: str | None) -> Expr | None:
 def features(expr: Expr) -> frozenset[object]:
     """The functions, reductions and choices that occur in an expression."""
     return frozenset(_features(expr)).union(*map(features, children(expr)))
+
+
+@remembered
+def heads(expr: Expr) -> frozenset[object]:
+    """Those of the `features` that are reached from the root through arithmetic alone."""
+    if isinstance(expr, Call) and expr.op in ARITHMETIC:
+        return frozenset[object]().union(*map(heads, expr.args))
+    return frozenset(_features(expr))
+
+
+@remembered
+def needed(expr: Expr) -> frozenset[object]:
+    """What must occur, and where, in whatever has ``expr`` at its root."""
+    return features(expr).union(("head", head) for head in heads(expr))
 
 
 _LOOSE = frozenset({"add", "neg", "mul", "div", "pow", "square", "sqrt"}) | frozenset(
@@ -249,15 +282,16 @@ def _distinct(index: Index, outer: set[Index]) -> Index:
     return replace(index, name=fresh_name(index.name, {i.name for i in outer}))
 
 
-def extents(expr: Expr) -> set[tuple[str, ...]]:
+@remembered
+def extents(expr: Expr) -> frozenset[tuple[str, ...]]:
     """The axes over which values inside ``expr`` are computed at once, one tuple per node."""
-    found: set[tuple[str, ...]] = set()
-    for node in walk(expr):
-        parts = children(node)[:-1] if isinstance(node, Keep) else children(node)
-        inner = {i for c in parts for i in free_indices(c)} | set(bound_indices(node))
-        for together in (inner, free_indices(node)):
-            found.add(tuple(sorted(i.axis for i in together)))
-    return found
+    parts = children(expr)[:-1] if isinstance(expr, Keep) else children(expr)
+    inner = {i for c in parts for i in free_indices(c)} | set(bound_indices(expr))
+    own = {
+        tuple(sorted(i.axis for i in together))
+        for together in (inner, free_indices(expr))
+    }
+    return frozenset(own).union(*map(extents, children(expr)))
 
 
 def grows(before: Expr, after: Expr) -> bool:
