@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from losscodegen.compiler.bindings import Bindings, Match
-from losscodegen.compiler.match import ARITHMETIC, Matcher
+from losscodegen.compiler.features import Feature, features, needs
+from losscodegen.compiler.match import Matcher
 from losscodegen.compiler.ranges import TRUE, Ranges
 from losscodegen.compiler.rule import INDICES, Rule
 from losscodegen.compiler.simplify import tidy
@@ -47,7 +48,7 @@ class Ready:
     replacement: Expr
     condition: Expr | None
     unless: Expr | None
-    ops: frozenset[object]
+    needs: frozenset[Feature]
     """What must occur in an expression for the pattern to have a chance."""
 
     def matches(self, expr: Expr, ranges: Ranges) -> Iterator[Match]:
@@ -94,7 +95,7 @@ def ready(rule: Rule) -> Ready:
         replacement=parse_formula(rule.replacement, indices=INDICES),
         condition=_optional(rule.condition),
         unless=_optional(rule.unless),
-        ops=needed(pattern),
+        needs=needs(pattern, frozenset(rule.optional)),
     )
 
 
@@ -103,58 +104,23 @@ class Candidates:
     """Rules, and which of them have a chance where; in the order of the table."""
 
     rules: tuple[Ready, ...]
-    _known: dict[frozenset[object], tuple[Ready, ...]] = field(default_factory=dict)
+    _known: dict[frozenset[Feature], tuple[Ready, ...]] = field(default_factory=dict)
 
     @classmethod
     def of_rules(cls, rules: Iterable[Rule]) -> Candidates:
         return cls(tuple(map(ready, rules)))
 
     def at(self, expr: Expr) -> tuple[Ready, ...]:
-        present = needed(expr)
+        present = features(expr)
         found = self._known.get(present)
         if found is None:
-            found = tuple(r for r in self.rules if r.ops <= present)
+            found = tuple(r for r in self.rules if r.needs <= present)
             self._known[present] = found
         return found
 
 
 def _optional(text: str | None) -> Expr | None:
     return None if text is None else parse_formula(text, indices=INDICES)
-
-
-@remembered
-def features(expr: Expr) -> frozenset[object]:
-    """The functions, reductions and choices that occur in an expression."""
-    return frozenset(_features(expr)).union(*map(features, children(expr)))
-
-
-@remembered
-def heads(expr: Expr) -> frozenset[object]:
-    """Those of the `features` that are reached from the root through arithmetic alone."""
-    if isinstance(expr, Call) and expr.op in ARITHMETIC:
-        return frozenset[object]().union(*map(heads, expr.args))
-    return frozenset(_features(expr))
-
-
-@remembered
-def needed(expr: Expr) -> frozenset[object]:
-    """What must occur, and where, in whatever has ``expr`` at its root."""
-    return features(expr).union(("head", head) for head in heads(expr))
-
-
-_LOOSE = frozenset({"add", "neg", "mul", "div", "pow", "square", "sqrt"}) | frozenset(
-    {"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}
-)
-
-
-def _features(node: Expr) -> tuple[object, ...]:
-    match node:
-        case Call(op):
-            return () if op in _LOOSE else (op,)
-        case Reduce(kind) | Keep(kind):
-            return (kind,)
-        case _:
-            return () if not children(node) or isinstance(node, Read) else (type(node),)
 
 
 def fill(formula: Expr, bindings: Bindings) -> Expr:
