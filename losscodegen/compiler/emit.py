@@ -284,7 +284,7 @@ def _distrust(text: str, module: str) -> None:
     """Compile the text and check that every name in it is defined; raises AssertionError."""
     tree = ast.parse(text)
     compile(tree, f"{module}.py", "exec")
-    defined = set(dir(builtins))
+    defined, used = set(dir(builtins)), set[str]()
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
@@ -295,11 +295,8 @@ def _distrust(text: str, module: str) -> None:
                 defined.add(asname or name)
             case ast.Name(id=name, ctx=ast.Store()):
                 defined.add(name)
-    used = {
-        n.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-    }
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
     missing = used - defined
     if missing:
         raise AssertionError(
