@@ -21,7 +21,6 @@ from losscodegen.compiler.extents import Extent
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
-    marked,
     missing,
     place,
     replaced,
@@ -266,28 +265,33 @@ class Protector:
         taken: frozenset[Index],
     ) -> dict[Expr, Expr] | None:
         """Values for as few of the frontier as will do; None if none are found."""
-        places = marked(branch, frontier, taken)
+        places: dict[Expr, Expr] = {n: place(k) for k, n in enumerate(frontier)}
+        marked = replaced(branch, places, taken)
         for values in assignments(len(frontier)):
-            if self._harmless(places, values, dead):
-                table = dict(zip(frontier, values, strict=True))
-                for node in frontier[len(missing(branch, dead)) :]:
-                    fewer = {n: v for n, v in table.items() if n is not node}
-                    left = marked(branch, tuple(fewer), taken)
-                    if fewer and self._harmless(left, tuple(fewer.values()), dead):
-                        table = fewer
-                return table
+            tame, ranges = self._trial(values, dead)
+            if not tame.analyse(marked, ranges).tame:
+                continue
+            for node in frontier[len(missing(branch, dead)) :]:
+                # Only what stands around this place is new to the analysis.
+                fewer = {n: p for n, p in places.items() if n is not node}
+                back = replaced(node, fewer, taken)
+                left = replaced(marked, {places[node]: back}, taken)
+                if fewer and tame.analyse(left, ranges).tame:
+                    places, marked = fewer, left
+            table = dict(zip(frontier, values, strict=True))
+            return {node: table[node] for node in places}
         return None
 
-    def _harmless(self, branch: Expr, values: tuple[Expr, ...], dead: Ranges) -> bool:
-        """Whether a `marked` branch is tame once its places have these values."""
+    def _trial(self, values: tuple[Expr, ...], dead: Ranges) -> tuple[Tame, Ranges]:
+        """The analysis of branches whose places have these values."""
         points = {
-            place(k): point(float(factors(value).coefficient))
+            place(k).name: point(float(factors(value).coefficient))
             for k, value in enumerate(values)
         }
         known = self.tame.differentiable.union(points)
-        probe = replace(self.tame, differentiable=known)
         domains = {**dead.domains, **points}
-        return probe.analyse(branch, replace(dead, domains=domains)).tame
+        tame = replace(self.tame, differentiable=known)
+        return tame, replace(dead, domains=domains)
 
     # ------------------------------------------------------------ choices
 

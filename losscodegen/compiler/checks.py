@@ -98,11 +98,15 @@ def raise_error(message: str) -> list[str]:
     )
     texts = [f"{line} " if k < len(lines) - 1 else line for k, line in enumerate(lines)]
     texts = [f'        {"f" if "{" in text else ""}"{text}"' for text in texts]
+    if len(texts) == 1 and len(texts[0].strip()) <= _SHORT:
+        return [f"    raise ValueError({texts[0].strip()})"]
     return ["    raise ValueError(", *texts, "    )"]
 
 
 _MESSAGE = 70
 """Characters of a message on one line: it stands twelve deep, in quotes, before a comma."""
+_SHORT = 62
+"""Characters of a string that stands in the line of its ``raise``, eight deep."""
 
 
 def listed(items: list[str]) -> str:
@@ -227,6 +231,10 @@ def _short(value: Fraction) -> str:
     return text.removesuffix(".0")
 
 
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
 def parameter_checks(program: Program) -> list[str]:
     """The body of ``_check_parameters``."""
     loss = program.loss
@@ -254,7 +262,7 @@ def parameter_checks(program: Program) -> list[str]:
         lines += raise_error(f"{text.replace(chr(34), chr(39))} must hold, got {got}")
     if not loss.scalar:
         lines += [
-            f"if reduction not in {REDUCTIONS!r}:",
+            f"if reduction not in ({', '.join(map(_quoted, REDUCTIONS))}):",
             "    raise ValueError(",
             "        f\"reduction must be 'none', 'mean' or 'sum', got {reduction!r}\"",
             "    )",

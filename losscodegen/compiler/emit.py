@@ -14,15 +14,14 @@ import textwrap
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
-import black
 import jinja2
-from black.mode import Mode, TargetVersion
 
 from losscodegen import resources
 from losscodegen.compiler import signature
 from losscodegen.compiler.backends.torch import method, render
 from losscodegen.compiler.checks import parameter_checks, shape_checks
 from losscodegen.compiler.docs import class_docstring, module_docstring
+from losscodegen.compiler.formatting import WIDTH, definition, formatted, wrapped
 from losscodegen.compiler.kinks import CONSTANT_KINDS
 from losscodegen.compiler.program import (
     Assign,
@@ -36,11 +35,6 @@ from losscodegen.compiler.tensor_nodes import (
 from losscodegen.compiler.tensors import only_compared
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Guard
-
-WIDTH = 88
-_MODE = Mode(
-    target_versions={TargetVersion.PY311}, line_length=WIDTH, string_normalization=True
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +51,16 @@ class LossContext:
 
     name: str
     function: str
-    function_parameters: tuple[str, ...]
+    function_head: tuple[str, ...]
     body: tuple[str, ...]
     docstring: tuple[str, ...]
     annotations: tuple[str, ...]
-    constructor_parameters: tuple[str, ...]
+    constructor_head: tuple[str, ...]
     constructor: tuple[str, ...]
-    forward_parameters: tuple[str, ...]
-    forward_arguments: tuple[str, ...]
+    forward_head: tuple[str, ...]
+    forward: tuple[str, ...]
     representation: tuple[str, ...]
-    check_name: str
-    check_parameters: tuple[str, ...]
+    check_head: tuple[str, ...]
     checks: tuple[str, ...]
 
 
@@ -99,7 +92,7 @@ def emit(
         for written, program in programs
     )
     body = "\n".join(
-        "\n".join((*c.body, *c.checks, *c.function_parameters)) for c in contexts
+        "\n".join((*c.body, *c.checks, *c.function_head)) for c in contexts
     )
     reduces = any(not written.scalar for written, _ in programs)
     context = ModuleContext(
@@ -115,10 +108,9 @@ def emit(
         losses=contexts,
     )
     values = {f.name: getattr(context, f.name) for f in fields(context)}
-    text = template().render(values)
-    formatted = black.format_str(text, mode=_MODE)
-    _distrust(formatted, module)
-    return SourceFile(name=f"{module}.py", text=formatted)
+    text = formatted(template().render(values))
+    _distrust(text, module)
+    return SourceFile(name=f"{module}.py", text=text)
 
 
 @lru_cache(maxsize=1)
@@ -171,20 +163,26 @@ def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContex
     body += _widening(program)
     body += _statements(program.statements, spaced=True)
     body += ["", *_returns(program)]
+    constructor = (*([call] if checks else []), *signature.constructor(loss))
+    arguments = ", ".join(signature.forward_arguments(loss))
+    parameters = signature.function_parameters(loss)
     return LossContext(
         name=loss.name,
         function=loss.function,
-        function_parameters=signature.function_parameters(loss),
-        body=tuple(body),
+        function_head=definition(loss.function, parameters, "Tensor", 0),
+        body=wrapped(body, 4),
         docstring=tuple(class_docstring(written)),
         annotations=signature.attributes(loss),
-        constructor_parameters=signature.constructor_parameters(loss),
-        constructor=(*([call] if checks else []), *signature.constructor(loss)),
-        forward_parameters=signature.forward_parameters(loss),
-        forward_arguments=signature.forward_arguments(loss),
-        representation=signature.representation(loss),
-        check_name=check_name,
-        check_parameters=checked,
+        constructor_head=definition(
+            "__init__", signature.constructor_parameters(loss), "None", 4
+        ),
+        constructor=wrapped(constructor, 8),
+        forward_head=definition(
+            "forward", signature.forward_parameters(loss), "Tensor", 4
+        ),
+        forward=wrapped([f"return {loss.function}({arguments})"], 8),
+        representation=wrapped(signature.representation(loss), 8),
+        check_head=definition(check_name, checked, "None", 0),
         checks=checks,
     )
 
@@ -286,7 +284,7 @@ def _distrust(text: str, module: str) -> None:
     """Compile the text and check that every name in it is defined; raises AssertionError."""
     tree = ast.parse(text)
     compile(tree, f"{module}.py", "exec")
-    defined = set(dir(builtins))
+    defined, used = set(dir(builtins)), set[str]()
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
@@ -297,11 +295,8 @@ def _distrust(text: str, module: str) -> None:
                 defined.add(asname or name)
             case ast.Name(id=name, ctx=ast.Store()):
                 defined.add(name)
-    used = {
-        n.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-    }
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
     missing = used - defined
     if missing:
         raise AssertionError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 
@@ -75,16 +75,27 @@ def substituted(
     return replaced(branch, new, taken)
 
 
-def replaced(expr: Expr, table: dict[Expr, Expr], taken: frozenset[Index]) -> Expr:
+def replaced(expr: Expr, table: Mapping[Expr, Expr], taken: frozenset[Index]) -> Expr:
     """``expr`` with whole subexpressions exchanged, in conditions too; subscripts stay.
 
-    Below a binder of an index of ``taken`` nothing is exchanged.
+    Below a binder of an index of ``taken`` nothing is exchanged. What was one object stays one.
     """
-    if expr in table:
-        return table[expr]
-    if isinstance(expr, Read) or taken.intersection(bound_indices(expr)):
-        return expr
-    return rebuild(expr, tuple(replaced(c, table, taken) for c in children(expr)))
+    done: dict[int, Expr] = {}
+
+    def visit(node: Expr) -> Expr:
+        new = done.get(id(node))
+        if new is None:
+            new = done[id(node)] = exchanged(node)
+        return new
+
+    def exchanged(node: Expr) -> Expr:
+        if node in table:
+            return table[node]
+        if isinstance(node, Read) or taken.intersection(bound_indices(node)):
+            return node
+        return rebuild(node, tuple(map(visit, children(node))))
+
+    return visit(expr)
 
 
 def used_elsewhere(branch: Expr, condition: Expr) -> tuple[Expr, ...]:
@@ -111,12 +122,6 @@ def _without(expr: Expr, indices: set[Index]) -> Iterator[Expr]:
         yield from _without(child, indices)
 
 
-def marked(branch: Expr, nodes: tuple[Expr, ...], taken: frozenset[Index]) -> Expr:
-    """``branch`` with a read of its own in place of each of these subexpressions."""
-    places = {node: Read(place(k)) for k, node in enumerate(nodes)}
-    return replaced(branch, dict(places), taken)
-
-
-def place(position: int) -> str:
-    """The name of such a read."""
-    return f"#{position}"
+def place(position: int) -> Read:
+    """What stands for a subexpression while a number is sought for it."""
+    return Read(f"#{position}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from losscodegen.compiler.bindings import Bindings, Match
+from losscodegen.compiler.features import Feature, features, needs
 from losscodegen.compiler.match import Matcher
 from losscodegen.compiler.ranges import TRUE, Ranges
 from losscodegen.compiler.rule import INDICES, Rule
@@ -31,7 +32,6 @@ from losscodegen.ir.walk import (
     fresh_name,
     rebuild,
     substitute,
-    walk,
 )
 from losscodegen.language.formula import parse_formula
 
@@ -48,7 +48,7 @@ class Ready:
     replacement: Expr
     condition: Expr | None
     unless: Expr | None
-    ops: frozenset[object]
+    needs: frozenset[Feature]
     """What must occur in an expression for the pattern to have a chance."""
 
     def matches(self, expr: Expr, ranges: Ranges) -> Iterator[Match]:
@@ -97,33 +97,32 @@ def ready(rule: Rule) -> Ready:
         replacement=parse_formula(rule.replacement, indices=INDICES),
         condition=_optional(rule.condition),
         unless=_optional(rule.unless),
-        ops=features(pattern),
+        needs=needs(pattern, frozenset(rule.optional)),
     )
+
+
+@dataclass(slots=True)
+class Candidates:
+    """Rules, and which of them have a chance where; in the order of the table."""
+
+    rules: tuple[Ready, ...]
+    _known: dict[frozenset[Feature], tuple[Ready, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of_rules(cls, rules: Iterable[Rule]) -> Candidates:
+        return cls(tuple(map(ready, rules)))
+
+    def at(self, expr: Expr) -> tuple[Ready, ...]:
+        present = features(expr)
+        found = self._known.get(present)
+        if found is None:
+            found = tuple(r for r in self.rules if r.needs <= present)
+            self._known[present] = found
+        return found
 
 
 def _optional(text: str | None) -> Expr | None:
     return None if text is None else parse_formula(text, indices=INDICES)
-
-
-@remembered
-def features(expr: Expr) -> frozenset[object]:
-    """The functions, reductions and choices that occur in an expression."""
-    return frozenset(_features(expr)).union(*map(features, children(expr)))
-
-
-_LOOSE = frozenset({"add", "neg", "mul", "div", "pow", "square", "sqrt"}) | frozenset(
-    {"lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}
-)
-
-
-def _features(node: Expr) -> tuple[object, ...]:
-    match node:
-        case Call(op):
-            return () if op in _LOOSE else (op,)
-        case Reduce(kind) | Keep(kind):
-            return (kind,)
-        case _:
-            return () if not children(node) or isinstance(node, Read) else (type(node),)
 
 
 def fill(formula: Expr, bindings: Bindings) -> Expr:
@@ -253,15 +252,16 @@ def _distinct(index: Index, outer: set[Index]) -> Index:
     return replace(index, name=fresh_name(index.name, {i.name for i in outer}))
 
 
-def extents(expr: Expr) -> set[tuple[str, ...]]:
+@remembered
+def extents(expr: Expr) -> frozenset[tuple[str, ...]]:
     """The axes over which values inside ``expr`` are computed at once, one tuple per node."""
-    found: set[tuple[str, ...]] = set()
-    for node in walk(expr):
-        parts = children(node)[:-1] if isinstance(node, Keep) else children(node)
-        inner = {i for c in parts for i in free_indices(c)} | set(bound_indices(node))
-        for together in (inner, free_indices(node)):
-            found.add(tuple(sorted(i.axis for i in together)))
-    return found
+    parts = children(expr)[:-1] if isinstance(expr, Keep) else children(expr)
+    inner = {i for c in parts for i in free_indices(c)} | set(bound_indices(expr))
+    own = {
+        tuple(sorted(i.axis for i in together))
+        for together in (inner, free_indices(expr))
+    }
+    return frozenset(own).union(*map(extents, children(expr)))
 
 
 def grows(before: Expr, after: Expr) -> bool:

@@ -16,8 +16,8 @@ from fractions import Fraction
 from losscodegen.compiler.bindings import Bindings, Match, Template, solve
 from losscodegen.compiler.canonical import Factor, factors, rational, scaled, terms
 from losscodegen.compiler.equality import same
-from losscodegen.compiler.match_products import Products, hardest_first
-from losscodegen.compiler.match_sums import difficulty
+from losscodegen.compiler.match_products import Products, hardest_factors
+from losscodegen.compiler.match_sums import hardest_terms
 from losscodegen.compiler.ranges import TRUE, opposite
 from losscodegen.ir.nodes import (
     Call,
@@ -48,7 +48,7 @@ class Matcher(Products):
         """Every way in which ``expr`` contains the pattern at its root."""
         pattern_terms = terms(self.pattern)
         if len(pattern_terms) > 1:
-            yield from self._sum_root(pattern_terms, expr)
+            yield from self._sum_root(hardest_terms(self.pattern), expr)
         elif isinstance(self.pattern, Call) and self.pattern.op in ARITHMETIC:
             yield from self._product_root(factors(self.pattern), expr)
         else:
@@ -107,9 +107,8 @@ class Matcher(Products):
     ) -> Iterator[Bindings]:
         wanted = terms(pattern)
         if len(wanted) > 1:
-            wanted = tuple(sorted(wanted, key=lambda t: difficulty(t.body)))
             for state, _ in self._terms(
-                wanted, terms(expr), bindings, Fraction(1), root=False
+                hardest_terms(pattern), terms(expr), bindings, Fraction(1), root=False
             ):
                 yield state
             return
@@ -130,7 +129,7 @@ class Matcher(Products):
             # A number goes where a name of the product goes.
             parts = (*parts, Factor(Number(found.coefficient), Fraction(1)))
         for state, _ in self._factors(
-            hardest_first(product.factors), parts, bindings, root=False
+            hardest_factors(pattern), parts, bindings, root=False
         ):
             yield state
 

@@ -16,7 +16,7 @@ from losscodegen.compiler.canonical import (
 )
 from losscodegen.compiler.match_sums import Sums, difficulty
 from losscodegen.ir.build import ONE
-from losscodegen.ir.nodes import Expr, Number, Read
+from losscodegen.ir.nodes import Expr, Number, Read, remembered
 
 Left = Iterator[tuple[Bindings, tuple[Factor, ...]]]
 """Ways to match, each with the factors that stay over."""
@@ -32,7 +32,7 @@ class Products(Sums):
             return
         scale = found.coefficient / pattern.coefficient
         for bindings, left in self._factors(
-            hardest_first(pattern.factors), found.factors, Bindings(), root=True
+            hardest_factors(self.pattern), found.factors, Bindings(), root=True
         ):
             yield Match(bindings, scale, factors=left)
         whole = len(pattern.factors) == 1 and pattern.coefficient == 1
@@ -156,7 +156,10 @@ class Products(Sums):
         yield from self._match(pattern, value, bindings)
 
 
-def hardest_first(pattern: tuple[Factor, ...]) -> tuple[Factor, ...]:
+@remembered
+def hardest_factors(pattern: Expr) -> tuple[Factor, ...]:
+    """The factors of a pattern, those first that say most."""
+
     def rank(factor: Factor) -> tuple[int, int, int]:
         bare = isinstance(factor.base, Read)
         absorbs = factor.exponent in (1, -1)
@@ -165,4 +168,4 @@ def hardest_first(pattern: tuple[Factor, ...]) -> tuple[Factor, ...]:
             return (10 if absorbs else 5, 0 if inverse else 1, 0)
         return (*difficulty(factor.base), 0)
 
-    return tuple(sorted(pattern, key=rank))
+    return tuple(sorted(factors(pattern).factors, key=rank))

@@ -44,7 +44,6 @@ class Sums:
         found = terms(expr)
         if len(found) < len([t for t in pattern if not self._is_optional(t.body)]):
             return
-        pattern = tuple(sorted(pattern, key=lambda t: difficulty(t.body)))
         lead, *rest = pattern
         for position, term in enumerate(found):
             if term.coefficient == 0 or (lead.body == ONE) != (term.body == ONE):
@@ -195,6 +194,12 @@ def _without(
             remaining = (Term(left, candidate.body),) if left else ()
             return (*found[:position], *remaining, *found[position + 1 :])
     return None
+
+
+@remembered
+def hardest_terms(pattern: Expr) -> tuple[Term, ...]:
+    """The terms of a pattern, those first that say most."""
+    return tuple(sorted(terms(pattern), key=lambda t: difficulty(t.body)))
 
 
 @remembered

@@ -107,13 +107,13 @@ RULES = (
     *(
         Rule(
             name="log-of-square-sums",
-            pattern=f"{log}((Sum(x[i]**2, i) + c)/(Sum(y[j]**2, j) + d))",
+            pattern=f"{log}((Sum(x[i]**2, i) + c)/(Sum(y[i]**2, i) + d))",
             condition="c > 0 and d > 0",
             let=(
                 "scale = detach(Max(amax(abs(x[i]), i), sqrt(c)))",
                 "square_sum = Sum((x[i]/scale)**2, i) + (sqrt(c)/scale)**2",
-                "divisor = detach(Max(amax(abs(y[j]), j), sqrt(d)))",
-                "square_sum_below = Sum((y[j]/divisor)**2, j) + (sqrt(d)/divisor)**2",
+                "divisor = detach(Max(amax(abs(y[i]), i), sqrt(d)))",
+                "square_sum_below = Sum((y[i]/divisor)**2, i) + (sqrt(d)/divisor)**2",
             ),
             replacement=f"{log}(square_sum/square_sum_below) + 2*{log}(scale/divisor)",
             why="The squares leave the floating-point range long before the logarithm does. The "

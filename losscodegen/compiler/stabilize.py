@@ -15,7 +15,7 @@ from losscodegen.compiler.canonical import (
     factors,
     from_factors,
 )
-from losscodegen.compiler.instantiate import features, grows, ready
+from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.steps import Stabilized, Step
@@ -77,11 +77,11 @@ class Rewriter:
     def run(self, expr: Expr, phase: Phase, ranges: Ranges) -> Expr:
         """``expr`` with the rules of one phase applied wherever they can be."""
         self.done.clear()
-        rules = tuple(r for r in self.rules if r.phase is phase)
+        rules = Candidates.of_rules(r for r in self.rules if r.phase is phase)
         return self._visit(expr, rules, ranges, gradient=True)
 
     def _visit(
-        self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
+        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
     ) -> Expr:
         if not children(expr) or isinstance(expr, Read) or self._static(expr):
             return expr
@@ -95,13 +95,10 @@ class Rewriter:
         return self.done[name][0]
 
     def _root(
-        self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
+        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
     ) -> Expr:
-        present = features(expr)
-        for rule in rules:
-            found = ready(rule)
-            if not found.ops <= present:
-                continue
+        for found in rules.at(expr):
+            rule = found.rule
             if rule.gradient_only and not (gradient and self.tame.depends(expr)):
                 continue
             if self._final(expr, rule):
@@ -130,7 +127,7 @@ class Rewriter:
         return expr
 
     def _children(
-        self, expr: Expr, rules: tuple[Rule, ...], ranges: Ranges, *, gradient: bool
+        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
     ) -> Expr:
         places: tuple[tuple[Expr, Ranges, bool], ...]
         match expr:

@@ -73,9 +73,16 @@ class Tame:
         default_factory=dict, init=False
     )
     """By identity; the objects are held so that it stays unique."""
+    _flows: dict[Expr, bool] = field(default_factory=dict, init=False)
 
     def depends(self, expr: Expr) -> bool:
         """Whether a gradient flows through ``expr``."""
+        known = self._flows.get(expr)
+        if known is None:
+            known = self._flows[expr] = self._depends(expr)
+        return known
+
+    def _depends(self, expr: Expr) -> bool:
         match expr:
             case Read(name):
                 return name in self.differentiable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from operator import is_
 from typing import assert_never
 
 from losscodegen.ir.loss import Definition, Loss
@@ -27,9 +28,9 @@ from losscodegen.ir.nodes import (
 
 def children(expr: Expr) -> tuple[Expr, ...]:
     """The direct subexpressions, subscripts included, bound indices not."""
+    if isinstance(expr, Call):  # most are
+        return expr.args
     match expr:
-        case Call(_, args):
-            return args
         case Number() | Constant() | Index() | Size():
             return ()
         case Read(_, subscripts) | Use(_, subscripts):
@@ -46,17 +47,19 @@ def children(expr: Expr) -> tuple[Expr, ...]:
 
 def rebuild(expr: Expr, new: tuple[Expr, ...]) -> Expr:
     """``expr`` with `children` replaced by ``new``, its origin kept; itself if nothing changed."""
-    if all(a is b for a, b in zip(children(expr), new, strict=True)):
+    old = children(expr)
+    assert len(old) == len(new)
+    if all(map(is_, old, new)):
         return expr
     match expr:
+        case Call(op):
+            return Call(op, new, origin=expr.origin)
         case Number() | Constant() | Index() | Size():
             return expr
-        case Read() | Use():
-            return replace(expr, subscripts=new)
-        case Call():
-            return replace(expr, args=new)
+        case Read(name) | Use(name):
+            return type(expr)(name, new, origin=expr.origin)
         case Select() | Switch():
-            return replace(expr, condition=new[0], then=new[1], otherwise=new[2])
+            return type(expr)(new[0], new[1], new[2], origin=expr.origin)
         case Reduce(_, _, _, where, order):
             rest = iter(new[1:])
             return replace(
@@ -72,10 +75,17 @@ def rebuild(expr: Expr, new: tuple[Expr, ...]) -> Expr:
 
 
 def transform(expr: Expr, function: Callable[[Expr], Expr]) -> Expr:
-    """``function`` applied to every node, children first."""
-    return function(
-        rebuild(expr, tuple(transform(child, function) for child in children(expr)))
-    )
+    """``function`` applied to every node, children first; once to what is one object."""
+    done: dict[int, Expr] = {}
+
+    def visit(node: Expr) -> Expr:
+        new = done.get(id(node))
+        if new is None:
+            new = function(rebuild(node, tuple(map(visit, children(node)))))
+            done[id(node)] = new
+        return new
+
+    return visit(expr)
 
 
 def walk(expr: Expr) -> Iterator[Expr]:

@@ -104,6 +104,8 @@ def _check_characters(text: str, file: str) -> None:
 
 def _controls(text: str) -> Iterator[tuple[int, int, str, str]]:
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
+        if line.isprintable():
+            continue
         for column, character in enumerate(line, start=1):
             message = objection(character)
             if message is not None:
@@ -126,6 +128,8 @@ def objection(character: str) -> str | None:
 def check_strings(toml: Toml) -> Iterator[Diagnostic]:
     """The characters that a string has got by an escape and must not have."""
     for path, value in _strings(toml.data, ()):
+        if value.isprintable():
+            continue
         for place, character in enumerate(value):
             message = objection(character)
             if message is not None:
