@@ -16,7 +16,7 @@ PACKAGE = ROOT / "losscodegen"
 OWNERS = {
     "torch": ("losscodegen.judge",),
     "jinja2": ("losscodegen.compiler.emit",),
-    "black": ("losscodegen.compiler.emit",),
+    "black": ("losscodegen.compiler.formatting",),
     "flint": ("losscodegen.judge.oracle",),
     "click": ("losscodegen.cli",),
     "rich": ("losscodegen.cli", "losscodegen.judge.table"),
