@@ -130,12 +130,15 @@ def _switched(expr: Reduce, where: Expr) -> Expr:
 
 
 def _variance(expr: Reduce) -> Expr:
-    """The unbiased variance of the entries that a mask keeps, spelled out."""
-    mean = replace(expr, kind=Reduction.MEAN, origin=NO_ORIGIN)
-    square = power(sub(expr.body, mean), number(2))
-    total = replace(mean, kind=Reduction.SUM, body=square)
-    count = replace(mean, kind=Reduction.SUM, body=ONE)
-    return replace(div(total, sub(count, ONE)), origin=expr.origin)
+    """The unbiased variance of the entries that a mask keeps, spelled out.
+
+    Where it keeps none there is no mean, and nothing that it would be taken from.
+    """
+    total = replace(expr, kind=Reduction.SUM, origin=NO_ORIGIN)
+    count = replace(total, body=ONE)
+    mean = div(total, Call("max", (count, ONE)))
+    squares = replace(total, body=power(sub(expr.body, mean), number(2)))
+    return replace(div(squares, sub(count, ONE)), origin=expr.origin)
 
 
 def _plain(builder: Builder, expr: Reduce, body: Value) -> Value:

@@ -132,7 +132,7 @@ class Oracle:
         value = [lanes[n].value[k] for n, k in self._grid.order(len(lanes))]
         jumps = [lanes[n].jumps[k] for n, k in self._grid.order(len(lanes))]
         return Truth(
-            shape=self._grid.shape(self._batch(self._lane, binding)),
+            shape=self._grid.shape(self._whole_batch(binding)),
             value=tuple(value),
             gradient=gradient,
             jumps=tuple(jumps),
@@ -212,9 +212,13 @@ class Oracle:
         """The batch that an expression runs over: none if it reads nothing with ``...``."""
         return binding.batch if lane.spread else ()
 
+    def _whole_batch(self, binding: Binding) -> tuple[int, ...]:
+        """The batch that the loss runs over, even where an empty sum leaves nothing to read."""
+        return () if self.loss.batch is None else binding.batch
+
     def _lanes(self, binding: Binding, formats: tuple[Dtype, ...]) -> list[LaneTruth]:
         """Every element of the batch, each at the precision it needs."""
-        count = math.prod(self._batch(self._lane, binding))
+        count = math.prod(self._whole_batch(binding))
         bits = first_bits(formats)
         while True:
             found = [
