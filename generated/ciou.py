@@ -115,10 +115,7 @@ def ciou_loss(
     ratio4 = difference3 / longer
     across = ratio_target * ratio_prediction - ratio3 * ratio4
     along = ratio4 * ratio_prediction + ratio_target * ratio3
-
-    # Guard [square-of-ratio]: The squares leave the floating-point range although that
-    # of the ratio does not.
-    v = 4.0 * (torch.atan2(across, along) / math.pi).square()
+    v = 4.0 / math.pi**2 * torch.atan2(across, along).square()
     a = (v / (1.0 - ratio2 + v + eps)).detach()
     loss = (
         1.0

@@ -49,21 +49,21 @@ def cosine_embedding_loss(
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
     ratio = input1 / scale.unsqueeze(-1)
     length = ratio.square().sum(dim=-1).sqrt()
-    ratio2 = ratio / length.unsqueeze(-1)
+    direction = ratio / length.unsqueeze(-1)
     largest_input2 = input2.abs().amax(dim=-1).detach()
     scale_input2 = torch.where(
         (largest_input2 > 0) & largest_input2.isfinite(), largest_input2, 1.0
     )
     ratio_input2 = input2 / scale_input2.unsqueeze(-1)
     length_input2 = ratio_input2.square().sum(dim=-1).sqrt()
-    ratio3 = ratio_input2 / length_input2.unsqueeze(-1)
+    direction_input2 = ratio_input2 / length_input2.unsqueeze(-1)
 
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
-    cosine = (ratio2 * ratio3).sum(dim=-1)
+    cosine = (direction * direction_input2).sum(dim=-1)
     side = torch.where(cosine >= 0, input1.new_full((), 1.0), -1.0)
-    gap = (ratio2 - side.unsqueeze(-1) * ratio3).square().sum(dim=-1)
+    gap = (direction - side.unsqueeze(-1) * direction_input2).square().sum(dim=-1)
     difference = cosine - margin
     loss = torch.where(
         target == 1,

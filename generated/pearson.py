@@ -41,7 +41,7 @@ def pearson_loss(
     scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
     ratio = u / scale.unsqueeze(-1)
     length = ratio.square().sum(dim=-1).sqrt()
-    ratio2 = ratio / length.unsqueeze(-1)
+    direction = ratio / length.unsqueeze(-1)
     v = target - target.mean(dim=-1, keepdim=True)
     largest_target = v.abs().amax(dim=-1).detach()
     scale_target = torch.where(
@@ -49,14 +49,14 @@ def pearson_loss(
     )
     ratio_target = v / scale_target.unsqueeze(-1)
     length_target = ratio_target.square().sum(dim=-1).sqrt()
-    ratio3 = ratio_target / length_target.unsqueeze(-1)
+    direction_target = ratio_target / length_target.unsqueeze(-1)
 
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
-    cosine = (ratio2 * ratio3).sum(dim=-1)
+    cosine = (direction * direction_target).sum(dim=-1)
     side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
-    gap = (ratio2 - side.unsqueeze(-1) * ratio3).square().sum(dim=-1)
+    gap = (direction - side.unsqueeze(-1) * direction_target).square().sum(dim=-1)
     loss = 1.0 - side + 0.5 * (side * gap)
 
     return _reduce(loss, reduction).to(dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -75,6 +76,16 @@ class Case:
             undone, guarded = self.source(without | {rule}), self.source(without)
             if _code(undone) != _code(guarded):
                 yield undone, guarded
+            if others := self._instead(without, rule):
+                yield self.source(without | others | {rule}), guarded
+
+    def _instead(self, without: frozenset[str], rule: str) -> frozenset[str]:
+        """The guards that stand in for ``rule`` once it is undone, and those that do for them."""
+        before = _guards(self.source(without))
+        others: frozenset[str] = frozenset()
+        while new := _guards(self.source(without | others | {rule})) - before - others:
+            others |= new
+        return others
 
     def shown(self, rule: str, points: int) -> str | None:
         """What the check finds in the module without the guard and not in the one with it."""
@@ -178,6 +189,10 @@ class Case:
             if scaled(want, got, change, error.ulp, dtype) > limits.scaled:
                 return f"gradient by {variable}" if variable else "value"
         return None
+
+
+def _guards(source: str) -> frozenset[str]:
+    return frozenset(re.findall(r"# Guard \[([a-z0-9-]+)\]", source))
 
 
 def _worse(one: object, other: object, limit: float) -> bool:

@@ -29,10 +29,8 @@ from losscodegen.compiler.program import (
     Program,
     Statement,
 )
-from losscodegen.compiler.tensor_nodes import (
-    Float,
-)
-from losscodegen.compiler.tensors import only_compared
+from losscodegen.compiler.tensor_nodes import Float, Tensor
+from losscodegen.compiler.tensors import contracted, only_compared
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Guard
 
@@ -220,7 +218,7 @@ def _statements(
                     lines.append("")
                 for guard in guards:
                     lines += _comment(guard)
-                lines.append(f"{name} = {render(value)}")
+                lines += _assignment(name, value)
             case Branch(condition, then, otherwise):
                 lines.append(f"if {render(condition)}:")
                 lines += textwrap.indent("\n".join(_statements(then)), "    ").split(
@@ -230,6 +228,19 @@ def _statements(
     if spaced and lines and lines[0] != "":
         lines.insert(0, "")
     return lines
+
+
+def _assignment(name: str, value: Tensor) -> list[str]:
+    line = f"{name} = {render(value)}"
+    argument = contracted(value)
+    if argument is None:
+        return [line]
+    device = f'"cpu" if {argument}.is_meta else {argument}.device.type'
+    return [
+        "# Autocast would multiply matrices in half precision.",
+        f"with torch.autocast({device}, enabled=False):",
+        f"    {line}",
+    ]
 
 
 def _otherwise(block: tuple[Statement, ...]) -> list[str]:

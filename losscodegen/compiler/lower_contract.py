@@ -128,9 +128,9 @@ def _contracted(
     )
     if target and target[0] not in left.layout:
         left, right = right, left
-    tensor = _matmul(summed, left, right, target)
+    tensor = _matmul(summed, left, right, target, builder.like)
     return Value(
-        _einsum(left, right, target) if tensor is None else tensor,
+        _einsum(left, right, target, builder.like) if tensor is None else tensor,
         target,
         weight=2 + left.weight + right.weight,
         guards=tuple(dict.fromkeys((*left.guards, *right.guards))),
@@ -138,7 +138,11 @@ def _contracted(
 
 
 def _matmul(
-    summed: tuple[Index, ...], left: Value, right: Value, target: Layout
+    summed: tuple[Index, ...],
+    left: Value,
+    right: Value,
+    target: Layout,
+    argument: str,
 ) -> Tensor | None:
     """``left @ right`` where both are matrices, transposed if need be."""
     if len(summed) != 1 or len(target) != 2:
@@ -151,10 +155,11 @@ def _matmul(
     return Matmul(
         permute(left.tensor, left.layout, (target[0], *summed)),
         permute(right.tensor, right.layout, (*summed, target[1])),
+        argument,
     )
 
 
-def _einsum(left: Value, right: Value, target: Layout) -> Tensor:
+def _einsum(left: Value, right: Value, target: Layout, argument: str) -> Tensor:
     letters: dict[object, str] = {}
     for entry in dict.fromkeys((*left.layout, *right.layout)):
         assert isinstance(entry, Index)  # elementwise dims are left out above
@@ -167,4 +172,4 @@ def _einsum(left: Value, right: Value, target: Layout) -> Tensor:
         "".join(letters[e] for e in layout)
         for layout in (left.layout, right.layout, target)
     )
-    return Einsum(f"{one},{other}->{result}", (left.tensor, right.tensor))
+    return Einsum(f"{one},{other}->{result}", (left.tensor, right.tensor), argument)

@@ -88,8 +88,9 @@ RULES = (
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",
             "scaled[i] = x[i]/scale",
             "length = sqrt(Sum(scaled[i]**2, i))",
+            "direction = x[t]/scale/length",
         ),
-        replacement="x[t]/scale/length",
+        replacement="direction",
         why="The squares leave the floating-point range long before the norm does. The scale "
         "cancels from the result, hence no gradient flows through it.",
         source="pytorch#193006",

@@ -250,6 +250,7 @@ RULES = (
     Rule(
         name="square-of-ratio",
         pattern="x**2/y**2",
+        unless="y >= 1/4 and y <= 4",
         varying=("x",),
         as_written=True,
         replacement="(x/y)**2",
@@ -262,6 +263,7 @@ RULES = (
         name="square-over-scale",
         pattern="x**2/v",
         condition="v > 0",
+        unless="v >= 1/16 and v <= 16",
         phase=Phase.EXPAND,
         varying=("x",),
         as_written=True,

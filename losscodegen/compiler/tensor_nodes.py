@@ -107,18 +107,21 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Matmul:
-    """The product of two matrices."""
+    """The product of two matrices, on the device of an argument."""
 
     left: Tensor
     right: Tensor
+    argument: str
 
 
 @dataclass(frozen=True, slots=True)
 class Einsum:
-    """Products summed over the letters that the right side of ``spec`` lacks."""
+    """Products summed over the letters that the right side of ``spec`` lacks; on the device of an
+    argument."""
 
     spec: str
     operands: tuple[Tensor, ...]
+    argument: str
 
 
 @dataclass(frozen=True, slots=True)

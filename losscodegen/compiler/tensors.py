@@ -14,10 +14,12 @@ from losscodegen.compiler.program import (
 from losscodegen.compiler.tensor_nodes import (
     Apply,
     Arange,
+    Einsum,
     Extent,
     Eye,
     Fill,
     Literal,
+    Matmul,
     Missing,
     Name,
 )
@@ -44,6 +46,19 @@ def names_in(item: object) -> set[str]:
             )
         case _:
             return set()
+
+
+def contracted(item: object) -> str | None:
+    """An argument on whose device ``item`` multiplies matrices; None if it does not."""
+    match item:
+        case Matmul(_, _, argument) | Einsum(_, _, argument):
+            return argument
+        case tuple():
+            return next((a for part in item if (a := contracted(part))), None)
+        case _ if is_dataclass(item):
+            return contracted(tuple(getattr(item, f.name) for f in fields(item)))
+        case _:
+            return None
 
 
 def statements_in(statements: tuple[Statement, ...]) -> tuple[Assign, ...]:

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from losscodegen.ir.loss import DomainKind, Loss, Role, Variable
-from losscodegen.ir.nodes import Call, Expr, Reduce, Reduction
-from losscodegen.ir.walk import inline_loss, walk
+from losscodegen.ir.nodes import Call, Expr, Read, Reduce, Reduction
+from losscodegen.ir.ops import OPS, Group
+from losscodegen.ir.walk import children, inline_loss, walk
 from losscodegen.language.parse import load_losses
 from losscodegen.resources import bundled_specs
 from tests.references.draw import arguments
@@ -106,8 +107,12 @@ class Case:
     @property
     def differentiated(self) -> list[int]:
         """The positions of the inputs that a gradient exists for."""
-        kinds = [v.domain.kind for v in self.loss.inputs]
-        return [k for k, kind in enumerate(kinds) if kind not in SEPARATE]
+        felt = _felt(self.expression)
+        return [
+            k
+            for k, variable in enumerate(self.loss.inputs)
+            if variable.domain.kind not in SEPARATE and variable.name in felt
+        ]
 
     @property
     def ops(self) -> set[str]:
@@ -160,3 +165,14 @@ def cases() -> tuple[Case, ...]:
         )
         for loss in losses
     )
+
+
+def _felt(expr: Expr) -> set[str]:
+    """What is read outside of comparisons: only that has a gradient."""
+    match expr:
+        case Read(name):
+            return {name}
+        case Call(op) if OPS[op].group in (Group.COMPARISON, Group.LOGIC):
+            return set()
+        case _:
+            return set[str]().union(*map(_felt, children(expr)))

@@ -8,12 +8,22 @@ from tests.references import (
     embedding,
     likelihood,
     multiclass,
+    pairs,
     regression,
     shapes,
 )
 from tests.references.table import Reference
 
-MODULES = (regression, likelihood, binary, multiclass, shapes, embedding, decisions)
+MODULES = (
+    regression,
+    likelihood,
+    binary,
+    multiclass,
+    shapes,
+    embedding,
+    decisions,
+    pairs,
+)
 
 REFERENCES: dict[str, Reference] = {
     stem: row for module in MODULES for stem, row in module.TABLE.items()

@@ -108,10 +108,10 @@ def _text(tensor: Tensor) -> Text:
         case Running(value, dim, backwards):
             turned = f"flip({dim}).cumsum(dim={dim}).flip({dim})"
             return _method(value, turned if backwards else f"cumsum(dim={dim})")
-        case Matmul(left, right):
+        case Matmul(left, right, _):
             sides = (_text(left).at(Binds.PRODUCT), _text(right).at(Binds.UNARY))
             return Text(" @ ".join(sides), Binds.PRODUCT)
-        case Einsum(spec, operands):
+        case Einsum(spec, operands, _):
             return Text(f'torch.einsum("{spec}", {", ".join(map(render, operands))})')
         case Eye(extent, argument):
             size = render(extent)
