@@ -408,7 +408,7 @@ def second_opinions() -> Iterator[tuple[Expr, Read, dict[str, float]]]:
         point = {}
         for read in reads:
             place = tuple(int(getattr(s, "value", 0)) for s in read.subscripts)
-            if not any(isinstance(s, Read) for s in read.subscripts):
+            if all(isinstance(s, Index | Number) for s in read.subscripts):
                 entries = sample(loss.variable(read.name), seeds[read.name])
                 point[symbol(read).name] = float(entries[place])
         first = {r.name: r for r in sorted(reads, key=str, reverse=True)}
