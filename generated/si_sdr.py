@@ -39,10 +39,18 @@ def si_sdr_loss(
 
     # Guard [projection]: The squares leave the floating-point range although the
     # projection does not. The scale cancels from the result, hence no gradient flows
-    # through it.
-    scale = torch.maximum(
-        target.abs().amax(dim=-1), prediction.new_full((), math.sqrt(eps))
-    ).detach()
+    # through it; dividing by a power of two rounds nothing.
+    scale = torch.pow(
+        2.0,
+        (
+            torch.maximum(
+                target.abs().amax(dim=-1), prediction.new_full((), math.sqrt(eps))
+            )
+            .detach()
+            .log()
+            / math.log(2.0)
+        ).floor(),
+    )
     unit = target / scale.unsqueeze(-1)
     square = (math.sqrt(eps) / scale).square()
     total = unit.square().sum(dim=-1) + square

@@ -71,7 +71,7 @@ RULES = (
         pattern="x[t] - Sum(x[i]*y[i], i)/(Sum(y[i]**2, i) + c)*y[t]",
         condition="c > 0",
         let=(
-            "scale = detach(Max(amax(abs(y[i]), i), sqrt(c)))",
+            "scale = 2**floor(log(detach(Max(amax(abs(y[i]), i), sqrt(c))))/log(2))",
             "unit[i] = y[i]/scale",
             "square_sum = Sum(unit[i]**2, i)",
             "gap = (sqrt(c)/scale)**2",
@@ -92,13 +92,14 @@ RULES = (
         pattern="Sum(x[i]*y[i], i)/(Sum(y[i]**2, i) + c)*y[t]",
         condition="c > 0",
         let=(
-            "scale = detach(Max(amax(abs(y[i]), i), sqrt(c)))",
+            "scale = 2**floor(log(detach(Max(amax(abs(y[i]), i), sqrt(c))))/log(2))",
             "unit[i] = y[i]/scale",
             "share = Sum(x[i]*unit[i], i)/(Sum(unit[i]**2, i) + (sqrt(c)/scale)**2)",
         ),
         replacement="share*(y[t]/scale)",
         why="The squares leave the floating-point range although the projection does not. The "
-        "scale cancels from the result, hence no gradient flows through it.",
+        "scale cancels from the result, hence no gradient flows through it; dividing by a power "
+        "of two rounds nothing.",
         source="measured",
         witness=Witness(point={"x": (1.0, 1.0), "y": (1e20, 1e20), "c": 1e-8, "t": 0}),
         domain={"c": "(0, oo)"},
