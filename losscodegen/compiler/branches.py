@@ -3,7 +3,7 @@
 ``where(c, f(u), g)`` passes the gradient 0 into ``f(u)`` where ``c`` does not hold, and 0 times an
 infinite derivative is NaN. The cure is to put a harmless number in place of ``u`` there. It is
 applied only where the derivative can blow up, and as far out as possible: to the largest
-subexpressions that are finite themselves.
+subexpressions whose own derivative is finite.
 """
 
 from __future__ import annotations
@@ -245,7 +245,7 @@ class Protector:
         return transform(new, lambda node: parts_of.get(node, node))
 
     def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
-        """The largest finite subexpressions below an op that was found bad."""
+        """The largest subexpressions with a finite derivative below an op that was found bad."""
         parts = (
             (expr.then, expr.otherwise) if isinstance(expr, Select) else children(expr)
         )
