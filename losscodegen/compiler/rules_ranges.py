@@ -44,27 +44,19 @@ RULES = (
         phase=Phase.EXPAND,
         safe=True,
     ),
-    Rule(
-        name="log-of-square-ratio",
-        pattern="log(x**2/y)",
-        condition="y >= 0",
-        varying=("y",),
-        replacement="2*log(abs(x)/sqrt(y))",
-        why=_SQUARE_IN_LOG,
-        source="algebra",
-        witness=Witness(point={"x": 1e20, "y": 1e30}),
-        domain={"y": "(0, oo)"},
-    ),
-    Rule(
-        name="log-of-square-ratio",
-        pattern="log10(x**2/y)",
-        condition="y >= 0",
-        varying=("y",),
-        replacement="2*log10(abs(x)/sqrt(y))",
-        why=_SQUARE_IN_LOG,
-        source="algebra",
-        witness=Witness(point={"x": 1e20, "y": 1e30}),
-        domain={"y": "(0, oo)"},
+    *(
+        Rule(
+            name="log-of-square-ratio",
+            pattern=f"{log}(x**2/y)",
+            condition="y >= 0",
+            varying=("y",),
+            replacement=f"2*{log}(abs(x)/sqrt(y))",
+            why=_SQUARE_IN_LOG,
+            source="algebra",
+            witness=Witness(point={"x": 1e20, "y": 1e30}),
+            domain={"y": "(0, oo)"},
+        )
+        for log in ("log", "log10")
     ),
     Rule(
         name="projection-residual",
@@ -177,32 +169,23 @@ RULES = (
         ),
         domain={"a": "(0, oo)", "y": "(0, oo)"},
     ),
-    Rule(
-        name="log-of-ratio",
-        pattern="log(y/x)",
-        condition="x >= 0 and y >= 0",
-        unless="x >= 1/1000 or y <= 2*x",
-        varying=("x",),
-        let=_DIVISOR,
-        replacement="log(y/divisor) - log(x/divisor)",
-        why=_RATIO_IN_LOG,
-        source="measured",
-        witness=Witness(point={"x": 1e-25, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
-        domain={"x": "(0, oo)", "y": "(0, oo)"},
-        phase=Phase.EXPAND,
-    ),
-    Rule(
-        name="log-of-ratio",
-        pattern="log10(y/x)",
-        condition="x >= 0 and y >= 0",
-        unless="x >= 1/1000 or y <= 2*x",
-        varying=("x",),
-        let=_DIVISOR,
-        replacement="log10(y/divisor) - log10(x/divisor)",
-        why=_RATIO_IN_LOG,
-        source="measured",
-        witness=Witness(point={"x": 1e-25, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
-        domain={"x": "(0, oo)", "y": "(0, oo)"},
-        phase=Phase.EXPAND,
+    *(
+        Rule(
+            name="log-of-ratio",
+            pattern=f"{log}(y/x)",
+            condition="x >= 0 and y >= 0",
+            unless="x >= 1/1000 or y <= 2*x",
+            varying=("x",),
+            let=_DIVISOR,
+            replacement=f"{log}(y/divisor) - {log}(x/divisor)",
+            why=_RATIO_IN_LOG,
+            source="measured",
+            witness=Witness(
+                point={"x": 1e-25, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"
+            ),
+            domain={"x": "(0, oo)", "y": "(0, oo)"},
+            phase=Phase.EXPAND,
+        )
+        for log in ("log", "log10")
     ),
 )
