@@ -91,16 +91,21 @@ def _shape_check(check: ShapeCheck, earlier: list[Variable]) -> list[str]:
     return [f"if {condition}:", *raise_error(message)]
 
 
-def raise_error(message: str) -> list[str]:
-    """``raise ValueError(message)``, whose fields in braces are expressions without spaces."""
+def raise_error(message: str, error: str = "ValueError") -> list[str]:
+    """``raise error(message)``, whose fields in braces are expressions without spaces."""
+    texts = quoted_lines(message)
+    if len(texts) == 1 and len(texts[0].strip()) <= _SHORT:
+        return [f"    raise {error}({texts[0].strip()})"]
+    return [f"    raise {error}(", *(f"    {text}" for text in texts), "    )"]
+
+
+def quoted_lines(message: str) -> list[str]:
+    """A message as string literals that follow each other, one line each, indented by four."""
     lines = textwrap.wrap(
         message, _MESSAGE, break_long_words=False, break_on_hyphens=False
     )
     texts = [f"{line} " if k < len(lines) - 1 else line for k, line in enumerate(lines)]
-    texts = [f'        {"f" if "{" in text else ""}"{text}"' for text in texts]
-    if len(texts) == 1 and len(texts[0].strip()) <= _SHORT:
-        return [f"    raise ValueError({texts[0].strip()})"]
-    return ["    raise ValueError(", *texts, "    )"]
+    return [f'    {"f" if "{" in text else ""}"{text}"' for text in texts]
 
 
 _MESSAGE = 70
@@ -260,7 +265,7 @@ def parameter_checks(program: Program) -> list[str]:
         got = ", ".join(f"{n}={{{n}!r}}" for n in names)
         lines.append(f"if not ({text}):")
         lines += raise_error(f"{text.replace(chr(34), chr(39))} must hold, got {got}")
-    if not loss.scalar:
+    if not loss.scalar and loss.interface is None:
         lines += [
             f"if reduction not in ({', '.join(map(_quoted, REDUCTIONS))}):",
             "    raise ValueError(",

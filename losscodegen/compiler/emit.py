@@ -20,6 +20,7 @@ from losscodegen import resources
 from losscodegen.compiler import signature
 from losscodegen.compiler.backends.torch import method, render
 from losscodegen.compiler.checks import parameter_checks, shape_checks
+from losscodegen.compiler.convention import call_clauses, construction_clauses
 from losscodegen.compiler.docs import class_docstring, module_docstring
 from losscodegen.compiler.formatting import WIDTH, definition, formatted, wrapped
 from losscodegen.compiler.kinks import CONSTANT_KINDS
@@ -33,6 +34,7 @@ from losscodegen.compiler.tensor_nodes import Float, Tensor
 from losscodegen.compiler.tensors import contracted, only_compared
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Guard
+from losscodegen.language.calling import HELPERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,11 @@ class ModuleContext:
     imports: tuple[str, ...]
     exports: tuple[str, ...]
     reduces: bool
+    reduction: str
+    """The type of ``reduction``."""
+    legacy: bool
+    helpers: tuple[str, ...]
+    """The functions of calling conventions that are used."""
     losses: tuple[LossContext, ...]
 
 
@@ -85,24 +92,29 @@ def emit(
 
     ``origin`` is the spec's path as the header shows it. Same input, same bytes.
     """
+    module_losses = {program.loss.name: program.loss for _, program in programs}
     contexts = tuple(
-        _loss_context(written, program, alone=len(programs) == 1)
-        for written, program in programs
+        _loss_context(written, program, module_losses) for written, program in programs
     )
     body = "\n".join(
         "\n".join((*c.body, *c.checks, *c.function_head)) for c in contexts
     )
     reduces = any(not written.scalar for written, _ in programs)
+    types = {signature.reduction_type(written) for written, _ in programs}
+    literal = reduces and "Reduction" in types
     context = ModuleContext(
         header=_header(origin, version),
         title="\n".join(
             module_docstring(programs[0][0].summary or programs[0][0].name)
         ),
-        imports=_imports(body, contexts, reduces),
+        imports=_imports(body, contexts, literal),
         exports=tuple(
             sorted(f'"{name}"' for c in contexts for name in (c.name, c.function))
         ),
         reduces=reduces,
+        reduction="Reduction" if literal else "str",
+        legacy=any(signature.legacy(written) for written, _ in programs),
+        helpers=tuple(n for n in sorted(HELPERS) if f"_{n}(" in body),
         losses=contexts,
     )
     values = {f.name: getattr(context, f.name) for f in fields(context)}
@@ -132,11 +144,13 @@ def _header(origin: str, version: str) -> tuple[str, ...]:
 
 
 def _imports(
-    body: str, contexts: tuple[LossContext, ...], reduces: bool
+    body: str, contexts: tuple[LossContext, ...], literal: bool
 ) -> tuple[str, ...]:
     everything = body + "\n".join("\n".join(c.constructor) for c in contexts)
-    lines = ["import math"] if re.search(r"\bmath\.", everything) else []
-    if reduces or "Literal[" in everything:
+    used = re.compile(r"\b(math|warnings)\.|(?P<legacy>_legacy_reduction)\(")
+    modules = {m[1] or "warnings" for m in used.finditer(everything)}
+    lines = [f"import {name}" for name in sorted(modules)]
+    if literal or "Literal[" in everything:
         lines.append("from typing import Literal")
     if lines:
         lines.append("")
@@ -150,18 +164,26 @@ def _imports(
 # ---------------------------------------------------------------- one loss
 
 
-def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContext:
+def _loss_context(
+    written: Loss, program: Program, module: dict[str, Loss]
+) -> LossContext:
     loss = program.loss
+    alone = len(module) == 1
     checks = tuple(parameter_checks(program))
     check_name = "_check_parameters" if alone else f"_check_{loss.function}"
     checked = signature.checked(loss)
     call = f"{check_name}({', '.join(v.split(':')[0] for v in checked)})"
     body: list[str] = [call] if checks else []
-    body += shape_checks(program)
+    if loss.interface is None:
+        body += shape_checks(program)
+    else:
+        body = [*call_clauses(loss, module), *body]
     body += _widening(program)
     body += _statements(program.statements, spaced=True)
     body += ["", *_returns(program)]
-    constructor = (*([call] if checks else []), *signature.constructor(loss))
+    constructor = [call] if checks and loss.interface is None else []
+    constructor += construction_clauses(loss)
+    constructor += signature.constructor(loss)
     arguments = ", ".join(signature.forward_arguments(loss))
     parameters = signature.function_parameters(loss)
     return LossContext(

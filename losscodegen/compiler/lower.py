@@ -41,7 +41,6 @@ from losscodegen.compiler.tensor_nodes import (
     Spread,
     Tensor,
 )
-from losscodegen.errors import fail
 from losscodegen.ir.loss import ELLIPSIS, Loss
 from losscodegen.ir.nodes import (
     Call,
@@ -67,13 +66,6 @@ def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Progr
         LossCodegenError: for a construct that has no lowering yet, at its place in the spec.
     """
     loss = stabilized.loss
-    if loss.interface is not None:
-        raise fail(
-            "not-lowered",
-            "an interface is part of the language but cannot be compiled yet",
-            loss.location,
-            "leave the interface table out",
-        )
     expression = _prepared(loss.expression, loss, without)
     builder = Builder(loss, axes_of(loss), Names(loss), without)
     builder.count(expression)

@@ -152,24 +152,34 @@ IGNORED = Guard(
 
 
 def safe_gathers(expr: Expr, loss: Loss) -> Expr:
-    """Targets that a `Select` rules out are replaced before they are used as subscripts."""
+    """Targets that a condition rules out are replaced before they are used as subscripts."""
     targets = {
         v.name
         for v in loss.inputs
         if v.domain.kind in (DomainKind.INDEX, DomainKind.INTEGER)
     }
 
-    def mask(node: Expr) -> Expr:
-        if not isinstance(node, Select):
-            return node
-        ruled = {
+    scalars = {v.name for v in loss.parameters if v.scalar}
+
+    def ruled_by(condition: Expr) -> set[str]:
+        """The targets that a condition compares with a number."""
+        return {
             arg.name
-            for comparison in walk(node.condition)
+            for comparison in walk(condition)
             if isinstance(comparison, Call) and len(comparison.args) == 2
             for arg, other in (comparison.args, comparison.args[::-1])
             if isinstance(arg, Read) and arg.name in targets
-            if isinstance(other, Number | Read)
+            if isinstance(other, Number)
+            or (isinstance(other, Read) and other.name in scalars)
         }
+
+    def mask(node: Expr) -> Expr:
+        if isinstance(node, Reduce) and node.where is not None:
+            ruled = ruled_by(node.where)
+            return replace(node, body=_guarded(node.body, ruled, node.where))
+        if not isinstance(node, Select):
+            return node
+        ruled = ruled_by(node.condition)
         if not ruled:
             return node
         negated = Call("not", (node.condition,))

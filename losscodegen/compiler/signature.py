@@ -6,6 +6,13 @@ import textwrap
 
 from losscodegen.ir.loss import Absent, DomainKind, Loss, Role, Variable
 
+LEGACY = ("size_average", "reduce")
+"""Arguments that torch's constructors took before there was ``reduction``."""
+
+
+def legacy(loss: Loss) -> bool:
+    return loss.interface is not None and LEGACY[0] in loss.interface.constructor
+
 
 def python_type(variable: Variable) -> str:
     kind = variable.domain.kind
@@ -56,13 +63,27 @@ def _scalars(loss: Loss) -> list[Variable]:
     return sorted(found, key=lambda v: not v.required)
 
 
+def reduction_type(loss: Loss) -> str:
+    """Another class's convention lets the call refuse a reduction, in its own words."""
+    return "Reduction" if loss.interface is None else "str"
+
+
 def _reduction(loss: Loss) -> str:
-    return f'reduction: Reduction = "{loss.reduction}"'
+    return f'reduction: {reduction_type(loss)} = "{loss.reduction}"'
+
+
+def _input(variable: Variable, loss: Loss) -> str:
+    """The type of an input; a clause of the convention may make a tensor of a number."""
+    clauses = () if loss.interface is None else loss.interface.at_call
+    number = f"isinstance({variable.arg}, float)"
+    if any(number in (clause.when or "") for clause in clauses):
+        return "Tensor | float"
+    return "Tensor"
 
 
 def function_parameters(loss: Loss) -> tuple[str, ...]:
     """Tensors are positional, hyperparameters keyword-only."""
-    positional = [f"{v.arg}: Tensor" for v in loss.inputs]
+    positional = [f"{v.arg}: {_input(v, loss)}" for v in loss.inputs]
     for variable in _tensors(loss):
         if variable.role is Role.LEARNABLE:
             positional.append(f"{variable.arg}: Tensor")
@@ -75,7 +96,21 @@ def function_parameters(loss: Loss) -> tuple[str, ...]:
     return (*positional, *(["*", *keywords] if keywords else []))
 
 
+def function_arguments(loss: Loss) -> tuple[tuple[str, bool], ...]:
+    """The arguments of the functional form in its order, and whether they go by name only."""
+    found = []
+    keyword = False
+    for text in function_parameters(loss):
+        if text == "*":
+            keyword = True
+        else:
+            found.append((text.partition(":")[0], keyword))
+    return tuple(found)
+
+
 def constructor_parameters(loss: Loss) -> tuple[str, ...]:
+    if loss.interface is not None and loss.interface.constructor:
+        return ("self", *(_conventional(loss, n) for n in loss.interface.constructor))
     ordered = sorted(loss.parameters, key=lambda v: not v.required)
     listed = ["self"]
     for variable in ordered:
@@ -90,6 +125,17 @@ def constructor_parameters(loss: Loss) -> tuple[str, ...]:
     return (*listed, *([] if loss.scalar else ["*", _reduction(loss)]))
 
 
+def _conventional(loss: Loss, name: str) -> str:
+    """An argument of a constructor that another class prescribes."""
+    if name == "*":
+        return name
+    if name == "reduction":
+        return _reduction(loss)
+    if name in LEGACY:
+        return f"{name}: bool | None = None"
+    return declaration(next(v for v in loss.parameters if v.arg == name))
+
+
 def constructor(loss: Loss) -> tuple[str, ...]:
     lines = []
     for variable in loss.parameters:
@@ -102,7 +148,10 @@ def constructor(loss: Loss) -> tuple[str, ...]:
         else:
             lines.append(f"self.{arg} = {arg}")
     if not loss.scalar:
-        lines.append("self.reduction = reduction")
+        reduction = "reduction"
+        if legacy(loss):
+            reduction = f"_legacy_reduction({', '.join(LEGACY)}, reduction)"
+        lines.append(f"self.reduction = {reduction}")
     return tuple(lines)
 
 
@@ -112,16 +161,25 @@ def attributes(loss: Loss) -> tuple[str, ...]:
         for v in loss.parameters
     ]
     if not loss.scalar:
-        lines.append("reduction: Reduction")
+        lines.append(f"reduction: {reduction_type(loss)}")
     return tuple(lines)
 
 
 def forward_parameters(loss: Loss) -> tuple[str, ...]:
-    return ("self", *(f"{v.arg}: Tensor" for v in loss.inputs))
+    types = {v.arg: _input(v, loss) for v in loss.inputs}
+    return ("self", *(f"{name}: {types[arg]}" for name, arg in _call(loss)))
+
+
+def _call(loss: Loss) -> tuple[tuple[str, str], ...]:
+    """What a call names its arguments, and which inputs they are."""
+    if loss.interface is not None and loss.interface.forward:
+        return loss.interface.forward
+    return tuple((v.arg, v.arg) for v in loss.inputs)
 
 
 def forward_arguments(loss: Loss) -> tuple[str, ...]:
-    listed = [v.arg for v in loss.inputs]
+    named = {arg: name for name, arg in _call(loss)}
+    listed = [named[v.arg] for v in loss.inputs]
     tensors = sorted(
         _tensors(loss),
         key=lambda v: v.role is not Role.LEARNABLE and not v.required,
@@ -136,11 +194,17 @@ def forward_arguments(loss: Loss) -> tuple[str, ...]:
 def checked(loss: Loss) -> tuple[str, ...]:
     """The parameters of ``_check_parameters``."""
     listed = [f"{v.arg}: {python_type(v)}" for v in loss.parameters if v.scalar]
-    return (*listed, *([] if loss.scalar else ["reduction: str"]))
+    unchecked = loss.scalar or loss.interface is not None
+    return (*listed, *([] if unchecked else ["reduction: str"]))
 
 
 def representation(loss: Loss) -> tuple[str, ...]:
-    """The body of ``extra_repr``: numbers as they are, tensors by their shape."""
+    """The body of ``extra_repr``: numbers as they are, tensors by their shape.
+
+    A class that another one prescribes has none, as those of torch have none.
+    """
+    if loss.interface is not None:
+        return ()
     lines = []
     parts = []
     for variable in loss.parameters:

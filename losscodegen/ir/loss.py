@@ -7,6 +7,7 @@ from enum import Enum
 from fractions import Fraction
 
 from losscodegen.errors import Location
+from losscodegen.ir.interface import Interface as Interface
 from losscodegen.ir.nodes import Expr, Index
 
 ELLIPSIS = "..."
@@ -163,16 +164,6 @@ class Law:
     right: LawSide
     text: str = field(default="", compare=False)
     location: Location | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interface:
-    """torch's calling convention, for drop-in replacements; kept as data for the emitter."""
-
-    constructor: tuple[str, ...] = ()
-    forward: tuple[str, ...] = ()
-    class_axis_without_batch: bool = False
-    compare: str | None = None
 
 
 Nested = float | tuple["Nested", ...]

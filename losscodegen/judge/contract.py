@@ -183,7 +183,13 @@ def _untouched(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
 
 
 def _refusals(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
-    """What is outside its domain is refused with a ValueError, at the latest by the first call."""
+    """What is outside its domain is refused with a ValueError, at the latest by the first call.
+
+    A class that stands in for another one refuses it with the errors of that one.
+    """
+    refusals: tuple[type[Exception], ...] = (ValueError,)
+    if loss.interface is not None:
+        refusals = (ValueError, TypeError, RuntimeError)
     checked = 0
     if not points:
         return 0
@@ -195,14 +201,14 @@ def _refusals(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
         arg = loss.variable(name).arg
         try:
             accused.call({**bound, name: wrong})
-        except ValueError:
+        except refusals:
             checked += 1
         else:
             raise Broken(f"{arg}={wrong!r} is accepted")
     if not loss.scalar:
         try:
             accused.call(bound, reduction="average")
-        except ValueError:
+        except refusals:
             checked += 1
         else:
             raise Broken("reduction='average' is accepted")

@@ -11,7 +11,6 @@ from losscodegen.errors import Diagnostic, Location, LossCodegenError
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import (
     Definition,
-    Interface,
     Law,
     Loss,
     Variable,
@@ -23,11 +22,11 @@ from losscodegen.language.definitions import read_definitions
 from losscodegen.language.dims import batched, with_dims
 from losscodegen.language.examples import ExampleReader
 from losscodegen.language.formula import read_expression
+from losscodegen.language.interfaces import InterfaceReader
 from losscodegen.language.laws import read_law
 from losscodegen.language.names import (
     camel_case,
     class_objection,
-    closest,
     module_objection,
     quoted,
     snake_case,
@@ -36,18 +35,13 @@ from losscodegen.language.namespace import Namespace
 from losscodegen.language.source import Source
 from losscodegen.language.spec import (
     SpecFile,
-    SpecInterface,
     SpecLoss,
     read_spec,
     read_spec_text,
 )
 from losscodegen.language.toml import whole_file
 
-LEGACY_ARGUMENTS = ("size_average", "reduce", "reduction")
-"""Arguments of torch's constructors that say how to reduce, and are no parameters."""
-
 _CALL = re.compile(r"([^\W\d]\w*)\s*\(")
-_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 
 def load_losses(path: Path) -> tuple[Loss, ...]:
@@ -82,7 +76,10 @@ def parse(spec: SpecFile) -> tuple[Loss, ...]:
         )
         problems.append(Diagnostic("bad-name", message, whole_file(spec.file)))
     _check_classes(spec.losses, problems)
-    losses = tuple(_Parser(loss, spec.module, problems).loss() for loss in spec.losses)
+    classes = tuple(loss.name.text for loss in spec.losses)
+    losses = tuple(
+        _Parser(loss, spec.module, classes, problems).loss() for loss in spec.losses
+    )
     if problems:
         raise LossCodegenError(sorted(dict.fromkeys(problems), key=_position))
     return losses
@@ -116,9 +113,16 @@ def _check_classes(losses: Iterable[SpecLoss], problems: list[Diagnostic]) -> No
 class _Parser:
     """Parses one loss; what is wrong goes to ``problems``, and the loss is then of no use."""
 
-    def __init__(self, spec: SpecLoss, module: str, problems: list[Diagnostic]) -> None:
+    def __init__(
+        self,
+        spec: SpecLoss,
+        module: str,
+        classes: tuple[str, ...],
+        problems: list[Diagnostic],
+    ) -> None:
         self.spec = spec
         self.module = module
+        self.classes = classes
         self.problems = problems
         self.before = len(problems)
         self.names = Namespace(spec, problems)
@@ -163,7 +167,9 @@ class _Parser:
             require=tuple(self._formula(s, Sort.BOOL) for s in spec.require),
             laws=tuple(self._laws()),
             interface=(
-                None if spec.interface is None else self._interface(spec.interface)
+                None
+                if spec.interface is None
+                else InterfaceReader(names, self.classes, problems).read(spec.interface)
             ),
             family=spec.family,
             summary=spec.summary,
@@ -277,57 +283,6 @@ class _Parser:
         elif loss.batch is None and batched(inlined, loss):
             message = "the weight depends on '...', the loss does not"
             self.problem("mean-weight", message, source.whole())
-
-    # ------------------------------------------------------------------ interface
-
-    def _interface(self, spec: SpecInterface) -> Interface:
-        names = self.names
-        self._check_arguments(
-            spec.forward, spec.forward_location, names.inputs, (), "forward"
-        )
-        self._check_arguments(
-            spec.constructor,
-            spec.constructor_location,
-            names.parameters,
-            LEGACY_ARGUMENTS,
-            "constructor",
-        )
-        if spec.compare is not None and not _DOTTED.fullmatch(spec.compare.text):
-            message = f"{quoted(spec.compare.text)} is no class with its module"
-            hint = "as in torch.nn.HuberLoss"
-            self.problem("interface", message, spec.compare.whole(), hint)
-        return Interface(
-            constructor=tuple(source.text for source in spec.constructor),
-            forward=tuple(source.text for source in spec.forward),
-            class_axis_without_batch=spec.class_axis_without_batch,
-            compare=None if spec.compare is None else spec.compare.text,
-        )
-
-    def _check_arguments(
-        self,
-        given: tuple[Source, ...],
-        location: Location,
-        variables: tuple[Variable, ...],
-        further: tuple[str, ...],
-        what: str,
-    ) -> None:
-        """``given`` names every variable that must be given, and nothing unknown."""
-        known = [v.arg for v in variables]
-        seen: set[str] = set()
-        for source in given:
-            name = source.text
-            if name in seen:
-                message = f"{quoted(name)} is there twice"
-                self.problem("duplicate-entry", message, source.whole())
-            elif name not in (*known, *further) and name not in self.names.broken:
-                message = f"no argument is called {quoted(name)}"
-                hint = closest(name, (*known, *further))
-                self.problem("interface", message, source.whole(), hint)
-            seen.add(name)
-        missing = [v.arg for v in variables if v.required and v.arg not in seen]
-        if given and missing:
-            names = ", ".join(f"'{name}'" for name in missing)
-            self.problem("interface", f"'{what}' has no {names}", location)
 
 
 def _roots(loss: Loss) -> Iterable[Expr]:

@@ -71,18 +71,61 @@ class VariableTable(Table):
         return {"anyOf": [short, table], "description": table.pop("description")}
 
 
+class ClauseTable(Table):
+    """What a call or a construction does first, in the other class's words: one of refuse
+    (error and message), warn (warning), broadcast, hand over (instead), or set."""
+
+    when: str | None = Field(
+        default=None,
+        description="A condition on shapes, dtypes and parameters; always if left out.",
+        examples=["target.shape != input.shape"],
+    )
+    error: str | None = Field(
+        default=None, description="The exception to raise.", examples=["ValueError"]
+    )
+    message: str | None = Field(
+        default=None,
+        description="Its message, with expressions in braces.",
+        examples=["expected {input.ndim} dims"],
+    )
+    warning: str | None = Field(default=None, description="The text of a warning.")
+    broadcast: list[str] = Field(
+        default=[], description="Arguments to broadcast against each other."
+    )
+    instead: str | None = Field(
+        default=None,
+        description="A class of the same file whose function is called instead.",
+    )
+    set: dict[str, str] = Field(
+        default={}, description="New values of arguments.", examples=[{"x": "x[0]"}]
+    )
+    result: str | None = Field(
+        default=None,
+        description="What becomes of the result of 'instead', in terms of 'loss'.",
+        examples=["loss.squeeze(0)"],
+    )
+
+
 class InterfaceTable(Table):
     """The calling convention of a class that this loss can replace."""
 
     constructor: list[str] = Field(
-        default=[], description="The constructor's arguments in order."
+        default=[],
+        description="The constructor's arguments in order, those after '*' by name only.",
     )
     forward: list[str] = Field(
-        default=[], description="The arguments of a call in order."
+        default=[],
+        description="The arguments of a call in order; 'name = argument' renames one.",
     )
     class_axis_without_batch: bool = Field(
         default=False,
         description="Also accept an input without the batch axis and a target without any.",
+    )
+    init: list[ClauseTable] = Field(
+        default=[], description="What the constructor does first."
+    )
+    call: list[ClauseTable] = Field(
+        default=[], description="What a call does before the loss is computed."
     )
     compare: str | None = Field(
         default=None,
@@ -189,5 +232,7 @@ def keys(path: tuple[str | int, ...]) -> Mapping[str, str]:
     """The keys of the table at ``path`` of a spec file, each with its description."""
     model: type[Table] = LossTable
     if len(path) > 1:
-        model = InterfaceTable if path[1] == "interface" else VariableTable
+        model = VariableTable
+        if path[1] == "interface":
+            model = InterfaceTable if len(path) == 2 else ClauseTable
     return {name: info.description or "" for name, info in model.model_fields.items()}

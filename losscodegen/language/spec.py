@@ -46,6 +46,21 @@ class SpecValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpecClause:
+    """One clause of a calling convention; what it does not say is None or empty."""
+
+    when: Source | None = None
+    error: Source | None = None
+    message: Source | None = None
+    warning: Source | None = None
+    broadcast: tuple[Source, ...] = ()
+    instead: Source | None = None
+    values: tuple[tuple[Source, Source], ...] = ()
+    result: Source | None = None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpecInterface:
     """The calling convention of a class to replace."""
 
@@ -53,6 +68,8 @@ class SpecInterface:
     forward: tuple[Source, ...] = ()
     class_axis_without_batch: bool = False
     compare: Source | None = None
+    init: tuple[SpecClause, ...] = ()
+    call: tuple[SpecClause, ...] = ()
     constructor_location: Location
     forward_location: Location
 
@@ -277,14 +294,14 @@ class _Reader:
 
     def _indices(self) -> tuple[tuple[Source, Source], ...]:
         table = self._table("indices")
-        if table is None:
-            return ()
-        pairs = ((name, table.source(name)) for name in table.table)
-        return tuple(
-            (self.spans.key_source((*table.path, name)), axis)
-            for name, axis in pairs
-            if axis is not None
-        )
+        return () if table is None else tuple(table._pairs())
+
+    def _pairs(self) -> Iterable[tuple[Source, Source]]:
+        """Each key and its string."""
+        for name in self.table:
+            value = self.source(name)
+            if value is not None:
+                yield self.spans.key_source((*self.path, name)), value
 
     def _values(self) -> Iterable[SpecValue]:
         for name, value in self.table.items():
@@ -308,6 +325,34 @@ class _Reader:
             forward=self.sources("forward"),
             class_axis_without_batch=self.flag("class_axis_without_batch"),
             compare=self.source("compare"),
+            init=self._clauses("init"),
+            call=self._clauses("call"),
             constructor_location=self.spans.key((*self.path, "constructor")),
             forward_location=self.spans.key((*self.path, "forward")),
+        )
+
+    def _clauses(self, key: str) -> tuple[SpecClause, ...]:
+        tables = self.table.get(key)
+        if not isinstance(tables, list):
+            return ()
+        paths = (((*self.path, key, k), table) for k, table in enumerate(tables))
+        return tuple(
+            _Reader(self.spans, path, table)._clause()
+            for path, table in paths
+            if isinstance(table, dict)
+        )
+
+    def _clause(self) -> SpecClause:
+        values = self._table("set")
+        pairs = () if values is None else values._pairs()
+        return SpecClause(
+            when=self.source("when"),
+            error=self.source("error"),
+            message=self.source("message"),
+            warning=self.source("warning"),
+            broadcast=self.sources("broadcast"),
+            instead=self.source("instead"),
+            values=tuple(pairs),
+            result=self.source("result"),
+            location=self.spans.value(self.path),
         )

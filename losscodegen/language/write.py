@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from losscodegen.ir.build import ONE
+from losscodegen.ir.interface import Clause
 from losscodegen.ir.loss import Absent, Law, LawSide, Loss, Nested, Role, Variable
 from losscodegen.ir.ops import OPS
 from losscodegen.language.domains import format_domain, format_fraction, format_interval
@@ -194,9 +195,32 @@ def _interface(loss: Loss) -> Iterator[str]:
     if interface.constructor:
         table["constructor"] = interface.constructor
     if interface.forward:
-        table["forward"] = interface.forward
+        table["forward"] = tuple(
+            name if name == argument else f"{name} = {argument}"
+            for name, argument in interface.forward
+        )
     if interface.class_axis_without_batch:
         table["class_axis_without_batch"] = True
     if interface.compare is not None:
         table["compare"] = interface.compare
+    for key, clauses in (
+        ("init", interface.at_construction),
+        ("call", interface.at_call),
+    ):
+        if clauses:
+            table[key] = [_clause(clause) for clause in clauses]
     yield f"interface = {toml_value(table)}"
+
+
+def _clause(clause: Clause) -> TomlValue:
+    entries: dict[str, TomlValue] = {
+        "when": clause.when or "",
+        "error": clause.error,
+        "message": clause.message,
+        "warning": clause.warning,
+        "broadcast": clause.broadcast,
+        "instead": clause.instead,
+        "set": dict(clause.values),
+        "result": clause.result,
+    }
+    return {key: value for key, value in entries.items() if value}

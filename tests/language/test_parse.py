@@ -242,7 +242,7 @@ def test_interfaces(forms: dict[str, Loss]) -> None:
             "reduction",
             "label_smoothing",
         ),
-        forward=("input", "target"),
+        forward=(("input", "input"), ("target", "target")),
         class_axis_without_batch=True,
         compare="torch.nn.CrossEntropyLoss",
     )

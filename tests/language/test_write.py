@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from losscodegen.ir.build import ONE, add, call, div, mul, neg, number, power
+from losscodegen.ir.interface import Clause
 from losscodegen.ir.loss import (
     Absent,
     Axis,
@@ -262,7 +263,23 @@ def losses(draw: st.DrawFn) -> Loss:
                 [
                     None,
                     Interface(
-                        forward=tuple(v.arg for v in inputs), compare="torch.nn.A"
+                        forward=tuple((v.arg, v.arg) for v in inputs),
+                        compare="torch.nn.A",
+                        at_construction=(Clause(warning="old: {reduction}"),),
+                        at_call=(
+                            Clause(
+                                when="not isinstance(reduction, int) or len(reduction) > 3",
+                                error="ValueError",
+                                message="got {type(reduction)}",
+                            ),
+                            Clause(broadcast=tuple(v.arg for v in inputs)),
+                            Clause(
+                                when="reduction == 'batchmean'",
+                                instead=name,
+                                values=((inputs[0].arg, "None"),),
+                                result="loss.squeeze(0) / 2",
+                            ),
+                        ),
                     ),
                 ]
             )
