@@ -10,7 +10,7 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -56,9 +56,9 @@ def judge() -> dict[str, Any]:
     }
 
 
-def stamp() -> str:
-    """Changes when a file of ours is edited; cheap enough to be asked for after each result."""
-    files = [*_python(PACKAGE), *templates_directory().rglob("*.jinja")]
+def stamp(parts: Iterable[str]) -> str:
+    """Changes when one of these files is edited; cheap enough to be asked for after each result."""
+    files = [*_files(parts), *templates_directory().rglob("*.jinja")]
     states = [(str(path), path.stat()) for path in files]
     told = sorted((path, state.st_mtime_ns, state.st_size) for path, state in states)
     return hashlib.sha256(repr(told).encode()).hexdigest()
@@ -66,10 +66,7 @@ def stamp() -> str:
 
 def code_digest(parts: Iterable[str]) -> str:
     """A hash of files of the package, and of all Python files in folders of it."""
-    paths = (PACKAGE / part for part in parts)
-    return digest(
-        file for path in paths for file in ([path] if path.is_file() else _python(path))
-    )
+    return digest(_files(parts))
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -82,8 +79,9 @@ def digest(paths: Iterable[Path]) -> str:
     return total.hexdigest()
 
 
-def _python(folder: Path) -> Iterable[Path]:
-    return folder.rglob("*.py")
+def _files(parts: Iterable[str]) -> Iterator[Path]:
+    for path in (PACKAGE / part for part in parts):
+        yield from [path] if path.is_file() else path.rglob("*.py")
 
 
 def versions(libraries: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = ".losscodegen_cache"
+MODULE, VERDICT = "module", "verdict"
+PARTS = {MODULE: ingredients.COMPILER, VERDICT: ingredients.JUDGE}
 
 
 def cache_options(command: Command) -> Command:
@@ -68,7 +71,7 @@ def open_memory(folder: Path | None, *, no_cache: bool) -> Memory:
             store=Store(folder.absolute()),
             compiler=ingredients.compiler(),
             judge=ingredients.judge(),
-            stamp=ingredients.stamp(),
+            stamps={kind: ingredients.stamp(PARTS[kind]) for kind in PARTS},
         )
     except (OSError, PackageNotFoundError):
         return Memory()  # nothing may be believed where it cannot be told what made it
@@ -98,7 +101,7 @@ class Memory:
     store: Store | None = None
     compiler: Mapping[str, Any] | None = None
     judge: Mapping[str, Any] | None = None
-    stamp: str = ""
+    stamps: Mapping[str, str] | None = None
 
     # ------------------------------------------------------------------ modules
 
@@ -128,13 +131,13 @@ class Memory:
             error.add_note(f"while compiling {spec}")
             raise
         value = {"name": source.name, "text": source.text}
-        self._keep("module", self._module_key(spec, text), value)
+        self._keep(MODULE, self._module_key(spec, text), value)
         return Module(name=source.name, text=source.text)
 
     def _module(self, spec: Path, text: str) -> Module | None:
         if self.store is None:
             return None
-        match self.store.get("module", self._module_key(spec, text)):
+        match self.store.get(MODULE, self._module_key(spec, text)):
             case {"name": str(name), "text": str(source)}:
                 return Module(name=name, text=source, remembered=True)
         return None
@@ -188,7 +191,7 @@ class Memory:
         # What would not come back as it is would be another verdict.
         if _plain(_certificates(json.loads(_plain(found)))) == _plain(found):
             key = self._verdict_key(spec, text, source, options)
-            self._keep("verdict", key, value)
+            self._keep(VERDICT, key, value)
         return Verdict(certificates=found)
 
     def _verdict(
@@ -197,7 +200,7 @@ class Memory:
         if self.store is None:
             return None
         key = self._verdict_key(spec, text, source, options)
-        found = _certificates(self.store.get("verdict", key))
+        found = _certificates(self.store.get(VERDICT, key))
         return Verdict(certificates=found, remembered=True) if found else None
 
     def _verdict_key(
@@ -214,9 +217,12 @@ class Memory:
     # ------------------------------------------------------------------ the store
 
     def _keep(self, kind: str, key: Mapping[str, Any], value: Any) -> None:
-        """Keeps what was worked out, unless our code was edited meanwhile: which made it?"""
-        if self.store is not None and ingredients.stamp() == self.stamp:
-            self.store.put(kind, key, value)
+        """Keeps what was worked out, unless the code was edited meanwhile: which made it?"""
+        if self.store is None or self.stamps is None:
+            return
+        with suppress(OSError):
+            if ingredients.stamp(PARTS[kind]) == self.stamps[kind]:
+                self.store.put(kind, key, value)
 
     def tidy(self) -> None:
         """Throws away what has not been used for long."""

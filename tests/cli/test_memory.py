@@ -426,18 +426,35 @@ def test_the_place(package: Path, project: Path) -> None:
         assert found.module(Path(path)) is None, path
 
 
+@pytest.mark.parametrize(
+    ("file", "module", "verdict"),
+    [
+        ("judge/oracle.py", True, False),
+        ("compiler/lower.py", False, True),
+        ("ir/ops.py", False, False),
+        ("cli/output.py", True, True),
+    ],
+)
 def test_code_that_was_edited_meanwhile(
-    package: Path, project: Path, specs: Cli, good: str
+    package: Path,
+    project: Path,
+    specs: Cli,
+    good: str,
+    file: str,
+    module: bool,
+    verdict: bool,
 ) -> None:
     """Nobody knows which of the two versions ran: nothing is kept."""
     specs(squared=good.replace("**2", "**4"))
     begun = memory_of(project)
-    path = package / "judge" / "oracle.py"
+    path = package / file
     before = path.read_bytes()
     path.write_bytes(before + b"\n")
-    begun.check(Path("specs/squared.toml"), None, OPTIONS)
+    spec, target = Path("specs/squared.toml"), project / "cache" / "module.py"
+    target.write_text(begun.compile(spec).text, encoding="utf-8")
+    begun.check(spec, None, OPTIONS)
     path.write_bytes(before)
-    assert known(project) == (False, False)
+    assert known(project) == (module, verdict)
 
 
 def test_a_certificate_that_does_not_come_back_is_not_kept(
