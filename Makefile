@@ -78,5 +78,6 @@ check: env
 	@$(BIN)/losscodegen check
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.losscodegen_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

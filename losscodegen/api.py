@@ -34,8 +34,8 @@ def load(path: str | Path) -> ModuleType:
         LossCodegenError: if there is no such file, or for every problem in it.
     """
     spec = Path(path)
-    if not spec.exists() and spec.suffix == "" and len(spec.parts) == 1:
-        bundled = resources.specs_directory() / f"{spec.name}.toml"
+    if not spec.exists() and spec.suffix == "":
+        bundled = resources.specs_directory() / f"{spec}.toml"
         spec = bundled if bundled.is_file() else spec
     source = generate(spec)
     return import_text(source.name.removesuffix(".py"), source.text)

@@ -31,6 +31,7 @@ from losscodegen.compiler.steps import Stabilized
 from losscodegen.ir.loss import Loss
 from losscodegen.language.parse import parse
 from losscodegen.language.spec import read_spec, read_spec_text
+from losscodegen.resources import origin
 
 if TYPE_CHECKING:
     from losscodegen.judge.certificate import Certificate
@@ -73,12 +74,12 @@ def generate(path: Path, *, without: frozenset[str] = NOTHING) -> SourceFile:
     Raises:
         LossCodegenError: with every problem of the file.
     """
-    return compile_losses(parse(read_spec(path)), origin=_origin(path), without=without)
+    return compile_losses(parse(read_spec(path)), origin=origin(path), without=without)
 
 
 def generate_text(text: str, *, file: str) -> SourceFile:
     """`generate` for the text of a spec file."""
-    return compile_losses(parse(read_spec_text(text, file)), origin=_origin(Path(file)))
+    return compile_losses(parse(read_spec_text(text, file)), origin=origin(Path(file)))
 
 
 def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:
@@ -107,9 +108,3 @@ def _verify(
     strict = options.pop("strict", False)
     limits = Limits(cancellation=Severity.FAILURE if strict else Severity.LOOSE)
     return tuple(verify(loss, source, limits=limits, **options) for loss in losses)
-
-
-def _origin(path: Path) -> str:
-    """The spec's path as the header shows it: the same wherever it is compiled from."""
-    folder = path.resolve().parent.name
-    return f"{folder}/{path.name}" if folder else path.name

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from losscodegen.cli.files import find_specs
-from losscodegen.cli.output import heading, print_json, print_table, track
+from losscodegen.cli.output import heading, print_json, print_table
+from losscodegen.cli.progress import track
 from losscodegen.cli.settings import common
 from losscodegen.errors import Diagnostic, LossCodegenError
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from losscodegen.cli.files import find_specs, write_all
-from losscodegen.cli.output import print_problems, say, to_json, track
+from losscodegen.cli.memory import Memory, Verdict, cache_options, open_memory
+from losscodegen.cli.output import print_problems, say, to_json
+from losscodegen.cli.progress import as_finished, processors
 from losscodegen.cli.settings import CLEAN, FINDINGS, common, current
-from losscodegen.errors import Diagnostic, Location, LossCodegenError, fail
+from losscodegen.errors import Diagnostic, Location, LossCodegenError
 
 if TYPE_CHECKING:
     from losscodegen.judge.certificate import Certificate
 
     Judged = list[tuple[Path, Certificate]]
-    Verdict = tuple[Certificate, ...]
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
@@ -61,6 +61,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
     metavar="FILE",
     help="Write the certificates as JSON; - is standard output.",
 )
+@cache_options
 @common
 def check(
     specs: tuple[str, ...],
@@ -71,12 +72,15 @@ def check(
     jobs: int | None,
     module: Path | None,
     json_file: Path | None,
+    cache_dir: Path | None,
+    no_cache: bool,
 ) -> int:
     """Verify losses in value and gradient.
 
     Each spec is compiled and its module held against interval arithmetic, the laws and the example
     of the spec, and what PyTorch expects of a loss. One spec is reported in full, several in a
-    table with the worst first.
+    table with the worst first. A verdict is kept, and found again as long as nothing has changed
+    that it depends on: spec, module, judge, libraries, options, machine.
     """
     paths = find_specs(specs)
     if module is not None and len(paths) != 1:
@@ -86,7 +90,9 @@ def check(
         options["dtypes"] = dtypes
     if points is not None:
         options["points"] = points
-    judged = judge_all(paths, module, options, jobs or _processors())
+    memory = open_memory(cache_dir, no_cache=no_cache)
+    verdicts = judge_all(paths, module, options, jobs or processors(), memory)
+    judged = [(path, c) for path, verdict in verdicts for c in verdict.certificates]
     certificates = [certificate for _, certificate in judged]
     if json_file is not None:
         text = to_json([certificate.as_dict() for certificate in certificates]) + "\n"
@@ -98,17 +104,16 @@ def check(
     reported = str(json_file) != "-" and not current().quiet
     if reported:
         _print_report(certificates, in_full=len(paths) == 1)
+        passed = sum(certificate.passed for certificate in certificates)
+        remembered = sum(len(v.certificates) for _, v in verdicts if v.remembered)
+        say(
+            f"{passed} of {len(judged)} losses passed"
+            + f" ({remembered} of {len(judged)} from the cache)" * bool(remembered)
+        )
     failed = [(p, certificate) for p, certificate in judged if not certificate.passed]
     if not (reported and len(paths) == 1 and current().format == "text"):
         _print_failures(failed)
     return FINDINGS if failed else CLEAN
-
-
-def _processors() -> int:
-    """The processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def judge_all(
@@ -116,61 +121,37 @@ def judge_all(
     module: Path | None,
     options: dict[str, object],
     jobs: int,
-) -> Judged:
-    """The certificates of every loss; the problems of all specs in one error."""
-    problems: list[Diagnostic] = []
-    judged: Judged = []
-    with _judges(min(jobs, len(paths))) as start:
-        waiting = [(path, start(path, module, options)) for path in paths]
-        for path, result in track(waiting, "verifying", lambda pair: pair[0].stem):
-            try:
-                judged += ((path, certificate) for certificate in result())
-            except LossCodegenError as error:
-                problems += error.diagnostics
+    memory: Memory,
+) -> list[tuple[Path, Verdict]]:
+    """The verdict on every spec; the problems of all of them in one error."""
+    known = {path: memory.verdict(path, module, options) for path in paths}
+    verdicts = {path: verdict for path, verdict in known.items() if verdict}
+    problems: dict[Path, tuple[Diagnostic, ...]] = {}
+    for path, result in as_finished(
+        partial(judge_spec, memory=memory, module=module, options=options),
+        [path for path in paths if path not in verdicts],
+        "verifying",
+        lambda path: path.stem,
+        processes=jobs,
+        already=len(verdicts),
+        patience_s=0,
+    ):
+        try:
+            verdicts[path] = result()
+        except LossCodegenError as error:
+            problems[path] = error.diagnostics
+    if len(verdicts) > sum(verdict.remembered for verdict in verdicts.values()):
+        memory.tidy()
     if problems:
-        raise LossCodegenError(problems)
-    return judged
+        raise LossCodegenError(d for path in paths for d in problems.get(path, ()))
+    return [(path, verdicts[path]) for path in paths]
 
 
-@contextmanager
-def _judges(processes: int) -> Iterator[Callable[..., Callable[[], Verdict]]]:
-    """A function that starts `judge_spec` and returns a function that waits for its result."""
-    if processes <= 1:
-        yield partial(partial, judge_spec)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    # Each judge has its processor for itself. Forking a process in which torch has started
-    # threads is not safe, hence fresh ones, which read the environment at their start.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
-    try:
-        yield lambda *arguments: pool.submit(judge_spec, *arguments).result
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def judge_spec(path: Path, module: Path | None, options: dict[str, object]) -> Verdict:
-    """The certificates of one spec's losses."""
-    from losscodegen import pipeline
-
-    try:
-        text = _text(module) if module else pipeline.generate(path).text
-        return pipeline.check(path, text, **options)
-    except LossCodegenError:
-        raise
-    except Exception as error:
-        error.add_note(f"while verifying {path}")
-        raise
-
-
-def _text(module: Path) -> str:
-    try:
-        return module.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise fail("cannot-read", f"cannot read {module}: {reason.lower()}") from error
+def judge_spec(
+    path: Path, *, memory: Memory, module: Path | None, options: dict[str, object]
+) -> Verdict:
+    """The verdict on one spec; a function of its own, so that other processes find it."""
+    return memory.check(path, module, options)
 
 
 def _print_report(certificates: Sequence[Certificate], *, in_full: bool) -> None:
@@ -188,8 +169,6 @@ def _print_report(certificates: Sequence[Certificate], *, in_full: bool) -> None
             Console(no_color=bool(os.environ.get("NO_COLOR"))).print(table)
         else:
             click.echo(as_text(table), nl=False)
-    passed = sum(certificate.passed for certificate in certificates)
-    say(f"{passed} of {len(certificates)} losses passed")
 
 
 def _print_failures(failed: Judged) -> None:

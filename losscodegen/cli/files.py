@@ -1,4 +1,7 @@
-"""Finding specs, and writing files all at once or not at all."""
+"""Finding specs, and writing files all at once or not at all.
+
+Specs may stand in folders inside ``specs/``: their modules stand in folders of the same names.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,30 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from losscodegen.errors import Diagnostic, LossCodegenError
-from losscodegen.resources import bundled_specs
+from losscodegen.resources import SPECS, bundled_specs, specs_directory, specs_in
 
-PROJECT_SPECS = Path("specs")
+PROJECT_SPECS = Path(SPECS)
 
 
 def project_specs() -> tuple[Path, ...]:
     """The specs of the project in the working directory, or the bundled ones if it has none."""
-    return tuple(sorted(PROJECT_SPECS.glob("*.toml"))) or bundled_specs()
+    return specs_in(PROJECT_SPECS) or bundled_specs()
+
+
+def subfolder(spec: Path) -> Path:
+    """The folder inside ``specs/`` that a spec of the project or the library stands in."""
+    folder = spec.resolve().parent
+    for root in (PROJECT_SPECS, specs_directory()):
+        if folder.is_relative_to(root.resolve()):
+            return folder.relative_to(root.resolve())
+    return Path()
 
 
 def find_specs(names: Iterable[str]) -> tuple[Path, ...]:
-    """The files meant by paths or bare names such as ``huber``; all of the project if none.
+    """The files meant by paths or names such as ``huber``; all of the project if none.
 
-    A bare name is looked up in the project first and in the library second.
+    A name is looked up in the project first and in the library second. That of a spec in a folder
+    may be written with it, ``folder/name``.
     """
     names = tuple(names)
     if not names:
@@ -35,9 +48,9 @@ def find_specs(names: Iterable[str]) -> tuple[Path, ...]:
             problems.append(result)
         else:
             found.setdefault(result.resolve(), result)
-    modules: dict[str, Path] = {}
+    modules: dict[Path, Path] = {}
     for path in found.values():
-        other = modules.setdefault(path.stem, path)
+        other = modules.setdefault(subfolder(path) / path.stem, path)
         if other is not path:
             message = f"{other} and {path} would both become the module {path.stem}"
             problems.append(Diagnostic("duplicate-module", message))
@@ -48,11 +61,16 @@ def find_specs(names: Iterable[str]) -> tuple[Path, ...]:
 
 def _find(name: str) -> Path | Diagnostic:
     path = Path(name)
-    if path.exists() or path.suffix == ".toml" or path.name != name:
+    if path.exists() or path.suffix == ".toml":
         return path  # whatever is wrong with it, the reader says so
-    known = {p.stem: p for p in (*bundled_specs(), *project_specs())}
+    known: dict[str, Path] = {}
+    for spec in (*project_specs(), *bundled_specs()):
+        for way in (spec.stem, (subfolder(spec) / spec.stem).as_posix()):
+            known.setdefault(way, spec)
     if name in known:
         return known[name]
+    if path.name != name:
+        return path
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else "`losscodegen list` has them"
     return Diagnostic("unknown-spec", f"no spec is called {name!r}", hint=hint)

@@ -1,4 +1,4 @@
-"""What the commands write: problems, messages, tables, JSON, progress."""
+"""What the commands write: problems, messages, tables, JSON."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import math
 import os
 import re
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,11 +19,6 @@ from losscodegen.errors import Diagnostic, cell_width
 
 if TYPE_CHECKING:
     from typing import TextIO
-
-Item = TypeVar("Item")
-
-PATIENCE_S = 1.0
-"""Work that takes no longer than this shows no progress bar."""
 
 
 def say(message: str) -> None:
@@ -166,51 +160,3 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def _width(text: str) -> int:
     return sum(map(cell_width, text))
-
-
-# ---------------------------------------------------------------------------- progress
-
-
-def track(
-    items: Sequence[Item], doing: str, name: Callable[[Item], str]
-) -> Iterator[Item]:
-    """``items``, with a progress bar on a terminal once they take long."""
-    if current().quiet or not sys.stderr.isatty():
-        yield from items
-        return
-    start = time.monotonic()
-    rest = iter(items)
-    done = 0
-    for item in rest:
-        yield item
-        done += 1
-        if time.monotonic() - start > PATIENCE_S:
-            break
-    if done < len(items):
-        yield from _with_bar(rest, doing, name, done, len(items))
-
-
-def _with_bar(
-    items: Iterator[Item],
-    doing: str,
-    name: Callable[[Item], str],
-    done: int,
-    total: int,
-) -> Iterator[Item]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
-    with Progress(
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[item]}", markup=False),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(doing, total=total, completed=done, item="")
-        for item in items:
-            bar.update(task, item=name(item))
-            yield item
-            bar.advance(task)

@@ -121,7 +121,7 @@ def read_spec(path: Path) -> SpecFile:
     Raises:
         LossCodegenError: if there is no such file, or if it is no TOML.
     """
-    return read_spec_text(_file_text(path), path.as_posix())
+    return read_spec_text(spec_text(path), path.as_posix())
 
 
 def read_spec_text(text: str, file: str) -> SpecFile:
@@ -152,7 +152,12 @@ def _module(file: str) -> str:
     return Path(file.strip("<>")).stem
 
 
-def _file_text(path: Path) -> str:
+def spec_text(path: Path) -> str:
+    """The text of the spec file at ``path``.
+
+    Raises:
+        LossCodegenError: if there is no such file, or if it cannot be read.
+    """
     name = path.as_posix()
     place = whole_file(name)
     try:

@@ -31,9 +31,14 @@ class Outcome:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder, made the working directory."""
+def project(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """An empty folder, made the working directory. It holds no cache."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOSSCODEGEN_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     return tmp_path
 
 

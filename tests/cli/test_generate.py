@@ -176,6 +176,34 @@ def test_check_reports_generated_files_without_spec(
     assert (project / "generated" / "other.py").exists(), "nothing is removed silently"
 
 
+def test_folders_of_specs_become_folders_of_modules(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    specs(squared=good, other=good)
+    (project / "specs" / "deep").mkdir()
+    (project / "specs" / "deep" / "squared.toml").write_text(good, encoding="utf-8")
+    (project / "specs" / "deep" / "third.toml").write_text(good, encoding="utf-8")
+    assert cli("generate").code == 0
+    written = sorted(tree(project / "generated"))
+    assert written == ["deep/squared.py", "deep/third.py", "other.py", "squared.py"]
+    text = (project / "generated" / "deep" / "third.py").read_text(encoding="utf-8")
+    assert "from specs/deep/third.toml." in text
+    assert cli("generate", "--check").code == 0
+    for name, file in (
+        ("squared", "squared.py"),
+        ("deep/squared", "deep/squared.py"),
+        ("third", "deep/third.py"),
+        ("specs/deep/third.toml", "deep/third.py"),
+    ):
+        done = cli("generate", name, "--stdout")
+        assert done.out == (project / "generated" / file).read_text("utf-8")
+    assert "specs/deep/third.toml" in cli("list", "--json").out
+    (project / "specs" / "deep" / "third.toml").unlink()
+    done = cli("generate", "--check")
+    assert done.code == 1
+    assert "error[orphaned-file]: generated/deep/third.py has no spec" in done.err
+
+
 def test_diff_writes_nothing(cli: Cli, specs: Cli, good: str, project: Path) -> None:
     specs(squared=good)
     done = cli("generate", "--diff")

@@ -1,4 +1,4 @@
-"""Certificates are data: reproducible, readable, remembered."""
+"""Certificates are data: reproducible and readable."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from losscodegen.judge import batch
-from losscodegen.judge.batch import verify_many
 from losscodegen.judge.certificate import (
     Certificate,
     Claim,
@@ -127,44 +125,6 @@ def test_the_table_of_many_has_the_worst_first(
 )
 def test_errors_are_short(ulp: float, text: str) -> None:
     assert format_ulp(ulp) == text
-
-
-# ---------------------------------------------------------------------- many
-
-
-def test_many_come_in_order_and_are_done_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs = [(LOSS, RIGHT), (LOSS, WRONG)]
-    first = list(verify_many(jobs, points=12, dtypes=("float32",), cache=tmp_path))
-    assert [c.verdict for c in first] == ["passed", "failed"]
-    assert len(list(tmp_path.glob("*.json"))) == 2
-
-    def refuse(*_: object, **__: object) -> Certificate:
-        raise AssertionError("judged again")
-
-    monkeypatch.setattr(batch, "verify", refuse)
-    again = list(verify_many(jobs, points=12, dtypes=("float32",), cache=tmp_path))
-    assert again == first
-    with pytest.raises(AssertionError, match="judged again"):
-        list(verify_many(jobs, points=13, dtypes=("float32",), cache=tmp_path))
-
-
-def test_a_spoilt_cache_is_not_believed(tmp_path: Path) -> None:
-    jobs = [(LOSS, RIGHT)]
-    (certificate,) = verify_many(jobs, points=12, dtypes=("float32",), cache=tmp_path)
-    (path,) = tmp_path.glob("*.json")
-    path.write_text("{", encoding="utf-8")
-    assert list(verify_many(jobs, points=12, dtypes=("float32",), cache=tmp_path)) == [
-        certificate
-    ]
-
-
-@pytest.mark.slow
-def test_processes_give_the_same_certificates() -> None:
-    jobs = [(LOSS, RIGHT), (LOSS, WRONG)]
-    alone = list(verify_many(jobs, points=12))
-    assert list(verify_many(jobs, points=12, processes=2)) == alone
 
 
 def test_cancellation_may_be_told_and_not_held_against_a_module() -> None:

@@ -1,0 +1,260 @@
+"""Compiling and judging with a memory: what an earlier run found is not worked out again.
+
+A module is found by its spec and everything that compiles it, a verdict by its spec, the text of
+the module and everything that judges it. A change of the compiler that leaves a module as it was
+thus leaves its verdict, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from losscodegen.cli import ingredients
+from losscodegen.errors import LossCodegenError, fail
+from losscodegen.resources import origin
+from losscodegen.store import Store
+
+if TYPE_CHECKING:
+    from losscodegen.judge.certificate import Certificate
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FOLDER = ".losscodegen_cache"
+MODULE, VERDICT = "module", "verdict"
+PARTS = {MODULE: ingredients.COMPILER, VERDICT: ingredients.JUDGE}
+
+
+def cache_options(command: Command) -> Command:
+    """Adds ``--cache-dir`` and ``--no-cache`` to a command."""
+    for option in (
+        click.option(
+            "--no-cache", is_flag=True, help="Neither read nor write the cache."
+        ),
+        click.option(
+            "--cache-dir",
+            type=click.Path(path_type=Path, file_okay=False),
+            envvar="LOSSCODEGEN_CACHE_DIR",
+            show_envvar=True,
+            metavar="DIR",
+            help=f"Where results are kept.  [default: {FOLDER} of the project]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def project_folder() -> Path | None:
+    """Where the project of the working directory begins, if it is in one."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "pyproject.toml").is_file():
+            return folder
+    return here if (here / "specs").is_dir() else None
+
+
+def open_memory(folder: Path | None, *, no_cache: bool) -> Memory:
+    """The memory of this run. Outside a project there is one only where it is asked for."""
+    if folder is None and (project := project_folder()) is not None:
+        folder = project / FOLDER
+    if no_cache or folder is None:
+        return Memory()
+    try:
+        return Memory(
+            store=Store(folder.absolute()),
+            compiler=ingredients.compiler(),
+            judge=ingredients.judge(),
+            stamps={kind: ingredients.stamp(PARTS[kind]) for kind in PARTS},
+        )
+    except (OSError, PackageNotFoundError):
+        return Memory()  # nothing may be believed where it cannot be told what made it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Module:
+    """A generated module: its file name and its text."""
+
+    name: str
+    text: str
+    remembered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The certificates of one spec's losses."""
+
+    certificates: tuple[Certificate, ...]
+    remembered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """A store, or none, with what modules and verdicts are made of as the run began."""
+
+    store: Store | None = None
+    compiler: Mapping[str, Any] | None = None
+    judge: Mapping[str, Any] | None = None
+    stamps: Mapping[str, str] | None = None
+
+    # ------------------------------------------------------------------ modules
+
+    def module(self, spec: Path) -> Module | None:
+        """The module of a spec, if it was compiled before."""
+        if self.store is None or (text := _text(spec)) is None:
+            return None
+        return self._module(spec, text)
+
+    def compile(self, spec: Path) -> Module:
+        """The module of a spec.
+
+        Raises:
+            LossCodegenError: with every problem of the file.
+        """
+        from losscodegen import pipeline
+        from losscodegen.language.spec import spec_text
+
+        text = spec_text(spec)
+        if (known := self._module(spec, text)) is not None:
+            return known
+        try:
+            source = pipeline.generate_text(text, file=spec.as_posix())
+        except LossCodegenError:
+            raise
+        except Exception as error:
+            error.add_note(f"while compiling {spec}")
+            raise
+        value = {"name": source.name, "text": source.text}
+        self._keep(MODULE, self._module_key(spec, text), value)
+        return Module(name=source.name, text=source.text)
+
+    def _module(self, spec: Path, text: str) -> Module | None:
+        if self.store is None:
+            return None
+        match self.store.get(MODULE, self._module_key(spec, text)):
+            case {"name": str(name), "text": str(source)}:
+                return Module(name=name, text=source, remembered=True)
+        return None
+
+    def _module_key(self, spec: Path, text: str) -> dict[str, Any]:
+        return {
+            "spec": text,
+            "file": spec.name,
+            "origin": origin(spec),
+            "compiler": self.compiler,
+        }
+
+    # ------------------------------------------------------------------ verdicts
+
+    def verdict(
+        self, spec: Path, module: Path | None, options: Mapping[str, Any]
+    ) -> Verdict | None:
+        """The verdict on ``module``, or on what the spec compiles to, if there was one before."""
+        if self.store is None or (text := _text(spec)) is None:
+            return None
+        if module is None:
+            compiled = self._module(spec, text)
+            source = None if compiled is None else compiled.text
+        else:
+            source = _text(module)
+        return None if source is None else self._verdict(spec, text, source, options)
+
+    def check(
+        self, spec: Path, module: Path | None, options: Mapping[str, Any]
+    ) -> Verdict:
+        """The verdict on ``module``, or on what the spec compiles to.
+
+        Raises:
+            LossCodegenError: if one of the two cannot be read, or for every problem of the spec.
+        """
+        from losscodegen import pipeline
+        from losscodegen.language.spec import spec_text
+
+        source = self.compile(spec).text if module is None else _module_text(module)
+        text = spec_text(spec)
+        if (known := self._verdict(spec, text, source, options)) is not None:
+            return known
+        try:
+            found = pipeline.check_text(text, source, file=spec.as_posix(), **options)
+        except LossCodegenError:
+            raise
+        except Exception as error:
+            error.add_note(f"while verifying {spec}")
+            raise
+        value = [certificate.as_dict() for certificate in found]
+        # What would not come back as it is would be another verdict.
+        if _plain(_certificates(json.loads(_plain(found)))) == _plain(found):
+            key = self._verdict_key(spec, text, source, options)
+            self._keep(VERDICT, key, value)
+        return Verdict(certificates=found)
+
+    def _verdict(
+        self, spec: Path, text: str, source: str, options: Mapping[str, Any]
+    ) -> Verdict | None:
+        if self.store is None:
+            return None
+        key = self._verdict_key(spec, text, source, options)
+        found = _certificates(self.store.get(VERDICT, key))
+        return Verdict(certificates=found, remembered=True) if found else None
+
+    def _verdict_key(
+        self, spec: Path, text: str, source: str, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "spec": text,
+            "file": spec.name,
+            "module": source,
+            "options": dict(options),
+            "judge": self.judge,
+        }
+
+    # ------------------------------------------------------------------ the store
+
+    def _keep(self, kind: str, key: Mapping[str, Any], value: Any) -> None:
+        """Keeps what was worked out, unless the code was edited meanwhile: which made it?"""
+        if self.store is None or self.stamps is None:
+            return
+        with suppress(OSError):
+            if ingredients.stamp(PARTS[kind]) == self.stamps[kind]:
+                self.store.put(kind, key, value)
+
+    def tidy(self) -> None:
+        """Throws away what has not been used for long."""
+        if self.store is not None:
+            self.store.prune()
+
+
+def _text(path: Path) -> str | None:
+    """The text of a file, or None: whoever works it out then says what is wrong with it."""
+    try:
+        return path.read_bytes().decode()
+    except (OSError, ValueError):
+        return None
+
+
+def _module_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise fail("cannot-read", f"cannot read {path}: {reason.lower()}") from error
+
+
+def _plain(certificates: tuple[Certificate, ...]) -> str:
+    return json.dumps([certificate.as_dict() for certificate in certificates])
+
+
+def _certificates(value: Any) -> tuple[Certificate, ...]:
+    """Certificates from plain data; none if it is not that."""
+    from losscodegen.judge.certificate import Certificate
+
+    try:
+        return tuple(Certificate.from_dict(entry) for entry in value or ())
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return ()
