@@ -90,17 +90,18 @@ def _spelled(text: str) -> str:
 
 def _broadcast(names: Iterable[str], loss: Loss) -> list[str]:
     optional = {v.arg for v in loss.variables if v.optional}
+    numbers = {v.arg for v in loss.inputs if signature.may_be_number(v, loss)}
     listed = tuple(names)
-    if not optional & set(listed):
+    if not (optional | numbers) & set(listed):
         joined = ", ".join(listed)
         return [f"{joined} = torch.broadcast_tensors({joined})"]
-    given = ", ".join(f"{name}.shape" for name in listed if name not in optional)
-    perhaps = ", ".join(name for name in listed if name in optional)
-    perhaps += "," if "," not in perhaps else ""
-    lines = [
-        f"given = [x.shape for x in ({perhaps}) if x is not None]",
-        f"shape = torch.broadcast_shapes({given}, *given)",
-    ]
+    shapes = ", ".join(f"{name}.shape" for name in listed if name not in optional)
+    lines = []
+    if perhaps := [name for name in listed if name in optional]:
+        items = f"{perhaps[0]}," if len(perhaps) == 1 else ", ".join(perhaps)
+        lines.append(f"given = [x.shape for x in ({items}) if x is not None]")
+        shapes += ", *given"
+    lines.append(f"shape = torch.broadcast_shapes({shapes})")
     for name in listed:
         expanded = f"{name}.expand(shape)"
         if name in optional:

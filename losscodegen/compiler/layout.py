@@ -16,6 +16,7 @@ from losscodegen.compiler.tensor_nodes import (
     Apply,
     Extent,
     Literal,
+    Moved,
     Permute,
     Reduced,
     Squeeze,
@@ -179,7 +180,25 @@ def unsqueeze(tensor: Tensor, dim: int) -> Tensor:
 
 
 def permute(value: Tensor, have: Layout, want: Layout) -> Tensor:
-    """``value`` with its dims reordered; layouts with a batch must keep it at the same end."""
+    """``value`` with its dims reordered, those of the batch in one piece."""
     if have == want:
         return value
+    if BATCH in have:
+        # The batch has any number of dims: the others are moved around it.
+        entries = [e for e in want if isinstance(e, Index)]
+        moves = [(dim_of(have, e), dim_of(want, e)) for e in entries]
+        moved = tuple((a, b) for a, b in moves if a != b)
+        if not _moved_alone(have, want, moved):
+            moved = tuple(moves)
+        return Moved(value, tuple(a for a, _ in moved), tuple(b for _, b in moved))
     return Permute(value, tuple(dim_at(have, have.index(e)) for e in want))
+
+
+def _moved_alone(
+    have: Layout, want: Layout, moved: tuple[tuple[int, int], ...]
+) -> bool:
+    """Whether these moves are enough: whether the other dims keep their order."""
+    sources = {have.index(e) for e in have if isinstance(e, Index)}
+    sources = {k for k in sources if dim_at(have, k) in {a for a, _ in moved}}
+    rest = [e for k, e in enumerate(have) if k not in sources]
+    return rest == [e for e in want if e in rest]

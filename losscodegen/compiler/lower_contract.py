@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from losscodegen.compiler.layout import Layout, permute
+from losscodegen.compiler.layout import BATCH, Batch, Layout, permute
 from losscodegen.compiler.tensor_nodes import (
     Einsum,
     Float,
@@ -45,16 +45,16 @@ class _Factor:
 def contraction(builder: Builder, expr: Reduce) -> Value | None:
     """``expr`` as a product of two tensors, each of which lacks an index of the other.
 
-    None where it is no such sum: where one factor has all the indices already, where
-    elementwise dims stand beside them, or where the product itself is needed, too.
+    None where it is no such sum: where one factor has all the indices already, or where the
+    product itself is needed, too. The dims of a batch count as one index.
     """
     if expr.kind not in (Reduction.SUM, Reduction.MEAN) or expr.where is not None:
         return None
-    if _elementwise(builder, expr) or builder.counts[builder.keys.of(expr.body)] > 1:
+    if builder.counts[builder.keys.of(expr.body)] > 1:
         return None
     found = list(_factors(expr.body, root=True))
     outside = [f for f in found if builder.static(f.expr)]
-    sides = _sides([f for f in found if f not in outside], set(expr.indices))
+    sides = _sides(builder, [f for f in found if f not in outside], expr.indices)
     if sides is None:
         return None
     if expr.kind is Reduction.MEAN:
@@ -66,11 +66,12 @@ def contraction(builder: Builder, expr: Reduce) -> Value | None:
     return _contracted(builder, expr.indices, left, right)
 
 
-def _elementwise(builder: Builder, expr: Reduce) -> bool:
-    return any(
-        isinstance(node, Read) and ELLIPSIS in builder.loss.variable(node.name).axes
-        for node in walk(expr)
-    )
+def _entries(builder: Builder, expr: Expr) -> frozenset[Index | Batch]:
+    """The free indices, the batch among them where a tensor of any rank is read."""
+    reads = (node for node in walk(expr) if isinstance(node, Read))
+    if any(ELLIPSIS in builder.loss.variable(read.name).axes for read in reads):
+        return frozenset((*free_indices(expr), BATCH))
+    return frozenset(free_indices(expr))
 
 
 def _factors(expr: Expr, *, root: bool = False) -> Iterator[_Factor]:
@@ -100,13 +101,15 @@ def _product(found: Iterable[_Factor]) -> Expr:
     return div(top, mul(*below)) if below else top
 
 
-def _sides(found: list[_Factor], summed: set[Index]) -> tuple[Expr, Expr] | None:
+def _sides(
+    builder: Builder, found: list[_Factor], summed: tuple[Index, ...]
+) -> tuple[Expr, Expr] | None:
     """The factors in two groups, neither of which has all the indices of the product."""
-    free = {f: frozenset(free_indices(f.expr)) for f in found}
+    free = {f: _entries(builder, f.expr) for f in found}
     largest = [
         k for k in dict.fromkeys(free.values()) if not any(k < o for o in free.values())
     ]
-    if len(largest) != 2 or not all(summed & indices for indices in largest):
+    if len(largest) != 2 or not all(indices & {*summed} for indices in largest):
         return None
     left = [f for f in found if free[f] <= largest[0]]
     right = [f for f in found if f not in left]
@@ -144,8 +147,15 @@ def _matmul(
     target: Layout,
     argument: str,
 ) -> Tensor | None:
-    """``left @ right`` where both are matrices, transposed if need be."""
-    if len(summed) != 1 or len(target) != 2:
+    """``left @ right`` where both are matrices, transposed if need be; the left a batch of them."""
+    if len(summed) != 1:
+        return None
+    if left.layout[-1:] == summed and target[:-1] == left.layout[:-1]:
+        matrix = (*summed, target[-1])
+        if {*right.layout} == {*matrix}:
+            turned = permute(right.tensor, right.layout, matrix)
+            return Matmul(left.tensor, turned, argument)
+    if len(target) != 2:
         return None
     if {*left.layout} != {target[0], *summed} or {*right.layout} != {
         target[1],
@@ -162,7 +172,9 @@ def _matmul(
 def _einsum(left: Value, right: Value, target: Layout, argument: str) -> Tensor:
     letters: dict[object, str] = {}
     for entry in dict.fromkeys((*left.layout, *right.layout)):
-        assert isinstance(entry, Index)  # elementwise dims are left out above
+        if isinstance(entry, Batch):
+            letters[entry] = "..."
+            continue
         letters[entry] = next(
             letter
             for letter in (*entry.name.lower(), *"abcdefghijklmnopqrstuvwxyz")

@@ -72,13 +72,15 @@ def _reduction(loss: Loss) -> str:
     return f'reduction: {reduction_type(loss)} = "{loss.reduction}"'
 
 
-def _input(variable: Variable, loss: Loss) -> str:
-    """The type of an input; a clause of the convention may make a tensor of a number."""
+def may_be_number(variable: Variable, loss: Loss) -> bool:
+    """Whether a clause of the convention makes a tensor of an input given as a number."""
     clauses = () if loss.interface is None else loss.interface.at_call
     number = f"isinstance({variable.arg}, float)"
-    if any(number in (clause.when or "") for clause in clauses):
-        return "Tensor | float"
-    return "Tensor"
+    return any(number in (clause.when or "") for clause in clauses)
+
+
+def _input(variable: Variable, loss: Loss) -> str:
+    return "Tensor | float" if may_be_number(variable, loss) else "Tensor"
 
 
 def function_parameters(loss: Loss) -> tuple[str, ...]:

@@ -155,10 +155,19 @@ class Squeeze:
 
 @dataclass(frozen=True, slots=True)
 class Permute:
-    """Dims reordered; ``...`` among them stands for itself (at most one)."""
+    """All dims reordered."""
 
     value: Tensor
     order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Dims moved to other places; the rest, any number of them, keep their order."""
+
+    value: Tensor
+    sources: tuple[int, ...]
+    targets: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +334,7 @@ Tensor = (
     | Kept
     | Unsqueeze
     | Squeeze
+    | Moved
     | Permute
     | Trail
     | Gather

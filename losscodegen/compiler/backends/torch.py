@@ -39,6 +39,7 @@ from losscodegen.compiler.tensor_nodes import (
     Lowest,
     Matmul,
     Missing,
+    Moved,
     Name,
     Permute,
     Reduced,
@@ -126,6 +127,10 @@ def _text(tensor: Tensor) -> Text:
             return _method(value, f"squeeze({dim})")
         case Permute(value, order):
             return _permute(value, order)
+        case Moved(value, (source,), (to,)):
+            return _method(value, f"movedim({source}, {to})")
+        case Moved(value, sources, targets):
+            return _method(value, f"movedim({sources}, {targets})")
         case Trail(value, argument, count):
             owner = _text(value).at(Binds.ATOM)
             number = f"({argument}.ndim - {count})" if count else f"{argument}.ndim"
