@@ -34,6 +34,7 @@ def gaussian_nll_loss(
         raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
+    input, target = torch.broadcast_tensors(input, target)
     shape = torch.broadcast_shapes(input.shape, target.shape, var.shape)
     input = input.expand(shape)
     target = target.expand(shape)

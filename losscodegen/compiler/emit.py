@@ -184,7 +184,6 @@ def _loss_context(
     constructor = [call] if checks and loss.interface is None else []
     constructor += construction_clauses(loss)
     constructor += signature.constructor(loss)
-    arguments = ", ".join(signature.forward_arguments(loss))
     parameters = signature.function_parameters(loss)
     return LossContext(
         name=loss.name,
@@ -200,7 +199,7 @@ def _loss_context(
         forward_head=definition(
             "forward", signature.forward_parameters(loss), "Tensor", 4
         ),
-        forward=wrapped([f"return {loss.function}({arguments})"], 8),
+        forward=wrapped(signature.forward_lines(loss), 8),
         representation=wrapped(signature.representation(loss), 8),
         check_head=definition(check_name, checked, "None", 0),
         checks=checks,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from losscodegen.ir.interface import LAYER_ARGUMENTS, Layer
 from losscodegen.ir.loss import Absent, DomainKind, Loss, Role, Variable
 
 LEGACY = ("size_average", "reduce")
@@ -30,6 +31,27 @@ def python_type(variable: Variable) -> str:
     return f"{text} | None" if variable.optional else text
 
 
+def _unset(variable: Variable, loss: Loss) -> bool:
+    """Whether a convention lets a parameter be None until one of its clauses sets it."""
+    return loss.interface is not None and variable.arg in loss.interface.optional
+
+
+def _typed(variable: Variable, loss: Loss) -> str:
+    text = python_type(variable)
+    return f"{text} | None" if _unset(variable, loss) else text
+
+
+def layer_of(loss: Loss) -> Layer | None:
+    return None if loss.interface is None else loss.interface.layer
+
+
+def _own(loss: Loss) -> list[Variable]:
+    """The parameters that are attributes of the class, not of a layer that it holds."""
+    layer = layer_of(loss)
+    held = () if layer is None else (layer.weight, layer.bias)
+    return [v for v in loss.parameters if v.arg not in held]
+
+
 def default_text(variable: Variable) -> str | None:
     """The default as Python writes it; None if the argument is required."""
     default = variable.default
@@ -46,9 +68,9 @@ def default_text(variable: Variable) -> str | None:
     return repr(float(default))
 
 
-def declaration(variable: Variable) -> str:
-    default = default_text(variable)
-    text = f"{variable.arg}: {python_type(variable)}"
+def declaration(variable: Variable, loss: Loss) -> str:
+    default = "None" if _unset(variable, loss) else default_text(variable)
+    text = f"{variable.arg}: {_typed(variable, loss)}"
     return text if default is None else f"{text} = {default}"
 
 
@@ -90,9 +112,9 @@ def function_parameters(loss: Loss) -> tuple[str, ...]:
         if variable.role is Role.LEARNABLE:
             positional.append(f"{variable.arg}: Tensor")
         else:
-            positional.append(declaration(variable))
+            positional.append(declaration(variable, loss))
     positional.sort(key=lambda text: "=" in text)
-    keywords = [declaration(v) for v in _scalars(loss)]
+    keywords = [declaration(v, loss) for v in _scalars(loss)]
     if not loss.scalar:
         keywords.append(_reduction(loss))
     return (*positional, *(["*", *keywords] if keywords else []))
@@ -123,7 +145,7 @@ def constructor_parameters(loss: Loss) -> tuple[str, ...]:
                 + (f" = {default}" if default else "")
             )
         else:
-            listed.append(declaration(variable))
+            listed.append(declaration(variable, loss))
     return (*listed, *([] if loss.scalar else ["*", _reduction(loss)]))
 
 
@@ -135,12 +157,14 @@ def _conventional(loss: Loss, name: str) -> str:
         return _reduction(loss)
     if name in LEGACY:
         return f"{name}: bool | None = None"
-    return declaration(next(v for v in loss.parameters if v.arg == name))
+    if layer_of(loss) is not None and name in LAYER_ARGUMENTS:
+        return LAYER_ARGUMENTS[name]
+    return declaration(next(v for v in loss.parameters if v.arg == name), loss)
 
 
 def constructor(loss: Loss) -> tuple[str, ...]:
-    lines = []
-    for variable in loss.parameters:
+    lines = _layer_lines(layer_of(loss))
+    for variable in _own(loss):
         arg = variable.arg
         if variable.role is Role.LEARNABLE:
             initial = f"{arg}.clone()" if variable.axes else f"torch.tensor({arg})"
@@ -157,10 +181,22 @@ def constructor(loss: Loss) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def _layer_lines(layer: Layer | None) -> list[str]:
+    if layer is None:
+        return []
+    return [
+        "self.num_classes = num_classes",
+        "self.out_features = out_features",
+        "self.options = options",
+        f"self.{layer.name} = nn.Linear(in_features, math.prod(out_features, start=num_classes), "
+        "bias=bias, device=device, dtype=dtype)",
+    ]
+
+
 def attributes(loss: Loss) -> tuple[str, ...]:
     lines = [
-        f"{v.arg}: {'nn.Parameter' if v.role is Role.LEARNABLE else python_type(v)}"
-        for v in loss.parameters
+        f"{v.arg}: {'nn.Parameter' if v.role is Role.LEARNABLE else _typed(v, loss)}"
+        for v in _own(loss)
     ]
     if not loss.scalar:
         lines.append(f"reduction: {reduction_type(loss)}")
@@ -186,11 +222,32 @@ def forward_arguments(loss: Loss) -> tuple[str, ...]:
         _tensors(loss),
         key=lambda v: v.role is not Role.LEARNABLE and not v.required,
     )
-    listed += [f"self.{v.arg}" for v in tensors]
+    listed += [_held(v, loss) for v in tensors]
     listed += [f"{v.arg}=self.{v.arg}" for v in _scalars(loss)]
     if not loss.scalar:
         listed.append("reduction=self.reduction")
     return tuple(listed)
+
+
+def _held(variable: Variable, loss: Loss) -> str:
+    """Where a class keeps a tensor: in itself, or as a matrix in a layer."""
+    layer = layer_of(loss)
+    if layer is None or variable.arg not in (layer.weight, layer.bias):
+        return f"self.{variable.arg}"
+    if variable.arg == layer.weight:
+        return f"self.{layer.name}.weight.reshape(*shape, -1)"
+    return "None if bias is None else bias.reshape(shape)"
+
+
+def forward_lines(loss: Loss) -> tuple[str, ...]:
+    """The statements of ``forward``."""
+    lines = []
+    if (layer := layer_of(loss)) is not None:
+        lines = [
+            "shape = (self.num_classes, *self.out_features)",
+            f'bias = dict(self.{layer.name}.named_parameters()).get("bias")',
+        ]
+    return (*lines, f"return {loss.function}({', '.join(forward_arguments(loss))})")
 
 
 def checked(loss: Loss) -> tuple[str, ...]:

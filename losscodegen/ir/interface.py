@@ -28,16 +28,43 @@ class Clause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A linear layer that the class holds as ``name``: the arguments that are its weight and bias.
+
+    The weight has the axes (classes, any others, features), the bias all but the last.
+    """
+
+    name: str
+    weight: str
+    bias: str
+
+
+LAYER_ARGUMENTS = {
+    "in_features": "in_features: int",
+    "num_classes": "num_classes: int",
+    "out_features": "out_features: tuple[int, ...] = ()",
+    "bias": "bias: bool = False",
+    "device": "device: torch.device | str | None = None",
+    "dtype": "dtype: torch.dtype | None = None",
+    "options": "options: object = None",
+}
+"""What a constructor may take to make the layer, and how a signature writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interface:
     """A class to replace: ``forward`` pairs the names of a call with the arguments they are.
 
-    ``constructor`` may hold ``*`` before what is keyword-only, and the legacy arguments of torch
-    that say how to reduce.
+    ``constructor`` may hold ``*`` before what is keyword-only, the legacy arguments of torch that
+    say how to reduce, and those that make the layer. The ``optional`` arguments may be None until
+    a clause gives them a value.
     """
 
     constructor: tuple[str, ...] = ()
     forward: tuple[tuple[str, str], ...] = ()
     class_axis_without_batch: bool = False
     compare: str | None = None
+    optional: tuple[str, ...] = ()
+    layer: Layer | None = None
     at_construction: tuple[Clause, ...] = ()
     at_call: tuple[Clause, ...] = ()

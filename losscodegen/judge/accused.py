@@ -86,10 +86,11 @@ class Accused:
         dtype: torch.dtype | None = None,
     ) -> nn.Module:
         """The module for these parameters; learnable ones become its attributes as they are."""
-        keywords: dict[str, Any] = {}
+        keywords: dict[str, Any] = self._layer_arguments(bound)
+        held = self._held(bound)
         for variable in self.loss.parameters:
             value = bound[variable.name]
-            if value is None:
+            if value is None or variable.arg in held:
                 continue
             if isinstance(value, Tensor):
                 value = value.detach()
@@ -109,7 +110,11 @@ class Accused:
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """``Loss(...)(*inputs)``; gradients reach learnable parameters through ``bound``."""
+        layer = self.loss.interface and self.loss.interface.layer
         learnable = {
+            f"{layer.name}.{key}" if layer else key: value
+            for key, value in self._matrices(bound).items()
+        } | {
             v.arg: value
             for v in self.loss.parameters
             if v.role is Role.LEARNABLE and isinstance(value := bound[v.name], Tensor)
@@ -125,6 +130,38 @@ class Accused:
         if not isinstance(result, Tensor):
             raise TypeError(f"the loss is a {type(result).__name__}, not a tensor")
         return result
+
+    def _held(self, bound: Mapping[str, Bound]) -> dict[str, Tensor]:
+        """The weight and the bias of the layer that the class holds, by argument."""
+        layer = self.loss.interface and self.loss.interface.layer
+        if not layer:
+            return {}
+        values = {v.arg: bound[v.name] for v in self.loss.parameters}
+        found = {arg: values[arg] for arg in (layer.weight, layer.bias)}
+        return {arg: v for arg, v in found.items() if isinstance(v, Tensor)}
+
+    def _matrices(self, bound: Mapping[str, Bound]) -> dict[str, Tensor]:
+        """The same with all outputs in one axis, as a layer keeps them."""
+        held = tuple(self._held(bound).values())
+        if not held:
+            return {}
+        weight, bias = held
+        return {
+            "weight": weight.reshape(-1, weight.shape[-1]),
+            "bias": bias.reshape(-1),
+        }
+
+    def _layer_arguments(self, bound: Mapping[str, Bound]) -> dict[str, Any]:
+        held = tuple(self._held(bound).values())
+        if not held:
+            return {}
+        classes, *others, features = held[0].shape
+        return {
+            "in_features": features,
+            "num_classes": classes,
+            "out_features": tuple(others),
+            "bias": True,
+        }
 
     def function(self) -> Function:
         """The unreduced loss as a function of every variable by symbol."""

@@ -18,7 +18,7 @@ from losscodegen.language.source import Source
 ATTRIBUTES = frozenset({"shape", "ndim", "dtype"})
 METHODS = frozenset(
     {"all", "any", "expand", "is_floating_point", "long", "numel"}
-    | {"reshape", "squeeze", "unsqueeze"}
+    | {"new_zeros", "reshape", "squeeze", "unsqueeze"}
 )
 HELPERS = frozenset({"expandable", "scalar_type"})
 """Functions that the generated module defines: ``expandable(x, y)``, whether x has the dims of y or

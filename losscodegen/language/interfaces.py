@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from losscodegen.errors import Diagnostic, Location
-from losscodegen.ir.interface import Clause, Interface
+from losscodegen.ir.interface import LAYER_ARGUMENTS, Clause, Interface, Layer
 from losscodegen.ir.loss import Variable
 from losscodegen.language.calling import ERRORS, read_condition, read_message
 from losscodegen.language.names import closest, quoted
@@ -41,29 +41,51 @@ class InterfaceReader:
             (),
             "forward",
         )
+        layer = self._layer(spec)
+        held = () if layer is None else (layer.weight, layer.bias)
+        further = () if layer is None else tuple(LAYER_ARGUMENTS)
         constructor = [source for source in spec.constructor if source.text != "*"]
         self._check_arguments(
             constructor,
             spec.constructor_location,
-            names.parameters,
-            LEGACY_ARGUMENTS,
+            tuple(v for v in names.parameters if v.arg not in held),
+            (*LEGACY_ARGUMENTS, *further),
             "constructor",
         )
         if spec.compare is not None and not _DOTTED.fullmatch(spec.compare.text):
             message = f"{quoted(spec.compare.text)} is no class with its module"
             self._problem(message, spec.compare.whole(), "as in torch.nn.HuberLoss")
         parameters = [v.arg for v in names.parameters]
+        for source in spec.optional:
+            self._check_known(source, parameters, "parameter")
         arguments = [v.arg for v in names.inputs] + parameters + ["reduction"]
         return Interface(
             constructor=tuple(source.text for source in spec.constructor),
             forward=tuple((name, argument.text) for name, argument in forward),
             class_axis_without_batch=spec.class_axis_without_batch,
             compare=None if spec.compare is None else spec.compare.text,
+            optional=tuple(source.text for source in spec.optional),
+            layer=layer,
             at_construction=tuple(
-                self._clause(c, [*parameters, "reduction"]) for c in spec.init
+                self._clause(c, [*parameters, *further, "reduction"]) for c in spec.init
             ),
             at_call=tuple(self._clause(c, arguments) for c in spec.call),
         )
+
+    def _layer(self, spec: SpecInterface) -> Layer | None:
+        if not spec.layer:
+            return None
+        found = {key.text: value for key, value in spec.layer}
+        if set(found) != {"name", "weight", "bias"}:
+            place = spec.layer[0][0].whole()
+            self._problem("a layer has a name, a weight and a bias", place)
+            return None
+        for key in ("weight", "bias"):
+            known = [v.arg for v in self.names.parameters if v.axes]
+            self._check_known(found[key], known, "tensor parameter")
+        if not _IDENTIFIER.fullmatch(found["name"].text):
+            self._problem("this is no name", found["name"].whole())
+        return Layer(**{key: source.text for key, source in found.items()})
 
     def _problem(
         self, message: str, location: Location, hint: str | None = None

@@ -121,6 +121,14 @@ class InterfaceTable(Table):
         default=False,
         description="Also accept an input without the batch axis and a target without any.",
     )
+    optional: list[str] = Field(
+        default=[], description="Arguments that may be None until a clause sets them."
+    )
+    layer: dict[str, str] = Field(
+        default={},
+        description="A linear layer that the class holds: its name, weight and bias.",
+        examples=[{"name": "linear", "weight": "W", "bias": "b"}],
+    )
     init: list[ClauseTable] = Field(
         default=[], description="What the constructor does first."
     )

@@ -68,6 +68,8 @@ class SpecInterface:
     forward: tuple[Source, ...] = ()
     class_axis_without_batch: bool = False
     compare: Source | None = None
+    optional: tuple[Source, ...] = ()
+    layer: tuple[tuple[Source, Source], ...] = ()
     init: tuple[SpecClause, ...] = ()
     call: tuple[SpecClause, ...] = ()
     constructor_location: Location
@@ -330,6 +332,10 @@ class _Reader:
             forward=self.sources("forward"),
             class_axis_without_batch=self.flag("class_axis_without_batch"),
             compare=self.source("compare"),
+            optional=self.sources("optional"),
+            layer=(
+                () if (layer := self._table("layer")) is None else tuple(layer._pairs())
+            ),
             init=self._clauses("init"),
             call=self._clauses("call"),
             constructor_location=self.spans.key((*self.path, "constructor")),

@@ -203,6 +203,15 @@ def _interface(loss: Loss) -> Iterator[str]:
         table["class_axis_without_batch"] = True
     if interface.compare is not None:
         table["compare"] = interface.compare
+    if interface.optional:
+        table["optional"] = interface.optional
+    if interface.layer is not None:
+        layer = interface.layer
+        table["layer"] = {
+            "name": layer.name,
+            "weight": layer.weight,
+            "bias": layer.bias,
+        }
     for key, clauses in (
         ("init", interface.at_construction),
         ("call", interface.at_call),
