@@ -1,4 +1,4 @@
-"""``list``, ``show``, ``functions``, ``rules``, ``schema``: what there is, as text or as JSON."""
+"""``show``, ``functions``, ``rules``, ``schema``: what there is, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -36,32 +36,6 @@ def load_all(paths: Sequence[Path]) -> list[tuple[Path, Loss]]:
     if problems:
         raise LossCodegenError(problems)
     return losses
-
-
-@click.command("list")
-@click.argument("specs", nargs=-1, metavar="[SPECS]...")
-@as_json
-@common
-def list_losses(specs: tuple[str, ...], json: bool) -> None:
-    """List the losses of the library or of the project."""
-    losses = load_all(find_specs(specs))
-    if json:
-        print_json(
-            [
-                {
-                    "name": loss.name,
-                    "module": loss.module,
-                    "function": loss.function,
-                    "family": loss.family,
-                    "summary": loss.summary,
-                    "spec": str(path),
-                }
-                for path, loss in losses
-            ]
-        )
-        return
-    rows = [(loss.name, path.stem, loss.family, loss.summary) for path, loss in losses]
-    print_table(("loss", "spec", "family", "summary"), rows)
 
 
 @click.command()

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import click
 
 from losscodegen import __version__
-from losscodegen.cli.catalogue import functions, list_losses, rules, schema, show
+from losscodegen.cli.catalogue import functions, rules, schema, show
 from losscodegen.cli.check import check
 from losscodegen.cli.generate import generate
+from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
 from losscodegen.cli.settings import CLEAN, FAILED, Settings

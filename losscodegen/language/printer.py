@@ -53,10 +53,14 @@ def format_expression(expr: Expr, scope: Scope | None = None) -> str:
     >>> format_expression(power(add(Read("x"), neg(Read("y"))), number(2)))
     '(x - y)**2'
     """
-    return _Printer(scope).text(expr)
+    return Printer(scope).text(expr)
 
 
-class _Printer:
+class Printer:
+    """The spelling of the language; a subclass may spell some of it in another way."""
+
+    times, minus = "*", " - "
+
     def __init__(self, scope: Scope | None) -> None:
         self.scope = scope
 
@@ -128,7 +132,7 @@ class _Printer:
                 least = Binding.SIGN if nested else Binding.PRODUCT
                 factors = [self.text(first, least)]
                 factors += [self.text(a, Binding.SIGN) for a in rest]
-                return "*".join(factors), Binding.PRODUCT
+                return self.times.join(factors), Binding.PRODUCT
             case "div" | "mod":
                 left = self.text(args[0], Binding.PRODUCT)
                 right = self.text(args[1], Binding.SIGN)
@@ -162,7 +166,7 @@ class _Printer:
         text = self.text(first, Binding.PRODUCT if nested else Binding.SUM)
         for arg in rest:
             if isinstance(arg, Call) and arg.op == "neg":
-                text += f" - {self.text(arg.args[0], Binding.PRODUCT)}"
+                text += f"{self.minus}{self.text(arg.args[0], Binding.PRODUCT)}"
             else:
                 text += f" + {self.text(arg, Binding.PRODUCT)}"
         return text

@@ -5,49 +5,100 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import pytest
+import torch
 
 from losscodegen.cli.forms import FORMS
 from losscodegen.cli.output import plain
+from losscodegen.cli.outside import OUTSIDE
 from losscodegen.compiler.rules import REFUTED, RULES
 from losscodegen.ir.nodes import Keeper, Reduction
 from losscodegen.ir.ops import OPS
 from losscodegen.language.calls import FORMS as READERS
+from losscodegen.language.parse import load_losses
+from losscodegen.resources import bundled_specs
 
 Cli = Callable[..., Any]
 
 
 def test_list(cli: Cli, specs: Cli, good: str) -> None:
-    specs(squared=good, other=good.replace("SquaredLoss", "OtherLoss"))
+    """By family, a line of mathematics each, and in a pipe nothing is cut off."""
+    other = good.replace("SquaredLoss", "OtherLoss").replace("regression", "binary")
+    long = good.replace("error.", "error, " + "at length " * 20 + "described.")
+    specs(squared=long, other=other, third=good.replace("SquaredLoss", "Loss3"))
     done = cli("list")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
-        "loss         spec     family      summary",
-        "OtherLoss    other    regression  Squared error.",
-        "SquaredLoss  squared  regression  Squared error.",
+        "binary (1)",
+        "  OtherLoss  Squared error.",
+        "      (x \N{MINUS SIGN} y)²",
+        "",
+        "regression (2)",
+        "  SquaredLoss  Squared error, " + "at length " * 20 + "described.",
+        "      (x \N{MINUS SIGN} y)²",
+        "  Loss3        Squared error.",
+        "      (x \N{MINUS SIGN} y)²",
+        "",
+        "3 losses in 2 families",
     ]
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_list_fits_a_terminal(
+    cli: Cli, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_text = cli("list").out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    coloured_text = cli("list").out
+    assert "\x1b[" in coloured_text
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", coloured_text).splitlines()
+    assert max(len(line) for line in shown) <= columns
+    for line, whole in zip(shown, plain_text.splitlines(), strict=True):
+        assert line == whole or whole.startswith(line.removesuffix("…"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli("list").out.splitlines() == shown
 
 
 def test_list_as_json(cli: Cli, specs: Cli, good: str) -> None:
     specs(squared=good)
-    (row,) = json.loads(cli("list", "--json").out)
-    assert row == {
-        "name": "SquaredLoss",
-        "module": "squared",
-        "function": "squared_loss",
-        "family": "regression",
-        "summary": "Squared error.",
-        "spec": "specs/squared.toml",
+    found = json.loads(cli("list", "--json").out)
+    assert found == {
+        "losses": [
+            {
+                "name": "SquaredLoss",
+                "module": "squared",
+                "function": "squared_loss",
+                "family": "regression",
+                "summary": "Squared error.",
+                "mathematics": "(x \N{MINUS SIGN} y)²",
+                "spec": "specs/squared.toml",
+            }
+        ],
+        "outside": [],
     }
 
 
 def test_list_without_a_project_shows_the_library(cli: Cli) -> None:
-    names = {row["name"] for row in json.loads(cli("list", "--json").out)}
-    assert "HuberLoss" in names
+    """And what it leaves out."""
+    found = json.loads(cli("list", "--json").out)
+    assert "HuberLoss" in {row["name"] for row in found["losses"]}
+    assert [row["name"] for row in found["outside"]] == [x.name for x in OUTSIDE]
+    text = cli("list").out
+    assert all(x.name in text and f"{x.family}: {x.why}" in text for x in OUTSIDE)
+
+
+def test_what_is_outside_is_a_loss_of_torch_without_a_spec() -> None:
+    names = {loss.name for path in bundled_specs() for loss in load_losses(path)}
+    for row in OUTSIDE:
+        assert issubclass(getattr(torch.nn, row.name), torch.nn.Module)
+        assert row.name not in names
 
 
 def test_list_shows_the_problems_of_every_spec(
