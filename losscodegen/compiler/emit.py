@@ -31,7 +31,7 @@ from losscodegen.compiler.program import (
 )
 from losscodegen.compiler.tensor_nodes import Float, Tensor
 from losscodegen.compiler.tensors import contracted, only_compared
-from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.loss import Absent, DomainKind, Loss
 from losscodegen.ir.nodes import Guard
 
 
@@ -201,6 +201,14 @@ def _widening(program: Program) -> list[str]:
         "wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse",
     ]
     widened = [v.arg for v in inputs if not only_compared(program, v.arg)]
+    # A module in half precision has its own tensors in half precision, too.
+    widened += [
+        v.arg
+        for v in program.loss.parameters
+        if v.axes
+        and v.default is Absent.REQUIRED
+        and v.domain.kind not in CONSTANT_KINDS
+    ]
     line = f"{', '.join(widened)} = {', '.join(f'{a}.to(wide)' for a in widened)}"
     if widened and len(line) <= WIDTH - 4:
         return [*lines, line]

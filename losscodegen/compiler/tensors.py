@@ -22,6 +22,9 @@ from losscodegen.compiler.tensor_nodes import (
     Matmul,
     Missing,
     Name,
+    Squeeze,
+    Tensor,
+    Unsqueeze,
 )
 
 
@@ -77,7 +80,10 @@ _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
 def only_compared(program: Program, argument: str) -> bool:
-    """Whether nothing but comparisons with -1, 0 and 1 read an input: any dtype will do."""
+    """Whether nothing but comparisons with -1, 0, 1 or itself read an input: any dtype will do.
+
+    Large labels, which float32 would round to their neighbours, then stay what they are.
+    """
     parts: list[object] = [program.statements]
     if program.mean is not None:
         parts += [program.mean.statements, program.mean.weight]
@@ -94,9 +100,24 @@ def _computed(item: object, argument: str) -> bool:
             op, (Name(), Literal(value)) | (Literal(value), Name())
         ) if op in _COMPARISONS and value in (-1, 0, 1):
             return False
+        case Apply(op, (left, right)) if (
+            op in _COMPARISONS and _viewed(left) == _viewed(right) == argument
+        ):
+            return False
         case tuple():
             return any(_computed(part, argument) for part in item)
         case _ if is_dataclass(item):
             return any(_computed(getattr(item, f.name), argument) for f in fields(item))
         case _:
             return False
+
+
+def _viewed(item: Tensor) -> str | None:
+    """The name of the tensor whose entries ``item`` holds, in the same order."""
+    match item:
+        case Name(name):
+            return name
+        case Unsqueeze(value) | Squeeze(value):
+            return _viewed(value)
+        case _:
+            return None
