@@ -46,7 +46,7 @@ def class_balanced_cross_entropy_loss(
     if not dtype.is_floating_point:
         raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logits = logits.to(wide)
+    logits, samples_per_class = logits.to(wide), samples_per_class.to(wide)
 
     one_minus_beta = 1.0 - beta
 

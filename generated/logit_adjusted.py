@@ -43,7 +43,7 @@ def logit_adjusted_loss(
     if not dtype.is_floating_point:
         raise TypeError(f"logits must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    logits = logits.to(wide)
+    logits, prior = logits.to(wide), prior.to(wide)
 
     product = tau * prior.log()
     a = logits + product.reshape(product.shape + (1,) * (logits.ndim - 2))

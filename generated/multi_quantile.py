@@ -39,7 +39,9 @@ def multi_quantile_loss(
     if not dtype.is_floating_point:
         raise TypeError(f"prediction must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    prediction, target = prediction.to(wide), target.to(wide)
+    prediction = prediction.to(wide)
+    target = target.to(wide)
+    quantiles = quantiles.to(wide)
 
     residual = target.unsqueeze(-1) - prediction
     loss = torch.maximum(quantiles * residual, (quantiles - 1.0) * residual).mean(
