@@ -44,18 +44,23 @@ def cosine_embedding_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = input1.abs().amax(dim=-1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = input1 / scale.unsqueeze(-1)
-    length = ratio.square().sum(dim=-1).sqrt()
+    square_sum = ratio.square().sum(dim=-1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(-1)
     largest_input2 = input2.abs().amax(dim=-1).detach()
+    largest_input2_positive = largest_input2 > 0
     scale_input2 = torch.where(
-        (largest_input2 > 0) & largest_input2.isfinite(), largest_input2, 1.0
+        largest_input2_positive & largest_input2.isfinite(), largest_input2, 1.0
     )
     ratio_input2 = input2 / scale_input2.unsqueeze(-1)
-    length_input2 = ratio_input2.square().sum(dim=-1).sqrt()
+    square_sum_input2 = ratio_input2.square().sum(dim=-1)
+    length_input2 = torch.where(largest_input2_positive, square_sum_input2, 1.0).sqrt()
     direction_input2 = ratio_input2 / length_input2.unsqueeze(-1)
 
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
@@ -89,7 +94,8 @@ class CosineEmbeddingLoss(nn.Module):
 
     Here :math:`x` is ``input1``, :math:`y` is ``input2`` and :math:`s` is ``target``.
 
-    At the ends of a clipped range the derivative is that of the inside.
+    Vectors of zeros, which have no direction, stay what they are. At the ends of a
+    clipped range the derivative is that of the inside.
 
     The plain cosine, undefined for a vector of zeros. PyTorch adds 1e-12 to the squared
     norms in this loss, and bounds the norms by 1e-8 in its cosine similarity. On the

@@ -38,18 +38,23 @@ def info_nce_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = query.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = query / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(1)
     largest_key = key.abs().amax(dim=1).detach()
+    largest_key_positive = largest_key > 0
     scale_key = torch.where(
-        (largest_key > 0) & largest_key.isfinite(), largest_key, 1.0
+        largest_key_positive & largest_key.isfinite(), largest_key, 1.0
     )
     ratio_key = key / scale_key.unsqueeze(1)
-    length_key = ratio_key.square().sum(dim=1).sqrt()
+    square_sum_key = ratio_key.square().sum(dim=1)
+    length_key = torch.where(largest_key_positive, square_sum_key, 1.0).sqrt()
     direction_key = ratio_key / length_key.unsqueeze(1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
@@ -89,6 +94,8 @@ class InfoNCELoss(nn.Module):
             \frac{k_{j,d}}{\lVert k_j \rVert_2}}{\tau}
 
     Here :math:`q` is ``query`` and :math:`k` is ``key``.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     Queries and keys are scaled to length 1; only the keys of the batch are negatives.
 

@@ -38,19 +38,26 @@ def negative_cosine_similarity_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = prediction.abs().amax(dim=-1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = prediction / scale.unsqueeze(-1)
-    length = ratio.square().sum(dim=-1).sqrt()
+    square_sum = ratio.square().sum(dim=-1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     largest_projection = projection.abs().amax(dim=-1).detach()
+    largest_projection_positive = largest_projection > 0
     scale_projection = torch.where(
-        (largest_projection > 0) & largest_projection.isfinite(),
+        largest_projection_positive & largest_projection.isfinite(),
         largest_projection,
         1.0,
     )
     ratio_projection = projection / scale_projection.unsqueeze(-1)
-    length_projection = ratio_projection.square().sum(dim=-1).sqrt()
+    square_sum_projection = ratio_projection.square().sum(dim=-1)
+    length_projection = torch.where(
+        largest_projection_positive, square_sum_projection, 1.0
+    ).sqrt()
     loss = -(
         ratio
         / length.unsqueeze(-1)
@@ -70,6 +77,8 @@ class NegativeCosineSimilarityLoss(nn.Module):
 
     Here :math:`p` is ``prediction``, :math:`z` is ``projection`` and
     :math:`\operatorname{sg}` holds its argument constant in the gradient.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     No gradient flows into the second view: without that the representations collapse.
     Undefined for a vector of zeros.

@@ -36,19 +36,24 @@ def pearson_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = u.abs().amax(dim=-1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = u / scale.unsqueeze(-1)
-    length = ratio.square().sum(dim=-1).sqrt()
+    square_sum = ratio.square().sum(dim=-1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(-1)
     v = target - target.mean(dim=-1, keepdim=True)
     largest_target = v.abs().amax(dim=-1).detach()
+    largest_target_positive = largest_target > 0
     scale_target = torch.where(
-        (largest_target > 0) & largest_target.isfinite(), largest_target, 1.0
+        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
     )
     ratio_target = v / scale_target.unsqueeze(-1)
-    length_target = ratio_target.square().sum(dim=-1).sqrt()
+    square_sum_target = ratio_target.square().sum(dim=-1)
+    length_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
     direction_target = ratio_target / length_target.unsqueeze(-1)
 
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1

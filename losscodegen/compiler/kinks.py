@@ -15,6 +15,8 @@ from losscodegen.ir.loss import DomainKind, Loss, Role
 from losscodegen.ir.nodes import (
     Call,
     Expr,
+    Keep,
+    Keeper,
     Number,
     Read,
     Reduce,
@@ -50,6 +52,7 @@ _SENTENCES = {
     "hypot": "The gradient of the length at 0 is 0.",
 }
 _NORM = "The gradient of the norm at 0 is 0."
+_DIRECTION = "Vectors of zeros, which have no direction, stay what they are."
 _EXTREME = "Entries that tie for an extreme share its derivative equally."
 _MAXIMUM = "Entries that tie for the maximum share its derivative equally."
 _MINIMUM = "Entries that tie for the minimum share its derivative equally."
@@ -111,6 +114,8 @@ def _kinks(expr: Expr, ranges: Ranges, moved: set[str]) -> Iterator[str]:
                 yield _SENTENCES[op]
         case Reduce(Reduction.NORM):
             yield _NORM
+        case Keep(Keeper.NORMALIZE):
+            yield _DIRECTION
         case Reduce(Reduction.AMAX):
             yield _MAXIMUM
         case Reduce(Reduction.AMIN):

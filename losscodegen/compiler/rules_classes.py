@@ -87,12 +87,15 @@ RULES = (
             "largest = detach(amax(abs(x[i]), i))",
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",
             "scaled[i] = x[i]/scale",
-            "length = sqrt(Sum(scaled[i]**2, i))",
+            "square_sum = Sum(scaled[i]**2, i)",
+            "length = sqrt(where(largest > 0, square_sum, 1))",
             "direction = x[t]/scale/length",
         ),
         replacement="direction",
         why="The squares leave the floating-point range long before the norm does. The scale "
-        "cancels from the result, hence no gradient flows through it.",
+        "cancels from the result, hence no gradient flows through it. Rows of zeros, which have no "
+        "direction, stay as they are: a root of 0 would make the gradient nan even where a mask "
+        "drops them.",
         source="pytorch#193006",
         witness=Witness(point={"x": (1e20, 1e20), "t": 0}),
         phase=Phase.EXPAND,

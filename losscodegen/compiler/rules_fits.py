@@ -32,6 +32,7 @@ RULES = (
             "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
         ),
         replacement="1 - side + side*gap/2",
+        whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
         witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
@@ -46,6 +47,7 @@ RULES = (
             "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
         ),
         replacement="1 - side + side*gap/2",
+        whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
         witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
@@ -64,6 +66,7 @@ RULES = (
             "directions = norm(x[i], i) >= e and norm(y[i], i) >= f",
         ),
         replacement="where(directions, 1 - side + side*gap/2, 1 - cosine)",
+        whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
         witness=Witness(

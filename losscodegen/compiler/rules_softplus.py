@@ -73,6 +73,18 @@ RULES = (
         witness=Witness(point={"x": (100.0, 3.0)}),
     ),
     Rule(
+        name="softplus-of-logsumexp",
+        pattern="log(1 + Sum(exp(x[i]), i, where=m[i])*Sum(exp(y[j]), j, where=n[j]))",
+        let=(
+            "total = logsumexp(x[i], i, where=m[i])",
+            "total_y = logsumexp(y[j], j, where=n[j])",
+        ),
+        replacement="softplus(total + total_y)",
+        why="The sums of exponentials overflow; their logarithms, taken by logsumexp, do not.",
+        source="circle loss implementations",
+        witness=Witness(point={"x": (100.0, 3.0), "y": (2.0, 1.0)}),
+    ),
+    Rule(
         name="softplus-reflected",
         pattern="softplus(x) - x",
         replacement="softplus(-x)",

@@ -35,6 +35,8 @@ _CONTINUA = frozenset(
 )
 _SEPARATELY_UP_TO = 4
 _TOGETHER = 4
+_BY_LINE = 8
+"""Asked for what would fail otherwise alone; moves that happen to cancel must not decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,9 @@ def _line_probes(
         and isinstance(array := point.values.get(variable.name), Array)
         for leaf, size in _largest(loss, variable, array).items()
     }
-    random = Random(len(largest))
-    for _ in range(_TOGETHER):
+    # Other signs than those of the probes by entry, which did not explain the error.
+    random = Random(f"lines {len(largest)}")
+    for _ in range(_BY_LINE):
         yield (
             loss,
             _displaced(

@@ -86,8 +86,18 @@ class _Maker:
         """A size for every axis, small enough for all tensors to stay small."""
         axes = self.axes()
         classes = {v.domain.axis for v in self.tensors if v.domain.axis in axes}
+        labelled = {
+            axis
+            for v in self.tensors
+            if v.domain.kind is DomainKind.INTEGER
+            for axis in v.subscripted_axes
+        }
         pools = {
-            axis: (2, 3, 3, 4, 5, 7) if axis in classes else (2, 2, 3, 3, 4)
+            axis: (
+                (2, 3, 3, 4, 5, 7)
+                if axis in classes
+                else (2, 3, 4, 4, 5) if axis in labelled else (2, 2, 3, 3, 4)
+            )
             for axis in axes
         }
         sizes = {axis: self.random.choice(pool) for axis, pool in pools.items()}
@@ -169,7 +179,9 @@ class _Maker:
             if random.random() < 0.1:
                 entries = [entries[0]] * count if entries else entries
         elif kind is DomainKind.INTEGER:
-            entries = [random.randint(-3, 5) for _ in range(count)]
+            # Labels that are compared with each other tell nothing unless some are equal.
+            low, high = random.choice(((-3, 5), (0, 2), (0, 1), (0, 1)))
+            entries = [random.randint(low, high) for _ in range(count)]
         elif kind in (DomainKind.SIMPLEX, DomainKind.LOGPROB):
             entries = self.probabilities(variable, shape)
         else:

@@ -223,7 +223,7 @@ def witness_point(loss: Loss, witness: Witness) -> Point:
 @cache
 def oracle(loss: Loss, size: int = SIZE) -> Oracle:
     wrt = [v.name for v in loss.inputs if v.domain.kind is DomainKind.REAL]
-    return Oracle(loss, {"I": size}, wrt=wrt)
+    return Oracle(loss, {"I": size, "J": size}, wrt=wrt)
 
 
 def truth(loss: Loss, point: Point, dtype: Dtype = Dtype.FLOAT64) -> Truth:

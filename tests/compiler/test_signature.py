@@ -241,6 +241,16 @@ def test_constant_inputs_are_taken_as_they_are() -> None:
     assert loss(x, mask, reduction="sum").item() == 1.0
 
 
+def test_labels_that_are_only_compared_are_taken_as_they_are() -> None:
+    """float32 would round large labels to their neighbours."""
+    probe = small(
+        'inputs.x = "real[B]"\ninputs.t = "integer[B]"\nindices = { i = "B", j = "B" }',
+        "Sum(x[j], j, where=t[j] == t[i])",
+    )
+    x, labels = torch.tensor([1.0, 2.0]), torch.tensor([2**24, 2**24 + 1])
+    assert probe.probe_loss(x, labels, reduction="none").tolist() == [1.0, 2.0]
+
+
 # ---------------------------------------------------------------- messages
 
 

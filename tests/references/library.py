@@ -9,8 +9,10 @@ from tests.references import (
     likelihood,
     multiclass,
     pairs,
+    ranking,
     regression,
     shapes,
+    similarity,
 )
 from tests.references.table import Reference
 
@@ -23,6 +25,8 @@ MODULES = (
     embedding,
     decisions,
     pairs,
+    similarity,
+    ranking,
 )
 
 REFERENCES: dict[str, Reference] = {
