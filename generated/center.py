@@ -37,7 +37,7 @@ def center_loss(
     if not dtype.is_floating_point:
         raise TypeError(f"embedding must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    embedding = embedding.to(wide)
+    embedding, centers = embedding.to(wide), centers.to(wide)
 
     loss = 0.5 * (embedding - centers[target]).square().sum(dim=1)
 

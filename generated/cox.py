@@ -27,7 +27,7 @@ def cox_loss(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     if not dtype.is_floating_point:
         raise TypeError(f"log_hazard must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    log_hazard, time, event = log_hazard.to(wide), time.to(wide), event.to(wide)
+    log_hazard, event = log_hazard.to(wide), event.to(wide)
 
     beyond = time >= time.unsqueeze(1)
 

@@ -31,7 +31,7 @@ from losscodegen.compiler.program import (
 )
 from losscodegen.compiler.tensor_nodes import Float, Tensor
 from losscodegen.compiler.tensors import contracted, only_compared
-from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.loss import DomainKind, Loss, Role
 from losscodegen.ir.nodes import Guard
 
 
@@ -186,7 +186,7 @@ def _loss_context(written: Loss, program: Program, *, alone: bool) -> LossContex
 
 
 def _widening(program: Program) -> list[str]:
-    """Half precision inputs become float32 until the result."""
+    """Half precision inputs and trained tensors become float32 until the result."""
     inputs = [v for v in program.loss.inputs if v.domain.kind is not DomainKind.INDEX]
     # The result has the dtype of what varies freely: a target may be of integers.
     real = [v.arg for v in inputs if v.domain.kind not in CONSTANT_KINDS]
@@ -200,7 +200,9 @@ def _widening(program: Program) -> list[str]:
         f'    raise TypeError(f"{real[0]} must be floating point, got {{dtype}}")',
         "wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse",
     ]
+    trained = [v for v in program.loss.parameters if v.role is Role.LEARNABLE]
     widened = [v.arg for v in inputs if not only_compared(program, v.arg)]
+    widened += [v.arg for v in trained]
     line = f"{', '.join(widened)} = {', '.join(f'{a}.to(wide)' for a in widened)}"
     if widened and len(line) <= WIDTH - 4:
         return [*lines, line]

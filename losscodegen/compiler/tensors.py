@@ -22,6 +22,10 @@ from losscodegen.compiler.tensor_nodes import (
     Matmul,
     Missing,
     Name,
+    Permute,
+    Squeeze,
+    Tensor,
+    Unsqueeze,
 )
 
 
@@ -77,7 +81,10 @@ _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
 
 def only_compared(program: Program, argument: str) -> bool:
-    """Whether nothing but comparisons with -1, 0 and 1 read an input: any dtype will do."""
+    """Whether nothing but comparisons with -1, 0, 1 and itself read an input: any dtype will do.
+
+    And it had better stay: float32 takes neighbouring large integers for one.
+    """
     parts: list[object] = [program.statements]
     if program.mean is not None:
         parts += [program.mean.statements, program.mean.weight]
@@ -94,9 +101,24 @@ def _computed(item: object, argument: str) -> bool:
             op, (Name(), Literal(value)) | (Literal(value), Name())
         ) if op in _COMPARISONS and value in (-1, 0, 1):
             return False
+        case Apply(op, (left, right)) if op in _COMPARISONS and (
+            _viewed(left) == _viewed(right) == argument
+        ):
+            return False
         case tuple():
             return any(_computed(part, argument) for part in item)
         case _ if is_dataclass(item):
             return any(_computed(getattr(item, f.name), argument) for f in fields(item))
         case _:
             return False
+
+
+def _viewed(item: Tensor) -> str | None:
+    """The name of the tensor whose entries, none of them changed, ``item`` shows."""
+    match item:
+        case Name(name):
+            return name
+        case Unsqueeze(value, _) | Squeeze(value, _) | Permute(value, _):
+            return _viewed(value)
+        case _:
+            return None
