@@ -23,6 +23,9 @@ SIZES = 6
 PURE = ("tidy", "normal")
 """What a tensor is filled with when all others are, too."""
 
+LABELS = ((-3, 5), (0, 1), (0, 1), (0, 2))
+"""The least and the greatest of the integers that a tensor is filled with."""
+
 RELATIONS = ("independent", "independent", "equal", "opposite", "near", "double")
 
 
@@ -169,7 +172,9 @@ class _Maker:
             if random.random() < 0.1:
                 entries = [entries[0]] * count if entries else entries
         elif kind is DomainKind.INTEGER:
-            entries = [random.randint(-3, 5) for _ in range(count)]
+            # Labels have to repeat before they make pairs.
+            low, high = random.choice(LABELS)
+            entries = [random.randint(low, high) for _ in range(count)]
         elif kind in (DomainKind.SIMPLEX, DomainKind.LOGPROB):
             entries = self.probabilities(variable, shape)
         else:
