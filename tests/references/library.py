@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.references import (
+    batches,
     binary,
     decisions,
     embedding,
@@ -23,6 +24,7 @@ MODULES = (
     embedding,
     decisions,
     pairs,
+    batches,
 )
 
 REFERENCES: dict[str, Reference] = {
