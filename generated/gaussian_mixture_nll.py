@@ -58,13 +58,19 @@ def gaussian_mixture_nll_loss(
     log_probability = (
         weight_logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
     )
-    log_total = (
+    total = (
         log_probability
         - scales.log()
         - 0.5 * math.log(2.0 * math.pi)
         - 0.5 * ((target.unsqueeze(-1) - means) / scales).square()
-    ).logsumexp(dim=-1)
-    loss = -log_total
+    )
+
+    # Guard [log-sum-exp-normalised]: The backward of `logsumexp` is `exp(x - result)`,
+    # whose entries no longer add up to 1 once a large result is rounded. No gradient
+    # flows through the offset.
+    largest2 = total.amax(dim=-1).detach()
+    below2 = total - largest2.unsqueeze(-1)
+    loss = -(below2.logsumexp(dim=-1) + largest2)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -231,10 +231,13 @@ class Protector:
     ) -> Expr:
         """`_guarded`, with ``parts`` of the branch taken for numbers that are right as they are."""
         reads: dict[Expr, Expr] = {
-            part: Read(f"@{k}", free_indices(part)) for k, part in enumerate(parts)
+            part: Read(f"@{k}", free_indices(part), origin=part.origin)
+            for k, part in enumerate(parts)
         }
         domains = {f"@{k}": ranges.of(part) for k, part in enumerate(parts)}
-        known = self.tame.differentiable.union(domains)
+        known = self.tame.differentiable.union(
+            f"@{k}" for k, part in enumerate(parts) if self.tame.depends(part)
+        )
         inside = replace(self, tame=replace(self.tame, differentiable=known))
         bare = replaced(branch, reads, frozenset(free_indices(condition)))
         there = replace(ranges, domains={**ranges.domains, **domains})

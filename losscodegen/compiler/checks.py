@@ -10,6 +10,7 @@ from losscodegen.compiler.program import (
     Program,
     ShapeCheck,
 )
+from losscodegen.compiler.tensor_nodes import Apply, Extent, Tensor
 from losscodegen.compiler.tensors import names_in
 from losscodegen.ir.loss import ELLIPSIS, Domain, DomainKind, Interval, Variable
 
@@ -41,7 +42,29 @@ def shape_checks(program: Program) -> list[str]:
         alike = [v for v in alike if not v.optional]
         if not variable.optional and len(alike) > 1:
             lines += _same_shape([v.arg for v in alike])
+    for condition, text in program.require:
+        lines += _size_check(condition, text, earlier)
     return lines
+
+
+def _size_check(condition: Tensor, text: str, tensors: list[Variable]) -> list[str]:
+    """A requirement on the sizes of axes; ``text`` is how the spec writes it."""
+    variable = next((v for v in tensors if v.arg in names_in(condition)), None)
+    if variable is None:
+        return []  # on parameters alone: checked with them
+    broken = f"not ({render(condition)})"
+    match condition:
+        case Apply(op, (Extent(), _) as sides, static) if op in _OPPOSITES:
+            broken = render(Apply(_OPPOSITES[op], sides, static))
+    message = (
+        f"{variable.arg} must have shape {shape_text(variable.axes)} with {text}, "
+        f"got {{tuple({variable.arg}.shape)}}"
+    )
+    return [f"if {broken}:", *raise_error(message)]
+
+
+_OPPOSITES = {"ge": "lt", "gt": "le", "le": "gt", "lt": "ge", "eq": "ne", "ne": "eq"}
+"""For integers, which no NaN can be among."""
 
 
 def _same_shape(args: list[str]) -> list[str]:
@@ -259,7 +282,10 @@ def parameter_checks(program: Program) -> list[str]:
         rejects = "" if plain else "  # also rejects nan"
         lines.append(f"if {given}{negated}:{rejects}")
         lines += raise_error(f"{variable.arg} must {words}, got {{{variable.arg}!r}}")
+    tensors = {v.arg for v in loss.variables if v.axes}
     for condition_, _ in program.require:
+        if names_in(condition_) & tensors:
+            continue  # sizes are known with the tensors
         text = render(condition_)
         names = [v.arg for v in loss.parameters if v.arg in names_in(condition_)]
         got = ", ".join(f"{n}={{{n}!r}}" for n in names)

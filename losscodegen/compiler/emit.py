@@ -32,7 +32,7 @@ from losscodegen.compiler.program import (
 )
 from losscodegen.compiler.tensor_nodes import Float, Tensor
 from losscodegen.compiler.tensors import contracted, only_compared
-from losscodegen.ir.loss import Absent, DomainKind, Loss
+from losscodegen.ir.loss import Absent, DomainKind, Loss, Role
 from losscodegen.ir.nodes import Guard
 from losscodegen.language.calling import HELPERS
 
@@ -226,9 +226,12 @@ def _widening(program: Program) -> list[str]:
     widened += [
         v.arg
         for v in program.loss.parameters
-        if v.axes
-        and v.default is Absent.REQUIRED
-        and v.domain.kind not in CONSTANT_KINDS
+        if v.role is Role.LEARNABLE
+        or (
+            v.axes
+            and v.default is Absent.REQUIRED
+            and v.domain.kind not in CONSTANT_KINDS
+        )
     ]
     line = f"{', '.join(widened)} = {', '.join(f'{a}.to(wide)' for a in widened)}"
     if widened and len(line) <= WIDTH - 4:

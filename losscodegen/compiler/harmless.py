@@ -64,7 +64,9 @@ def substituted(
 ) -> Expr:
     new: dict[Expr, Expr] = {}
     for node, value in table.items():
-        name = node.origin.name or (node.name if isinstance(node, Read) else None)
+        name = node.origin.name
+        if name is None and isinstance(node, Read) and node.name.isidentifier():
+            name = node.name
         origin = Origin(
             location=node.origin.location,
             name=None if name is None else f"safe_{name}",

@@ -52,6 +52,7 @@ from losscodegen.ir.nodes import (
     Size,
     Switch,
 )
+from losscodegen.ir.walk import free_indices
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
@@ -75,6 +76,8 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
         return builder.value(_switched(expr, where))
     if where is not None and kind is Reduction.VAR:
         return builder.value(_variance(expr))
+    if where is not None and (apart := _unmasked(expr, where)) is not None:
+        return builder.value(apart)
     body = builder.whole(builder.value(expr.body))
     if body.integer:
         body = replace(body, tensor=Float(body.tensor), integer=False)
@@ -127,6 +130,22 @@ def _switched(expr: Reduce, where: Expr) -> Expr:
         case Reduction.AMIN:
             none = OO
     return Switch(where, replace(expr, where=None), none, origin=expr.origin)
+
+
+def _unmasked(expr: Reduce, where: Expr) -> Expr | None:
+    """Indices on which no entry's fate depends are reduced first, without the mask.
+
+    The mask has no dim for them: it could not count what it keeps along them.
+    """
+    needed = set(free_indices(where))
+    if expr.kind is not Reduction.MEAN:
+        needed.update(free_indices(expr.body))
+    alone = tuple(i for i in expr.indices if i not in needed)
+    rest = tuple(i for i in expr.indices if i in needed)
+    if not alone or not rest:
+        return None
+    inner = Reduce(expr.kind, expr.body, alone, None)
+    return replace(expr, body=inner, indices=rest)
 
 
 def _variance(expr: Reduce) -> Expr:

@@ -59,6 +59,22 @@ RULES = (
         witness=Witness(point={"x": (1e6, 1000000.25, 0.0), "t": 0}),
     ),
     Rule(
+        name="log-sum-exp-normalised",
+        pattern="logsumexp(x[i], i, where=m[i])",
+        as_written=True,
+        let=(
+            "largest = detach(amax(x[i], i, where=m[i]))",
+            "below[i] = x[i] - largest",
+        ),
+        replacement="logsumexp(below[i], i, where=m[i]) + largest",
+        why="The backward of `logsumexp` is `exp(x - result)`, whose entries no longer add up to 1 "
+        "once a large result is rounded. No gradient flows through the offset.",
+        source="measured",
+        witness=Witness(point={"x": (1e8, 1e8)}, fault=Fault.GRADIENT, wrt="x"),
+        phase=Phase.EXPAND,
+        gradient_only=True,
+    ),
+    Rule(
         name="cross-entropy-as-margin",
         pattern="log_softmax(x[i], i, at=t)",
         let=_UNMASKED,

@@ -84,6 +84,21 @@ RULES = (
         witness=Witness(point={"x": (100.0, 3.0)}),
     ),
     Rule(
+        name="weighted-log-sum-exp",
+        pattern="log(Sum(w[i]*exp(x[i]), i, where=m[i]))",
+        as_written=True,
+        let=(
+            "largest = detach(amax(x[i], i, where=m[i] and w[i] != 0))",
+            "total = Sum(w[i]*exp(x[i] - largest), i, where=m[i])",
+        ),
+        replacement="log(total) + largest",
+        why="The exponentials overflow or underflow. The largest x that has a weight is taken out "
+        "first; no gradient flows through it.",
+        source="scipy.special.logsumexp with weights b",
+        witness=Witness(point={"x": (100.0, 99.0), "w": (1.0, 0.5)}),
+        domain={"w": "[0, oo)"},
+    ),
+    Rule(
         name="log-add-exp",
         pattern="log(exp(x) + Sum(exp(y[i]), i, where=m[i]))",
         let=("total = logsumexp(y[i], i, where=m[i])",),

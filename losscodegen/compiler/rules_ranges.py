@@ -44,6 +44,17 @@ RULES = (
         phase=Phase.EXPAND,
         safe=True,
     ),
+    Rule(
+        name="hypot",
+        pattern="sqrt(Mean(x[i]**2, i, where=m[i]) + c)",
+        condition="c > 0",
+        let=("length = sqrt(Mean(x[i]**2, i, where=m[i]))",),
+        replacement="hypot(length, sqrt(c))",
+        why="The squares leave the floating-point range long before the root does.",
+        source="measured",
+        witness=Witness(point={"x": (1e20, 1.0), "c": 1.0}),
+        domain={"c": "(0, oo)"},
+    ),
     *(
         Rule(
             name="log-of-square-ratio",

@@ -337,7 +337,10 @@ SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.toml"))
 
 
 def size_of(axis: str) -> int:
-    return int(axis) if axis.isdecimal() else 2 + ord(axis[0]) % 2
+    """2 or 3; an image has pixels inside its border."""
+    if axis.isdecimal() or axis == "H":
+        return int(axis) if axis.isdecimal() else 3
+    return 2 + ord(axis[0]) % 2
 
 
 def sample(variable: Variable, seed: int) -> Tensor:

@@ -202,6 +202,38 @@ def test_requirement_between_parameters() -> None:
     loss.ProbeLoss(0.5, 1.0)
 
 
+def test_requirement_on_a_size() -> None:
+    loss = small('inputs.x = "real[B, C]"\nrequire = ["C >= 2"]', "Sum(x, c)/(C - 1)")
+    message = "x must have shape (B, C) with C >= 2, got (3, 1)"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        loss.probe_loss(torch.zeros(3, 1))
+    loss.probe_loss(torch.zeros(3, 2))
+
+
+def test_large_labels_stay_apart() -> None:
+    """Neighbours that are one number in float32."""
+    loss = small(
+        'inputs.x = "real[B]"\ninputs.t = "integer[B]"\nindices = { i = "B" }',
+        "Sum(x[i], i, where=t[i] == t[b])",
+    )
+    labels = torch.tensor([2**24, 2**24 + 1])
+    got = loss.probe_loss(torch.ones(2), labels, reduction="none")
+    assert got.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_trained_tensors_may_be_half(dtype: torch.dtype) -> None:
+    loss = small(
+        'inputs.x = "real[B, D]"\nparams.W = "real[C, D]"\nlearnable = ["W"]',
+        "Sum(x[b,d]*W[c,d], d)",
+    )
+    got = loss.probe_loss(
+        torch.ones(2, 3, dtype=dtype), torch.ones(4, 3, dtype=dtype), reduction="none"
+    )
+    assert got.dtype == dtype
+    assert got.unique().tolist() == [3.0]
+
+
 def test_integer_predictions_are_refused() -> None:
     loss = small('inputs.x = "real[...]"\ninputs.y = "binary[...]"', "x*y")
     with pytest.raises(

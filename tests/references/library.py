@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.references import (
+    batches,
     binary,
     decisions,
     embedding,
@@ -27,6 +28,7 @@ MODULES = (
     pairs,
     similarity,
     ranking,
+    batches,
 )
 
 REFERENCES: dict[str, Reference] = {

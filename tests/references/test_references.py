@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.loss import DomainKind, Loss, Role
 from losscodegen.judge.accused import Accused
 from losscodegen.judge.naive import naive_loss
 from losscodegen.language.parse import load_losses
@@ -62,6 +62,15 @@ def bound(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def trained(loss: Loss, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers that are learnt, as tensors: a module would start from them in float32."""
+    return {
+        v.name: torch.tensor(values[v.name], dtype=torch.float64)
+        for v in loss.parameters
+        if v.role is Role.LEARNABLE and not v.axes
+    }
+
+
 def array(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value.detach() if isinstance(value, torch.Tensor) else value)
 
@@ -109,7 +118,7 @@ def test_module_is_the_loss_of_the_literature(reference, losses):
     accused = Accused.load(loss, (GENERATED / f"{reference.stem}.py").read_text())
     for values in trials(loss, reference):
         wanted = array(reference.value(**values))
-        tensors = bound(values)
+        tensors = bound(values) | trained(loss, values)
         same(accused.call(tensors, reduction="none"), wanted, reference)
         if loss.scalar:
             continue
