@@ -69,27 +69,31 @@ def cross_entropy_loss(
         logits.gather(1, index).squeeze(1) - largest2
     )
     unweighted = (1.0 - label_smoothing) * F.softplus(rivals, threshold=40.0)
-
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
-    below2 = torch.where(
-        logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
-    ).sum(dim=1)
-    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    lp = logits - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
-    product = (
-        label_smoothing
-        / logits.shape[1]
-        * (
-            lp
-            if weight is None
-            else weight.reshape(weight.shape + (1,) * (logits.ndim - 2)) * lp
+    if label_smoothing > 0:
+        # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+        # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+        # its digits.
+        below2 = torch.where(
+            logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
         ).sum(dim=1)
-    )
+        ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
+        lp = (
+            logits - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
+        )
+        chosen = (
+            label_smoothing
+            / logits.shape[1]
+            * (
+                lp
+                if weight is None
+                else weight.reshape(weight.shape + (1,) * (logits.ndim - 2)) * lp
+            ).sum(dim=1)
+        )
+    else:
+        chosen = logits.new_full((), 0.0).expand_as(target)
     loss = torch.where(
         valid,
-        (unweighted if weight is None else weight[safe_target] * unweighted) - product,
+        (unweighted if weight is None else weight[safe_target] * unweighted) - chosen,
         0.0,
     )
 
@@ -113,9 +117,11 @@ class CrossEntropyLoss(nn.Module):
         \begin{aligned}
             \ell_b &= \begin{cases}
                 -(1 - \mathrm{label\_smoothing}) \, \mathrm{weight}_{t_b} \,
-                    \mathrm{lp}_{b,t_b} - \frac{\mathrm{label\_smoothing}}{C} \sum_{c}
-                    \mathrm{weight}_c \, \mathrm{lp}_{b,c}
-                    & t_b \ne \mathrm{ignore\_index} \\
+                    \mathrm{lp}_{b,t_b} - \begin{cases}
+                    \frac{\mathrm{label\_smoothing}}{C} \sum_{c} \mathrm{weight}_c \,
+                        \mathrm{lp}_{b,c} & \mathrm{label\_smoothing} > 0 \\
+                    0 & \text{otherwise}
+                \end{cases} & t_b \ne \mathrm{ignore\_index} \\
                 0 & \text{otherwise}
             \end{cases} \\
             \mathrm{lp}_{b,c} &= \log \operatorname{softmax}(x_b)_c

@@ -41,11 +41,14 @@ def dcl_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = anchor.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = anchor / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
@@ -57,18 +60,18 @@ def dcl_loss(
     # flows through the offset.
     largest2 = torch.where(differs, xx, -math.inf).amax(dim=1).detach()
     below = xx - largest2.unsqueeze(1)
-    largest_positive = positive.abs().amax(dim=1).detach()
-    scale_positive = torch.where(
-        (largest_positive > 0) & largest_positive.isfinite(), largest_positive, 1.0
-    )
+    largest3 = positive.abs().amax(dim=1).detach()
+    largest3_positive = largest3 > 0
+    scale_positive = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
     ratio_positive = positive / scale_positive.unsqueeze(1)
-    length_positive = ratio_positive.square().sum(dim=1).sqrt()
+    square_sum_positive = ratio_positive.square().sum(dim=1)
+    length_positive = torch.where(largest3_positive, square_sum_positive, 1.0).sqrt()
     direction_positive = ratio_positive / length_positive.unsqueeze(1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
         xy = direction @ direction_positive.T / temperature
-    largest3 = torch.where(differs, xy, -math.inf).amax(dim=1).detach()
-    below_positive = xy - largest3.unsqueeze(1)
+    largest4 = torch.where(differs, xy, -math.inf).amax(dim=1).detach()
+    below_positive = xy - largest4.unsqueeze(1)
     xy2 = (direction * direction_positive).sum(dim=1) / temperature
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
@@ -91,7 +94,7 @@ def dcl_loss(
                 ).logsumexp(dim=1),
                 -math.inf,
             )
-            + largest3,
+            + largest4,
         )
         - xy2
     )
@@ -114,6 +117,8 @@ class DCLLoss(nn.Module):
         \end{aligned}
 
     Here :math:`x` is ``anchor`` and :math:`y` is ``positive``.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     One direction; symmetric implementations add the loss with the views exchanged and
     halve. The rivals are both views of the other samples.

@@ -37,11 +37,14 @@ def koleo_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = embedding.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = embedding / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(1)
     difference = direction.unsqueeze(1) - direction
 
@@ -52,8 +55,8 @@ def koleo_loss(
     largest2 = difference.abs().amax(dim=2).detach()
     largest2_positive = largest2 > 0
     scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    square_sum = (difference / scale2.unsqueeze(2)).square().sum(dim=2)
-    root = torch.where(largest2_positive, square_sum, 1.0).sqrt()
+    square_sum2 = (difference / scale2.unsqueeze(2)).square().sum(dim=2)
+    root = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
     loss = -(
         torch.where(
             ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device),
@@ -78,7 +81,7 @@ class KoleoLoss(nn.Module):
     Here :math:`z` is ``embedding``.
 
     Entries that tie for the minimum share its derivative equally. The gradient of the
-    norm at 0 is 0.
+    norm at 0 is 0. Vectors of zeros, which have no direction, stay what they are.
 
     DINOv2 adds eps to the difference of the embeddings as well, and finds the neighbour
     by the largest cosine.

@@ -35,11 +35,14 @@ def labelled_nt_xent_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = embedding.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = embedding / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
@@ -87,6 +90,8 @@ class LabelledNTXentLoss(nn.Module):
         \end{aligned}
 
     Here :math:`z` is ``embedding`` and :math:`t` is ``label``.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     The denominator holds the pair itself and the negatives, not the other positives.
     The mean over the pairs; 0 where there is none.

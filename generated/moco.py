@@ -44,28 +44,35 @@ def moco_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = query.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = query / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(1)
     queue_there = queue.T
     largest_queue = queue_there.abs().amax(dim=0).detach()
+    largest_queue_positive = largest_queue > 0
     scale_queue = torch.where(
-        (largest_queue > 0) & largest_queue.isfinite(), largest_queue, 1.0
+        largest_queue_positive & largest_queue.isfinite(), largest_queue, 1.0
     )
     ratio_queue = queue_there / scale_queue
-    length_queue = ratio_queue.square().sum(dim=0).sqrt()
+    square_sum_queue = ratio_queue.square().sum(dim=0)
+    length_queue = torch.where(largest_queue_positive, square_sum_queue, 1.0).sqrt()
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
         neg = direction @ (ratio_queue / length_queue).detach() / temperature
     largest_key = key.abs().amax(dim=1).detach()
+    largest_key_positive = largest_key > 0
     scale_key = torch.where(
-        (largest_key > 0) & largest_key.isfinite(), largest_key, 1.0
+        largest_key_positive & largest_key.isfinite(), largest_key, 1.0
     )
     ratio_key = key / scale_key.unsqueeze(1)
-    length_key = ratio_key.square().sum(dim=1).sqrt()
+    square_sum_key = ratio_key.square().sum(dim=1)
+    length_key = torch.where(largest_key_positive, square_sum_key, 1.0).sqrt()
     pos = (direction * (ratio_key / length_key.unsqueeze(1)).detach()).sum(
         dim=1
     ) / temperature
@@ -94,6 +101,8 @@ class MocoLoss(nn.Module):
 
     Here :math:`q` is ``query``, :math:`k` is ``key``, :math:`n` is ``queue`` and
     :math:`\operatorname{sg}` holds its argument constant in the gradient.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     Keys and queue are constants: their encoder follows the other one by momentum. All
     are scaled to length 1. Enter the keys into the queue after the loss.

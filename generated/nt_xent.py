@@ -32,11 +32,14 @@ def nt_xent_loss(embedding: Tensor, *, temperature: float = 0.5) -> Tensor:
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = embedding.abs().amax(dim=2).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = embedding / scale.unsqueeze(2)
-    length = ratio.square().sum(dim=2).sqrt()
+    square_sum = ratio.square().sum(dim=2)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(2)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
@@ -89,6 +92,8 @@ class NTXentLoss(nn.Module):
         \end{aligned}
 
     Here :math:`z` is ``embedding``.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     The denominator holds everything but the view itself, as in the paper; with more
     than two views some libraries leave the other positives out of it. Some exponentiate

@@ -46,17 +46,22 @@ def siglip_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = image.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = image / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     largest_text = text.abs().amax(dim=1).detach()
+    largest_text_positive = largest_text > 0
     scale_text = torch.where(
-        (largest_text > 0) & largest_text.isfinite(), largest_text, 1.0
+        largest_text_positive & largest_text.isfinite(), largest_text, 1.0
     )
     ratio_text = text / scale_text.unsqueeze(1)
-    length_text = ratio_text.square().sum(dim=1).sqrt()
+    square_sum_text = ratio_text.square().sum(dim=1)
+    length_text = torch.where(largest_text_positive, square_sum_text, 1.0).sqrt()
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if image.is_meta else image.device.type, enabled=False):
         total = ratio / length.unsqueeze(1) @ (ratio_text / length_text.unsqueeze(1)).T
@@ -85,6 +90,8 @@ class SiglipLoss(nn.Module):
             \frac{y_{j,d}}{\lVert y_j \rVert_2} + \mathrm{bias}
 
     Here :math:`x` is ``image`` and :math:`y` is ``text``.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     Summed over the texts and averaged over the images, so divided by B, not by its
     square.

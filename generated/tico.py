@@ -44,39 +44,34 @@ def tico_loss(
 
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it.
+    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
+    # make the gradient nan even where a mask drops them.
     largest = first.abs().amax(dim=1).detach()
-    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    largest_positive = largest > 0
+    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     ratio = first / scale.unsqueeze(1)
-    length = ratio.square().sum(dim=1).sqrt()
-    direction = ratio / length.unsqueeze(1)
+    square_sum = ratio.square().sum(dim=1)
+    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    u = ratio / length.unsqueeze(1)
     largest_second = second.abs().amax(dim=1).detach()
+    largest_second_positive = largest_second > 0
     scale_second = torch.where(
-        (largest_second > 0) & largest_second.isfinite(), largest_second, 1.0
+        largest_second_positive & largest_second.isfinite(), largest_second, 1.0
     )
     ratio_second = second / scale_second.unsqueeze(1)
-    length_second = ratio_second.square().sum(dim=1).sqrt()
-    direction_second = ratio_second / length_second.unsqueeze(1)
-
-    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
-    # and what is missing to 1 is lost; half the squared distance of the two directions
-    # is the same number. For opposite directions it is measured from the other end.
-    cosine = (direction * direction_second).sum(dim=1)
-    side = torch.where(cosine >= 0, first.new_full((), 1.0), -1.0)
-    gap = (direction - side.unsqueeze(1) * direction_second).square().sum(dim=1)
+    square_sum_second = ratio_second.square().sum(dim=1)
+    length_second = torch.where(largest_second_positive, square_sum_second, 1.0).sqrt()
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
         cov = (
-            momentum * covariance
-            + (1.0 - momentum) * (direction.T @ direction / first.shape[0])
+            momentum * covariance + (1.0 - momentum) * (u.T @ u / first.shape[0])
         ).detach()
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
         loss = (
             1.0
-            - side
-            + 0.5 * (side * gap)
-            + covariance_weight * (direction @ cov.T * direction).sum(dim=1)
+            - (u * (ratio_second / length_second.unsqueeze(1))).sum(dim=1)
+            + covariance_weight * (u @ cov.T * u).sum(dim=1)
         )
 
     return _reduce(loss, reduction).to(dtype)
@@ -96,6 +91,8 @@ class TicoLoss(nn.Module):
 
     Here :math:`x` is ``first``, :math:`y` is ``second``, :math:`M` is ``covariance``
     and :math:`\operatorname{sg}` holds its argument constant in the gradient.
+
+    Vectors of zeros, which have no direction, stay what they are.
 
     The running covariance comes in as an input: start it at zero and move it after each
     step by the same average. It counts as a constant, the batch's share of it too; some

@@ -149,23 +149,25 @@ def linear_cross_entropy_loss(
         dim=-1
     ) - (z_target - largest2)
     unweighted = (1.0 - label_smoothing) * F.softplus(rivals, threshold=40.0)
-
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
-    below2 = torch.where(
-        z < largest.unsqueeze(-1), (z - largest.unsqueeze(-1)).exp(), 0.0
-    ).sum(dim=-1)
-    ties = (z == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
-    lp = z - largest.unsqueeze(-1) - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
-    product = (
-        label_smoothing
-        / linear_weight.shape[0]
-        * (lp if weight is None else weight * lp).sum(dim=-1)
-    )
+    if label_smoothing > 0:
+        # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
+        # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
+        # its digits.
+        below2 = torch.where(
+            z < largest.unsqueeze(-1), (z - largest.unsqueeze(-1)).exp(), 0.0
+        ).sum(dim=-1)
+        ties = (z == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
+        lp = z - largest.unsqueeze(-1) - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
+        chosen = (
+            label_smoothing
+            / linear_weight.shape[0]
+            * (lp if weight is None else weight * lp).sum(dim=-1)
+        )
+    else:
+        chosen = input.new_full((), 0.0).expand_as(target)
     loss = torch.where(
         valid,
-        (unweighted if weight is None else weight[safe_target] * unweighted) - product,
+        (unweighted if weight is None else weight[safe_target] * unweighted) - chosen,
         0.0,
     )
 
@@ -189,9 +191,11 @@ class LinearCrossEntropyLoss(nn.Module):
         \begin{aligned}
             \ell_n &= \begin{cases}
                 -(1 - \mathrm{label\_smoothing}) \, \mathrm{weight}_{t_n} \,
-                    \mathrm{lp}_{n,t_n} - \frac{\mathrm{label\_smoothing}}{C} \sum_{c}
-                    \mathrm{weight}_c \, \mathrm{lp}_{n,c}
-                    & t_n \ne \mathrm{ignore\_index} \\
+                    \mathrm{lp}_{n,t_n} - \begin{cases}
+                    \frac{\mathrm{label\_smoothing}}{C} \sum_{c} \mathrm{weight}_c \,
+                        \mathrm{lp}_{n,c} & \mathrm{label\_smoothing} > 0 \\
+                    0 & \text{otherwise}
+                \end{cases} & t_n \ne \mathrm{ignore\_index} \\
                 0 & \text{otherwise}
             \end{cases} \\
             \mathrm{lp}_{n,c} &= \log
