@@ -14,13 +14,13 @@ Each stage is a pure function; none knows a particular loss.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losscodegen import __version__
-from losscodegen.compiler.emit import SourceFile, emit
+from losscodegen.compiler.emit import SourceFile, emit, package
 from losscodegen.compiler.lower import NOTHING, lower
 from losscodegen.compiler.program import (
     Program,
@@ -75,6 +75,14 @@ def generate(path: Path, *, without: frozenset[str] = NOTHING) -> SourceFile:
         LossCodegenError: with every problem of the file.
     """
     return compile_losses(parse(read_spec(path)), origin=origin(path), without=without)
+
+
+def generate_package(folder: str, modules: Mapping[str, str]) -> SourceFile:
+    """The ``__init__.py`` of a folder of modules, given by name as texts.
+
+    ``folder`` is where their specs are, inside the folder of all specs.
+    """
+    return package(modules, folder=f"specs/{folder}", version=__version__)
 
 
 def generate_text(text: str, *, file: str) -> SourceFile:

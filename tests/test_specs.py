@@ -12,6 +12,8 @@ from losscodegen.language.parse import load_losses
 from losscodegen.resources import bundled_specs
 
 SPECS = bundled_specs()
+DROP_INS = frozenset(path.stem for path in SPECS if path.parent.name == "torch_nn")
+"""Specs of torch.nn's own losses, which may need a second one beside the first."""
 
 FAMILIES = {
     "regression": "real targets",
@@ -41,6 +43,7 @@ FAMILIES = {
     "rl": "policies and values",
     "survival": "times to an event",
     "evidential": "predicted evidence",
+    "torch.nn": "replacements of PyTorch's own classes",
 }
 """The chapters of the library. A new one is a decision: it is added here first."""
 
@@ -73,7 +76,8 @@ def test_the_library_is_there():
 
 
 def test_one_loss_per_file():
-    assert [stem for stem, found in read().items() if len(found) != 1] == []
+    many = [stem for stem, found in read().items() if len(found) != 1]
+    assert sorted(set(many) - DROP_INS) == []
 
 
 def test_names(losses):
@@ -85,7 +89,22 @@ def test_names(losses):
         if loss.module != stem or loss.function not in (stem, f"{stem}_loss")
     }
     assert wrong == {}
-    assert len({loss.name.lower() for loss in losses.values()}) == len(losses)
+    for drop_in in (True, False):
+        names = [
+            v.name.lower() for k, v in losses.items() if (k in DROP_INS) == drop_in
+        ]
+        assert len(set(names)) == len(names)
+
+
+def test_drop_ins_are_in_a_family_of_their_own(losses):
+    assert (
+        without(
+            losses,
+            lambda loss: (loss.family == "torch.nn") == (loss.interface is not None),
+        )
+        == []
+    )
+    assert {k for k, v in losses.items() if v.family == "torch.nn"} == DROP_INS
 
 
 def test_families(losses):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import unified_diff
 from functools import partial
@@ -75,6 +75,8 @@ def generate(
         raise click.UsageError(f"--stdout takes one spec, got {len(paths)}")
     memory = open_memory(cache_dir, no_cache=no_cache)
     texts = compile_all(paths, output, jobs or processors(), memory)
+    if not specs:
+        texts |= packages(texts, output)
     if stdout:
         click.echo("".join(texts.values()), nl=False)
         return CLEAN
@@ -124,6 +126,23 @@ def compile_all(
     return {
         output / subfolder(path) / modules[path].name: modules[path].text
         for path in paths
+    }
+
+
+def packages(texts: Mapping[Path, str], output: Path) -> dict[Path, str]:
+    """An ``__init__.py`` for every folder of modules inside ``output``."""
+    from losscodegen import pipeline
+
+    folders: dict[Path, dict[str, str]] = {}
+    for target, text in texts.items():
+        if target.parent != output:
+            folders.setdefault(target.parent, {})[target.stem] = text
+    return {
+        folder
+        / "__init__.py": pipeline.generate_package(
+            folder.relative_to(output).as_posix(), modules
+        ).text
+        for folder, modules in folders.items()
     }
 
 
