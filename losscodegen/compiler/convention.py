@@ -29,7 +29,9 @@ def call_clauses(loss: Loss, module: Mapping[str, Loss]) -> list[str]:
     clauses = list(loss.interface.at_call)
     refused = any(c.error and "reduction" in (c.when or "") for c in clauses)
     if not loss.scalar and not refused:
-        clauses.insert(0, REDUCTION_CLAUSE)
+        # After clauses that know a reduction of their own.
+        own = any("reduction" in (c.when or "") for c in clauses)
+        clauses.insert(len(clauses) if own else 0, REDUCTION_CLAUSE)
     if loss.interface.class_axis_without_batch:
         clauses.insert(0, _without_batch(loss))
     return [line for clause in clauses for line in _clause(clause, loss, module)]

@@ -41,7 +41,14 @@ _PLAIN = (
     | ast.Slice
     | ast.boolop
     | ast.unaryop
-    | ast.operator
+    | ast.Add
+    | ast.Sub
+    | ast.Mult
+    | ast.Div
+    | ast.FloorDiv
+    | ast.Mod
+    | ast.BitAnd
+    | ast.BitOr
     | ast.cmpop
     | ast.expr_context
 )
@@ -130,7 +137,7 @@ def _objections(
         case ast.Name(id=name) if name in names:
             return
         case ast.Name(id=name):
-            hint = closest(name, names) or f"the arguments are {', '.join(names)}"
+            hint = closest(name, names) or f"the arguments are {', '.join(sorted(names))}"
             yield _at(tree, source, f"no argument is called {quoted(name)}", hint)
             return
         case ast.Constant(value=bool() | int() | float() | None):

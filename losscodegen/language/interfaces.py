@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable
 
@@ -19,6 +20,10 @@ LEGACY_ARGUMENTS = ("size_average", "reduce", "reduction")
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+
+def _usable(name: str) -> bool:
+    return bool(_IDENTIFIER.fullmatch(name)) and not keyword.iskeyword(name)
 
 
 class InterfaceReader:
@@ -83,7 +88,7 @@ class InterfaceReader:
         for key in ("weight", "bias"):
             known = [v.arg for v in self.names.parameters if v.axes]
             self._check_known(found[key], known, "tensor parameter")
-        if not _IDENTIFIER.fullmatch(found["name"].text):
+        if not _usable(found["name"].text):
             self._problem("this is no name", found["name"].whole())
         return Layer(**{key: source.text for key, source in found.items()})
 
@@ -100,7 +105,7 @@ class InterfaceReader:
         start = len(left) + 1 + len(right) - len(right.lstrip())
         argument = source.part(start, len(source.text.rstrip()))
         name = left.strip()
-        if not _IDENTIFIER.fullmatch(name):
+        if not _usable(name):
             self._problem(f"{quoted(name)} is no name of an argument", source.whole())
         return name, argument
 
