@@ -41,50 +41,52 @@ def mtlr_loss(
 
     u = torch.arange(score.shape[1], device=score.device)
     index = interval.unsqueeze(1)
-    below = u < index
     chosen = torch.where(u >= index, score, 0.0)
+    survive = -chosen.sum(dim=1)
+    below = u < index
     s = torch.where(below, score, 0.0).flip(1).cumsum(dim=1).flip(1) - torch.where(
         u != 0, chosen.cumsum(dim=1).roll(1, dims=1), 0.0
     )
+    difference = s - survive.unsqueeze(1)
 
     # Guard [log-sum-exp-normalised]: The backward of `logsumexp` is `exp(x - result)`,
     # whose entries no longer add up to 1 once a large result is rounded. No gradient
     # flows through the offset.
-    largest = torch.where(below, s, -math.inf).amax(dim=1).detach()
-    below_score = s - largest.unsqueeze(1)
+    largest = difference.scatter(1, index, -math.inf).amax(dim=1).detach()
+    below_score = difference - largest.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
+    others = survive + F.softplus(
+        below_score.scatter(1, index, torch.finfo(score.dtype).min).logsumexp(dim=1)
+        + largest,
+        threshold=40.0,
+    )
+    largest2 = torch.where(below, s, -math.inf).amax(dim=1).detach()
+    below2 = s - largest2.unsqueeze(1)
     earlier = (
         torch.where(
             below.any(dim=1),
-            torch.where(below, below_score, torch.finfo(score.dtype).min).logsumexp(
-                dim=1
-            ),
+            torch.where(below, below2, torch.finfo(score.dtype).min).logsumexp(dim=1),
             -math.inf,
         )
-        + largest
+        + largest2
     )
-    survive = -chosen.sum(dim=1)
     above = u > index
-    largest2 = torch.where(above, s, -math.inf).amax(dim=1).detach()
-    below2 = s - largest2.unsqueeze(1)
-    later = torch.logaddexp(
-        survive,
+    largest3 = torch.where(above, difference, -math.inf).amax(dim=1).detach()
+    below3 = difference - largest3.unsqueeze(1)
+    later = survive + F.softplus(
         torch.where(
             above.any(dim=1),
-            torch.where(above, below2, torch.finfo(score.dtype).min).logsumexp(dim=1),
+            torch.where(above, below3, torch.finfo(score.dtype).min).logsumexp(dim=1),
             -math.inf,
         )
-        + largest2,
+        + largest3,
+        threshold=40.0,
     )
     loss = F.softplus(
-        torch.where(
-            event == 1,
-            torch.logaddexp(earlier, later),
-            F.softplus(earlier, threshold=40.0) - later,
-        ),
+        torch.where(event == 1, others, F.softplus(earlier, threshold=40.0) - later),
         threshold=40.0,
     )
 
@@ -98,15 +100,17 @@ class MTLRLoss(nn.Module):
     .. math::
         \begin{aligned}
             \ell_b &= \operatorname{softplus}\left( \begin{cases}
-                \log(e^{\mathrm{earlier}_b} + e^{\mathrm{later}_b}) & e_b = 1 \\
-                \operatorname{softplus}(\mathrm{earlier}_b) - \mathrm{later}_b
-                    & \text{otherwise}
+                \mathrm{survive}_b + \operatorname{softplus}\left( \log \sum_{k \ne t_b}
+                    \exp(s_{b,k} - \mathrm{survive}_b) \right) & e_b = 1 \\
+                \operatorname{softplus}\left( \log \sum_{k < t_b} \exp(s_{b,k}) \right)
+                    - \left( \mathrm{survive}_b +
+                    \operatorname{softplus}\left( \log \sum_{k > t_b}
+                    \exp(s_{b,k} - \mathrm{survive}_b) \right) \right) &
+                    \text{otherwise}
             \end{cases} \right) \\
             s_{b,k} &= \sum_{u :\, u \ge k \text{ and } u < t_b} x_{b,u} -
                 \sum_{u :\, u < k \text{ and } u \ge t_b} x_{b,u} \\
-            \mathrm{earlier}_b &= \log \sum_{k < t_b} \exp(s_{b,k}) \\
-            \mathrm{later}_b &= \log\left( e^{-\sum_{u \ge t_b} x_{b,u}} +
-                e^{\log \sum_{k > t_b} \exp(s_{b,k})} \right)
+            \mathrm{survive}_b &= -\sum_{u \ge t_b} x_{b,u}
         \end{aligned}
 
     Here :math:`x` is ``score``, :math:`t` is ``interval`` and :math:`e` is ``event``.

@@ -143,19 +143,24 @@ def drawn(loss: Loss, *, plain: bool = True, seed: int = 0) -> Mapping[str, Any]
     """Ordinary arguments, a function of the name of the loss alone."""
     rng = np.random.default_rng([seed, *loss.module.encode()])
     values = arguments(loss, rng, plain=plain)
-    if loss.require:  # a relation between inputs, such as corners of a box in order
+    inputs = {v.name for v in loss.inputs}
+    reads = (n for e in loss.require for n in walk(e) if isinstance(n, Read))
+    if any(read.name in inputs for read in reads):  # such as corners of a box in order
         change = REFERENCES[loss.module].change
-        assert (
-            change is not None
-        ), "a loss with conditions on its inputs needs proper ones"
+        message = "a loss with conditions on its inputs needs proper ones"
+        assert change is not None, message
         change(values, rng)
     return values
 
 
 @lru_cache(maxsize=1)
 def cases() -> tuple[Case, ...]:
-    """Every loss of the library, with arguments that leave out what may be left out."""
-    losses = [loss for path in bundled_specs() for loss in load_losses(path)]
+    """Every loss of the library, with arguments that leave out what may be left out.
+
+    The replacements of torch.nn's own follow another convention: see tests/test_drop_ins.py.
+    """
+    paths = [path for path in bundled_specs() if path.parent.name != "torch_nn"]
+    losses = [loss for path in paths for loss in load_losses(path)]
     return tuple(
         Case(
             loss,
