@@ -137,7 +137,15 @@ def apply(op: str, args: list[Tensor]) -> Tensor:
 def reduced(kind: Reduction, entries: list[Tensor], order: Tensor | None) -> Tensor:
     zero = torch.tensor(0.0, dtype=torch.float64)
     if not entries:
-        return {"Sum": zero, "Prod": zero + 1, "logsumexp": zero - math.inf}[kind.value]
+        empty = {
+            Reduction.SUM: zero,
+            Reduction.NORM: zero,
+            Reduction.PROD: zero + 1,
+            Reduction.LOGSUMEXP: zero - math.inf,
+            Reduction.AMAX: zero - math.inf,
+            Reduction.AMIN: zero + math.inf,
+        }
+        return empty[kind]
     values = torch.stack(entries)
     match kind:
         case Reduction.NORM:
