@@ -31,9 +31,13 @@ def weighted_kappa_loss(
     probability = probability.to(wide)
 
     square = (
-        torch.arange(probability.shape[1], device=probability.device).to(wide)
-        - target.to(wide).unsqueeze(1)
-    ).square()
+        (
+            torch.arange(probability.shape[1], device=probability.device)
+            - target.unsqueeze(1)
+        )
+        .to(wide)
+        .square()
+    )
     observed = (square * probability).sum(dim=1).mean(dim=0)
     expected = (square * probability.mean(dim=0)).sum(dim=1).mean(dim=0)
     loss = (observed / expected + eps).log()

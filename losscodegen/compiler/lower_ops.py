@@ -15,6 +15,7 @@ from losscodegen.compiler.options import (
 )
 from losscodegen.compiler.tensor_nodes import (
     Apply,
+    Extent,
     Eye,
     Float,
     Literal,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 _INLINE_LIMIT = 9
 """How many ops one statement may hold before its heaviest part gets a line of its own."""
+_RING = frozenset({"add", "mul", "neg"})
+"""Ops that keep integers integers, which subscripts have to be."""
 _RELIEF = 4
 """How many more, where that part is nearly all of the statement."""
 
@@ -85,7 +88,10 @@ def call(builder: Builder, expr: Call) -> Value:
         return Value(Apply(expr.op, args, static=True), static=True, weight=weight)
     # Whether two integers are equal needs no floating point.
     floating = row.sort is Sort.REAL and row.args is Sort.REAL
-    if floating and expr.op != "delta":
+    integer = expr.op in _RING and _integers(values)
+    if integer:
+        values = [replace(v, tensor=_whole(v.tensor)) for v in values]
+    elif floating and expr.op != "delta":
         values = [
             replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
             for v in values
@@ -106,9 +112,20 @@ def call(builder: Builder, expr: Call) -> Value:
     return Value(
         tensor,
         layout,
+        integer=integer,
         weight=weight,
         guards=guards,
         partial=_partial(values, layout),
+    )
+
+
+def _integers(values: list[Value]) -> bool:
+    """Whether all are tensors of integers or sizes and whole numbers beside them."""
+    return all(
+        v.integer
+        or isinstance(v.tensor, Extent)
+        or (isinstance(v.tensor, Literal) and v.tensor.value.denominator == 1)
+        for v in values
     )
 
 

@@ -19,6 +19,7 @@ from losscodegen.compiler.tensor_nodes import (
     Diagonal,
     Gather,
     Item,
+    Long,
     Lookup,
     Name,
     Roll,
@@ -66,7 +67,7 @@ def read(builder: Builder, expr: Read) -> Value:
         (k, e) for k, e in enumerate(entries) if not isinstance(e, Index | Batch)
     ]
     if computed:
-        indices = {k: builder.value(subscript) for k, subscript in computed}
+        indices = {k: whole_subscript(builder, subscript) for k, subscript in computed}
         return _gather(builder, expr, value, entries, indices)
     tensor, layout = _diagonals(tensor, entries)
     target = builder.axes.sort(layout)
@@ -76,6 +77,14 @@ def read(builder: Builder, expr: Read) -> Value:
         layout=target,
         weight=0 if tensor is name and layout == target else 1,
     )
+
+
+def whole_subscript(builder: Builder, subscript: Expr) -> Value:
+    """A computed subscript, as integers: counts, for one, arrive as floating-point numbers."""
+    value = builder.value(subscript)
+    if value.integer:
+        return value
+    return replace(value, tensor=Long(value.tensor), integer=True)
 
 
 def _moved(

@@ -26,6 +26,8 @@ from losscodegen.ir.nodes import (
 )
 from losscodegen.ir.walk import children, rebuild, transform, walk
 
+_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+
 ABSENT = "absent"
 """The condition that an optional argument is None; no spec can write it."""
 
@@ -166,7 +168,7 @@ def safe_gathers(expr: Expr, loss: Loss) -> Expr:
         return {
             arg.name
             for comparison in walk(condition)
-            if isinstance(comparison, Call) and len(comparison.args) == 2
+            if isinstance(comparison, Call) and comparison.op in _COMPARISONS
             for arg, other in (comparison.args, comparison.args[::-1])
             if isinstance(arg, Read) and arg.name in targets
             if isinstance(other, Number)

@@ -297,6 +297,13 @@ class Float:
 
 
 @dataclass(frozen=True, slots=True)
+class Long:
+    """A tensor of whole numbers as integers, to pick entries with."""
+
+    value: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """``value`` broadcast to the shape of ``like``."""
 
@@ -351,6 +358,7 @@ Tensor = (
     | Count
     | Fill
     | Float
+    | Long
     | Spread
     | Expand
 )

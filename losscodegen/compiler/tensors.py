@@ -19,6 +19,7 @@ from losscodegen.compiler.tensor_nodes import (
     Eye,
     Fill,
     Literal,
+    Long,
     Matmul,
     Missing,
     Moved,
@@ -98,6 +99,8 @@ def _computed(item: object, argument: str) -> bool:
             return name == argument
         case Extent() | Arange() | Eye() | Missing():
             return False  # size and device alone
+        case Long(value) if _viewed(value) == argument:
+            return False  # which entries, of whatever dtype
         case Apply(
             op, (Name(), Literal(value)) | (Literal(value), Name())
         ) if op in _COMPARISONS and value in (-1, 0, 1):

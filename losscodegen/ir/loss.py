@@ -127,6 +127,19 @@ class Variable:
         """The axes that take a subscript."""
         return tuple(a for a in self.axes if a != ELLIPSIS)
 
+    @property
+    def positions(self) -> tuple[Index, ...]:
+        """An index for each of these: the axis's own, or one of the place if that says too little."""
+        axes = self.subscripted_axes
+        return tuple(
+            (
+                Index(f"#{place}", axis)
+                if axis.isdecimal() or axes.count(axis) > 1
+                else Index(axis.lower(), axis)
+            )
+            for place, axis in enumerate(axes)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
@@ -148,11 +161,12 @@ class Definition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LawSide:
-    """``factor*loss(x=..., ...)``, or the bare ``factor`` when ``loss`` is False."""
+    """``factor*loss(x=..., ...) + offset``, or the bare ``factor`` when ``loss`` is False."""
 
     factor: Expr
     loss: bool = False
     replaced: tuple[tuple[str, Expr], ...] = ()
+    offset: Expr | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Law, LawSide, Loss, Nested
-from losscodegen.ir.nodes import Expr, Index
+from losscodegen.ir.nodes import Expr
 from losscodegen.judge.accused import words_as_numbers
 from losscodegen.judge.certificate import Claim, Finding, Severity, Status
 from losscodegen.judge.naive import Evaluator
@@ -118,10 +118,13 @@ def _side(
     factors = [_number(loss, side.factor, p) for p in points]
     if not side.loss:
         return [(f,) for f in factors]
+    offsets = [
+        0.0 if side.offset is None else _number(loss, side.offset, p) for p in points
+    ]
     at = [substituted(loss, p, side.replaced) for p in points]
     return [
-        None if row is None else tuple(f * v for v in row)
-        for f, row in zip(factors, values(at), strict=True)
+        None if row is None else tuple(f * v + o for v in row)
+        for f, o, row in zip(factors, offsets, values(at), strict=True)
     ]
 
 
@@ -149,22 +152,18 @@ def _entry(loss: Loss, name: str, expr: Expr, point: Point) -> Entry:
         return int(number) if kind in INTEGRAL | {DomainKind.COUNT} else number
     if not isinstance(old, Array):
         return old
-    indices = [Index(a.lower(), a) for a in variable.subscripted_axes]
+    indices = variable.positions
     evaluator = _evaluator(loss, point, (expr, *indices))
     value = evaluator.evaluate(expr)
     value = evaluator.full(value)
     dims = [evaluator.dims[index] for index in indices]
-    if len(set(dims)) < len(dims):
-        # The index of a repeated axis says nothing about which of the two: constants only.
-        value = value.reshape(-1)[:1]
-    else:
-        batch = range(len(evaluator.dims), value.ndim)
-        if ELLIPSIS in variable.axes:
-            at = variable.axes.index(ELLIPSIS)
-            dims[at:at] = batch
-        rest = [d for d in range(value.ndim) if d not in dims]
-        value = value.permute([*dims, *rest])
-        value = value.reshape(value.shape[: len(dims)])
+    batch = range(len(evaluator.dims), value.ndim)
+    if ELLIPSIS in variable.axes:
+        at = variable.axes.index(ELLIPSIS)
+        dims[at:at] = batch
+    rest = [d for d in range(value.ndim) if d not in dims]
+    value = value.permute([*dims, *rest])
+    value = value.reshape(value.shape[: len(dims)])
     value = value.expand(old.shape)
     numbers = value.reshape(-1).tolist()
     if variable.domain.kind in INTEGRAL:

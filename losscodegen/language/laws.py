@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 from losscodegen.errors import Diagnostic
-from losscodegen.ir.build import ONE, div, mul, neg, number
+from losscodegen.ir.build import ONE, add, div, mul, neg, number
 from losscodegen.ir.loss import DomainKind, Law, LawSide, Variable
 from losscodegen.ir.nodes import Expr, Index
 from losscodegen.ir.walk import free_indices
@@ -65,7 +66,7 @@ def _law(reader: Reader, tree: ast.expr) -> Law:
 
 
 def _side(reader: Reader, node: ast.expr) -> LawSide:
-    """``loss``, ``loss(...)``, one of them times or over a constant, or a constant."""
+    """``loss``, ``loss(...)``, one of them times, over, plus or minus a constant, or a constant."""
     match node:
         case ast.Name(id="loss"):
             return LawSide(factor=ONE, loss=True)
@@ -73,30 +74,63 @@ def _side(reader: Reader, node: ast.expr) -> LawSide:
             return LawSide(factor=ONE, loss=True, replaced=_replaced(reader, node))
         case ast.UnaryOp(op=ast.USub()) if _mentions_loss(node):
             side = _side(reader, node.operand)
-            return LawSide(
+            return replace(
+                side,
                 factor=number(-1) if side.factor == ONE else neg(side.factor),
-                loss=True,
-                replaced=side.replaced,
+                offset=None if side.offset is None else neg(side.offset),
             )
         case ast.BinOp(op=ast.Mult()) if _mentions_loss(node):
             return _scaled(reader, node)
         case ast.BinOp(op=ast.Div()) if _mentions_loss(node.left):
             side = _side(reader, node.left)
-            factor = div(side.factor, _constant(reader, node.right))
-            return LawSide(factor=factor, loss=True, replaced=side.replaced)
+            divisor = _constant(reader, node.right)
+            return replace(
+                side,
+                factor=div(side.factor, divisor),
+                offset=None if side.offset is None else div(side.offset, divisor),
+            )
+        case ast.BinOp(op=ast.Add() | ast.Sub()) if _mentions_loss(node):
+            return _shifted(reader, node)
         case _:
             return LawSide(factor=_constant(reader, node))
 
 
-def _scaled(reader: Reader, node: ast.BinOp) -> LawSide:
+def _once(reader: Reader, node: ast.BinOp) -> tuple[LawSide, Expr] | None:
+    """The operand with the loss, and the constant beside it."""
     on_left = _mentions_loss(node.left)
     if on_left and _mentions_loss(node.right):
         reader.problem("not-a-law", "a side of a law has the loss once", node)
-        return LawSide(factor=PLACEHOLDER)
+        return None
     side = _side(reader, node.left if on_left else node.right)
-    other = _constant(reader, node.right if on_left else node.left)
-    factor = other if side.factor == ONE else mul(other, side.factor)
-    return LawSide(factor=factor, loss=True, replaced=side.replaced)
+    return side, _constant(reader, node.right if on_left else node.left)
+
+
+def _scaled(reader: Reader, node: ast.BinOp) -> LawSide:
+    found = _once(reader, node)
+    if found is None:
+        return LawSide(factor=PLACEHOLDER)
+    side, other = found
+    return replace(
+        side,
+        factor=other if side.factor == ONE else mul(other, side.factor),
+        offset=None if side.offset is None else mul(other, side.offset),
+    )
+
+
+def _shifted(reader: Reader, node: ast.BinOp) -> LawSide:
+    found = _once(reader, node)
+    if found is None:
+        return LawSide(factor=PLACEHOLDER)
+    side, other = found
+    if isinstance(node.op, ast.Sub):
+        if _mentions_loss(node.left):
+            other = neg(other)
+        else:
+            factor = number(-1) if side.factor == ONE else neg(side.factor)
+            before = None if side.offset is None else neg(side.offset)
+            side = replace(side, factor=factor, offset=before)
+    offset = other if side.offset is None else add(side.offset, other)
+    return replace(side, offset=offset)
 
 
 def _mentions_loss(node: ast.expr) -> bool:
@@ -110,7 +144,7 @@ def _constant(reader: Reader, node: ast.expr) -> Expr:
             "not-a-law",
             f"'{reader.text(node)}' is neither the loss times a constant nor a constant",
             node,
-            hint="a side reads 'loss', 'loss(x=y)', '2*loss(x=y)' or '0'",
+            hint="a side reads 'loss', 'loss(x=y)', '2*loss(x=y)', 'loss + 1' or '0'",
         )
     expr = reader.real(node)
     message = "a law compares the loss with what is constant"
@@ -161,8 +195,10 @@ def _replaced(reader: Reader, node: ast.Call) -> tuple[tuple[str, Expr], ...]:
             if name not in reader.scope.broken:
                 symbols.unknown(reader, place, name, reader.scope.variables)
             continue
+        outer, reader.scope = reader.scope, replace(reader.scope, whole=variable.axes)
         value = _value(reader, keyword.value, variable)
-        allowed: tuple[Index, ...] = reader.scope.default_subscripts(name) or ()
+        reader.scope = outer
+        allowed: tuple[Index, ...] = variable.positions
         extra = [i.name for i in free_indices(value) if i not in allowed]
         if extra:
             reader.problem(

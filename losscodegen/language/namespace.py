@@ -181,7 +181,7 @@ class Namespace:
             message = "the only default of a tensor is none"
             self.problem("bad-default", message, where, hint)
         if variable.role is Role.LEARNABLE and kind not in CONTINUOUS:
-            message = f"a {kind.value} cannot be learnable"
+            message = f"a parameter of type {kind.value} cannot be learnable"
             self.problem("not-learnable", message, whole)
         if spec.buffer and not variable.buffer:
             message = "only a tensor parameter that is not learnable can be a buffer"

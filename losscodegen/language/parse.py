@@ -32,6 +32,7 @@ from losscodegen.language.names import (
     snake_case,
 )
 from losscodegen.language.namespace import Namespace
+from losscodegen.language.sense import nonsense
 from losscodegen.language.source import Source
 from losscodegen.language.spec import (
     SpecFile,
@@ -181,6 +182,7 @@ class _Parser:
         if self.sound:
             self._check_shadowed(loss)
             self._check_used(loss)
+            self.problems += nonsense(loss)
             loss = with_dims(loss)
             self._check_reduction(loss)
         if spec.example is not None and self.sound:

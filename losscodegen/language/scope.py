@@ -28,7 +28,8 @@ class Scope:
     ``indices`` maps each index to its axis, the axes' own indices included. In an ``open``
     scope a name that is not declared is a `Read`; elsewhere it is an error. ``broken`` are
     names whose own declaration is in error: they are never complained about. ``later`` are
-    definitions that come further down, for the hint.
+    definitions that come further down, for the hint. Where a tensor with the axes ``whole`` is
+    replaced, the bare name of another with these axes is that tensor, whatever they are called.
     """
 
     variables: Mapping[str, Variable] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Scope:
     open: bool = False
     broken: frozenset[str] = frozenset()
     later: frozenset[str] = frozenset()
+    whole: tuple[str, ...] | None = None
 
     @classmethod
     def of(
@@ -106,6 +108,8 @@ class Scope:
         if name in self.definitions:
             return self.definitions[name].indices
         axes = self.variables[name].subscripted_axes
+        if self.variables[name].axes == self.whole:
+            return self.variables[name].positions
         if len(set(axes)) < len(axes) or any(axis.isdecimal() for axis in axes):
             return None
         return tuple(Index(own_index(axis), axis) for axis in axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -193,6 +194,8 @@ def _wrong_number(
 
 def read_subscript(reader: Reader, node: ast.expr, axis: str | None) -> Expr:
     """``node`` as a subscript for ``axis``; for None nothing is known of the axis."""
+    if axis is not None and isinstance(node, ast.Name) and _undeclared(reader, node.id):
+        return _undeclared_index(reader, node, axis)
     expr = reader.real(node)
     if axis is None:
         return expr
@@ -222,6 +225,24 @@ def read_subscript(reader: Reader, node: ast.expr, axis: str | None) -> Expr:
     if shifted is not None:
         return _of_axis(reader, node, expr, shifted.axis, axis)
     return expr if _is_whole(expr, reader.scope) else _not_whole(reader, node)
+
+
+def _undeclared(reader: Reader, name: str) -> bool:
+    scope = reader.scope
+    known = {*scope.names(), *scope.broken, *scope.later, *SPELLINGS}
+    return name not in known and not scope.open
+
+
+def _undeclared_index(reader: Reader, node: ast.Name, axis: str) -> Expr:
+    """An index that the spec does not declare is missed once, wherever it stands."""
+    name, scope = node.id, reader.scope
+    reader.scope = replace(scope, broken=scope.broken | {name})
+    near = closest(name, scope.indices) if len(name) > 1 else None
+    hint = (
+        near
+        or f'declare it as an index of that axis: indices = {{ {name} = "{axis}" }}'
+    )
+    return reader.problem("unknown-name", f"unknown name '{name}'", node, hint)
 
 
 def _shifted(expr: Expr) -> Index | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from losscodegen.ir.build import ONE
@@ -47,10 +48,10 @@ def format_declaration(variable: Variable) -> str:
             return f"{text} = {_number(variable.default, variable.default_text)}"
 
 
-def format_law(law: Law) -> str:
-    """The law as a spec writes it."""
+def format_law(law: Law, loss: Loss | None = None) -> str:
+    """The law as a spec writes it; with its ``loss``, whole tensors are bare names."""
     relation = OPS[law.relation].operator
-    return f"{_side(law.left)} {relation} {_side(law.right)}"
+    return f"{_side(law.left, loss)} {relation} {_side(law.right, loss)}"
 
 
 def toml_value(value: TomlValue) -> str:
@@ -137,7 +138,7 @@ def _lines(loss: Loss) -> Iterator[str]:
         conditions = [format_expression(r, scope) for r in loss.require]
         yield f"require = {toml_value(conditions)}"
     if loss.laws:
-        yield f"laws = {toml_value([format_law(law) for law in loss.laws])}"
+        yield f"laws = {toml_value([format_law(law, loss) for law in loss.laws])}"
     yield from _example(loss)
     yield from _interface(loss)
 
@@ -162,15 +163,24 @@ def _number(value: Fraction, text: str | None) -> str:
     return format_fraction(value)
 
 
-def _side(side: LawSide) -> str:
+def _side(side: LawSide, loss: Loss | None) -> str:
     factor = format_expression(side.factor)
     if not side.loss:
         return factor
-    replaced = ", ".join(f"{n}={format_expression(e)}" for n, e in side.replaced)
-    loss = f"loss({replaced})" if replaced else "loss"
-    if side.factor == ONE:
-        return loss
-    return f"{factor}*{loss}" if _SIMPLE.fullmatch(factor) else f"({factor})*{loss}"
+    replaced = ", ".join(
+        f"{n}={format_expression(e, None if loss is None else _whole(loss, n))}"
+        for n, e in side.replaced
+    )
+    text = f"loss({replaced})" if replaced else "loss"
+    if side.factor != ONE:
+        text = f"{factor if _SIMPLE.fullmatch(factor) else f'({factor})'}*{text}"
+    if side.offset is not None:
+        text += f" + ({format_expression(side.offset)})"
+    return text
+
+
+def _whole(loss: Loss, name: str) -> Scope:
+    return replace(Scope.of_loss(loss), whole=loss.variable(name).axes)
 
 
 def _example(loss: Loss) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from losscodegen.errors import Diagnostic, LossCodegenError
-from losscodegen.ir.build import ONE, ZERO, call, div, mul, neg, number
+from losscodegen.ir.build import ONE, ZERO, add, call, div, mul, neg, number
 from losscodegen.ir.loss import LawSide
 from losscodegen.ir.nodes import Expr, Index, Read, Size
 from losscodegen.language.laws import read_law
@@ -49,6 +51,19 @@ LAWS = {
         "eq",
         _constant(ZERO),
     ),
+    "loss(x=2*x) == loss + log(2)": (
+        _loss(x=mul(number(2), X)),
+        "eq",
+        replace(_loss(), offset=call("log", number(2))),
+    ),
+    "1 - 2*(loss - 3) >= 0": (
+        replace(
+            _loss(neg(number(2))),
+            offset=add(neg(mul(number(2), neg(number(3)))), ONE),
+        ),
+        "ge",
+        _constant(ZERO),
+    ),
     "loss(flag=True) == loss(mode=soft)": (
         _loss(flag=ONE),
         "eq",
@@ -78,7 +93,8 @@ def test_a_law_is_read(text: str, scope: Scope) -> None:
         "loss == loss == loss",
         "not loss == 0",
         "loss >= 0 and loss <= 1",
-        "loss + 1 >= 0",
+        "loss + loss >= 0",
+        "loss + x >= 0",
         "loss*loss >= 0",
         "1/loss >= 0",
         "loss**2 >= 0",

@@ -208,7 +208,10 @@ def sides(draw: st.DrawFn, parameters: tuple[Variable, ...]) -> LawSide:
     plain = [v.name for v in parameters if v.scalar and v.domain.kind in CONTINUOUS]
     replaced = plain[: draw(st.integers(0, 1))]
     return LawSide(
-        factor=factor, loss=True, replaced=tuple((name, number(5)) for name in replaced)
+        factor=factor,
+        loss=True,
+        replaced=tuple((name, number(5)) for name in replaced),
+        offset=draw(st.sampled_from([None, number(2), number(-3)])),
     )
 
 
@@ -235,7 +238,12 @@ def losses(draw: st.DrawFn) -> Loss:
     declared = inputs + parameters
     names = dict.fromkeys(a for v in declared for a in v.subscripted_axes)
     axes = tuple(Axis(name=n, size=4 if n == "4" else None) for n in names)
-    parts = [draw(terms(variable)) for variable in declared]
+    parts = [
+        # Nothing optional is a summand by itself.
+        mul(number(2), part) if variable.optional else part
+        for variable in declared
+        for part in [draw(terms(variable))]
+    ]
     definitions: list[Definition] = []
     for count, part in enumerate(parts):
         if draw(st.booleans()):

@@ -35,6 +35,7 @@ from losscodegen.compiler.tensor_nodes import (
     Item,
     Kept,
     Literal,
+    Long,
     Lookup,
     Lowest,
     Matmul,
@@ -171,6 +172,8 @@ def _text(tensor: Tensor) -> Text:
             return Text(f"{like}.new_full((), {render(value)})")
         case Float(value):
             return _method(value, "to(wide)")
+        case Long(value):
+            return _method(value, "long()")
         case Expand():
             return _expand(tensor)
         case Spread(value, like):

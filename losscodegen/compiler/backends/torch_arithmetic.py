@@ -9,6 +9,8 @@ from fractions import Fraction
 
 from losscodegen.compiler.tensor_nodes import (
     Apply,
+    Conditional,
+    Extent,
     Literal,
     Name,
     Special,
@@ -69,6 +71,19 @@ def number(tensor: Tensor) -> bool:
             return True
         case Apply("neg", (inner,)):
             return number(inner)
+        case _:
+            return False
+
+
+def scalar(tensor: Tensor) -> bool:
+    """Whether ``tensor`` is a Python number, which has no methods of tensors."""
+    match tensor:
+        case Literal() | Special() | Extent():
+            return True
+        case Name(_, static) | Apply(_, _, static):
+            return static
+        case Conditional(_, then, otherwise):
+            return scalar(then) and scalar(otherwise)
         case _:
             return False
 
@@ -187,9 +202,7 @@ class Arithmetic:
                 return Text(f"1.0 / {self.text(base).at(Binds.UNARY)}", Binds.PRODUCT)
             case Literal(value) if value == Fraction(-1, 2):
                 return self._method(base, "rsqrt()")
-        if isinstance(base, Literal | Special) or (
-            isinstance(base, Name) and base.static
-        ):
+        if scalar(base):
             return Text(
                 f"torch.pow({self.text(base).text}, {self.text(exponent).text})"
             )
