@@ -95,7 +95,8 @@ class HistogramLoss(nn.Module):
     where a kind of pairs is missing.
 
     Args:
-        bins: Centres of the bins, rising from -1 to 1. A tensor of shape :math:`(L)`.
+        bins: Centres of the bins, rising from -1 to 1. A tensor of shape :math:`(L)`,
+            in :math:`[-1, 1]`.
         width: Distance of neighbouring centres, :math:`\mathrm{width} > 0`.
 
     Shape:
