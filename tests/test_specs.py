@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,14 @@ FAMILIES = {
     "torch.nn": "replacements of PyTorch's own classes",
 }
 """The chapters of the library. A new one is a decision: it is added here first."""
+
+NOT_YET = {
+    "nca": "differences of squared distances between far neighbours lose their digits",
+    "arcface": "the angle of nearly parallel vectors, moved by a margin, loses its digits",
+    "sphereface": "the same with the angle multiplied",
+    "fast_ap": "the gradient is NaN where a bin holds no pair",
+}
+"""Rows of the catalogue without a spec, and what the compiler cannot do for them so far."""
 
 LAWLESS: dict[str, str] = {}
 """Specs without a law, each with the reason why none can be stated."""
@@ -173,3 +183,13 @@ def test_examples(losses):
         return {v.name for v in loss.inputs} <= shown
 
     assert without(losses, good) == []
+
+
+def test_the_catalogue_is_covered(losses):
+    """Every loss that the library set out with has a class, in the file of the same count."""
+    path = Path(__file__).parent / "data" / "catalogue.toml"
+    rows = tomllib.loads(path.read_text(encoding="utf-8"))
+    wanted = {key: name for family in rows.values() for key, name in family.items()}
+    assert len(wanted) == 197
+    names = {loss.name for loss in losses.values()}
+    assert {k for k, v in wanted.items() if v not in names} == set(NOT_YET)

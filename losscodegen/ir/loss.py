@@ -129,7 +129,7 @@ class Variable:
 
     @property
     def positions(self) -> tuple[Index, ...]:
-        """An index for each of these: the axis's own, or one of the place if that says too little."""
+        """An index for each: the axis's own, or one of the place if that says too little."""
         axes = self.subscripted_axes
         return tuple(
             (

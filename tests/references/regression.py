@@ -14,7 +14,7 @@ from scipy.stats import cauchy as cauchy_distribution
 from scipy.stats import norm, pearsonr
 from sklearn.metrics import r2_score
 
-from tests.references.table import Array, Table, each, rows, tensors
+from tests.references.table import Arguments, Array, Table, each, rows, tensors
 
 TABLE = Table()
 
@@ -123,7 +123,12 @@ def r2(x, y):
     return rows(lambda a, b: 1 - r2_score(b, a), x, y)
 
 
-@TABLE.add()
+def varied(arguments: Arguments, rng: np.random.Generator) -> None:
+    """What is drawn varies along every series."""
+    assert all(np.all(arguments[name].std(axis=-1) > 0) for name in "xy")
+
+
+@TABLE.add(change=varied)
 def pearson(x, y):
     return rows(lambda a, b: 1 - pearsonr(a, b).statistic, x, y)
 

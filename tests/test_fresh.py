@@ -1,0 +1,99 @@
+"""Losses that the library does not have, written as users would: each compiles and is right.
+
+Those in ``wrong/`` have one mistake each, and are refused or found wanting.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from losscodegen import pipeline
+from losscodegen.errors import LossCodegenError
+
+FOLDER = Path(__file__).parent / "data" / "fresh"
+GOOD = sorted(FOLDER.glob("*.toml"))
+WRONG = sorted((FOLDER / "wrong").glob("*.toml"))
+
+FOUND_BY_CHECK = {
+    "gather_mask_missing": "the domain does not say that an index may be out of range",
+    "gather_outside": "an example reads outside its tensor",
+    "impossible_require": "no input satisfies the requirements",
+    "sign_error": "a law does not hold",
+    "wrong_example": "the example says something else than the formula",
+}
+"""Mistakes that only evaluation can see."""
+
+CODES = {
+    "arity": "wrong-number-of-arguments",
+    "caret": "unknown-operator",
+    "element_switch": "not-a-scalar",
+    "example_shape": "example",
+    "gather_by_real": "not-an-integer",
+    "index_out_of_scope": "missing-index",
+    "law_argument": "unknown-name",
+    "learnable_count": "not-learnable",
+    "mask_as_number": "sort",
+    "mean_weight_axis": "mean-weight",
+    "missing_axis": "wrong-number-of-arguments",
+    "name_clash": "name-clash",
+    "no_denominator": "undefined-constant",
+    "optional_summand": "optional-summand",
+    "repeated_axis": "needs-subscripts",
+    "shift_outside": "out-of-range",
+    "toml": "toml-syntax",
+    "undeclared_index": "unknown-name",
+    "unknown_name": "unknown-name",
+    "unused": "unused-input",
+    "use_before_definition": "unknown-name",
+}
+"""What the others are refused for."""
+
+
+SAID = "log_of_negative"
+"""A formula without a value on a part of its domain passes where it has one; the rest is counted."""
+
+
+def test_every_mistake_is_expected_once() -> None:
+    stems = [path.stem for path in WRONG]
+    assert sorted([*FOUND_BY_CHECK, *CODES, SAID]) == stems
+    assert len(GOOD) >= 20
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_compiles(path: Path) -> None:
+    source = pipeline.generate(path)
+    assert "Functional form of" in source.text
+
+
+@pytest.mark.parametrize("stem", CODES)
+def test_refused_with_a_place(stem: str) -> None:
+    with pytest.raises(LossCodegenError) as caught:
+        pipeline.generate(FOLDER / "wrong" / f"{stem}.toml")
+    first = caught.value.diagnostics[0]
+    assert first.code == CODES[stem]
+    assert first.location is not None and first.location.line > 1
+
+
+@pytest.mark.parametrize("stem", FOUND_BY_CHECK)
+def test_found_by_check(stem: str) -> None:
+    path = FOLDER / "wrong" / f"{stem}.toml"
+    text = pipeline.generate(path).text
+    (certificate,) = pipeline.check(path, text, points=20)
+    assert not certificate.passed
+
+
+def test_undefined_points_are_counted() -> None:
+    path = FOLDER / "wrong" / f"{SAID}.toml"
+    text = pipeline.generate(path).text
+    (certificate,) = pipeline.check(path, text, points=20)
+    counts = [dict((*c.classes, *c.beside)) for c in certificate.checks]
+    assert counts and all(count["undefined"] > 100 for count in counts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+def test_right(path: Path) -> None:
+    text = pipeline.generate(path).text
+    assert all(c.passed for c in pipeline.check(path, text, points=40))
