@@ -52,7 +52,7 @@ CODES = {
 
 
 SAID = "log_of_negative"
-"""A formula without a value on a part of its domain passes where it has one; the rest is counted."""
+"""A formula that has no value on a part of its domain passes elsewhere; the rest is counted."""
 
 
 def test_every_mistake_is_expected_once() -> None:
