@@ -6,6 +6,7 @@ import importlib.abc
 import importlib.util
 import sys
 import types
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -123,10 +124,12 @@ class Accused:
             dtype = next(iter(learnable.values())).dtype
         module = self.build(bound, reduction=reduction, dtype=dtype)
         inputs = tuple(bound[v.name] for v in self.loss.inputs)
-        if learnable:
-            result = torch.func.functional_call(module, learnable, inputs)
-        else:
-            result = module(*inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what it warns its users of is not judged
+            if learnable:
+                result = torch.func.functional_call(module, learnable, inputs)
+            else:
+                result = module(*inputs)
         if not isinstance(result, Tensor):
             raise TypeError(f"the loss is a {type(result).__name__}, not a tensor")
         return result
