@@ -137,7 +137,9 @@ def _objections(
         case ast.Name(id=name) if name in names:
             return
         case ast.Name(id=name):
-            hint = closest(name, names) or f"the arguments are {', '.join(sorted(names))}"
+            hint = (
+                closest(name, names) or f"the arguments are {', '.join(sorted(names))}"
+            )
             yield _at(tree, source, f"no argument is called {quoted(name)}", hint)
             return
         case ast.Constant(value=bool() | int() | float() | None):
