@@ -229,16 +229,6 @@ class LinearCrossEntropyLoss(nn.Module):
 
     Reference: PyTorch documentation, torch.nn.LinearCrossEntropyLoss,
     https://pytorch.org/docs/stable/generated/torch.nn.LinearCrossEntropyLoss.html
-
-    Example:
-        >>> import torch
-        >>> linear_weight = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> linear_bias = torch.tensor([0.0, 0.0, 0.0])
-        >>> loss = LinearCrossEntropyLoss(
-        ...     linear_weight=linear_weight, linear_bias=linear_bias, reduction="none"
-        ... )
-        >>> loss(torch.tensor([[1.0, 2.0], [0.0, 1.0]]), torch.tensor([0, -100]))
-        tensor([2.4076, 0.0000])
     """
 
     weight: Tensor | None
@@ -415,16 +405,6 @@ class LinearCrossEntropyProbabilitiesLoss(nn.Module):
 
     Reference: PyTorch documentation, torch.nn.LinearCrossEntropyLoss,
     https://pytorch.org/docs/stable/generated/torch.nn.LinearCrossEntropyLoss.html
-
-    Example:
-        >>> import torch
-        >>> linear_weight = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-        >>> linear_bias = torch.tensor([0.0, 0.0, 0.0])
-        >>> loss = LinearCrossEntropyProbabilitiesLoss(
-        ...     linear_weight=linear_weight, linear_bias=linear_bias, reduction="none"
-        ... )
-        >>> loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.5, 0.0]]))
-        tensor([1.9076])
     """
 
     weight: Tensor | None
