@@ -185,7 +185,13 @@ def test_folders_of_specs_become_folders_of_modules(
     (project / "specs" / "deep" / "third.toml").write_text(good, encoding="utf-8")
     assert cli("generate").code == 0
     written = sorted(tree(project / "generated"))
-    assert written == ["deep/squared.py", "deep/third.py", "other.py", "squared.py"]
+    assert written == [
+        "deep/__init__.py",
+        "deep/squared.py",
+        "deep/third.py",
+        "other.py",
+        "squared.py",
+    ]
     text = (project / "generated" / "deep" / "third.py").read_text(encoding="utf-8")
     assert "from specs/deep/third.toml." in text
     assert cli("generate", "--check").code == 0
