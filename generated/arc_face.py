@@ -167,9 +167,10 @@ class ArcFaceLoss(nn.Module):
 
     Vectors of zeros, which have no direction, stay what they are.
 
-    The margin is in radians; some libraries take degrees. Beyond the angle pi minus the
-    margin, where the cosine would rise again, its place is taken by a line of slope 1,
-    as in the authors' code, which clips no cosine, either.
+    The margin is in radians and below a right angle, as in the authors' code; some
+    libraries take degrees. Beyond the angle pi minus the margin, where the cosine would
+    rise again, its place is taken by a line of slope 1, as there. The authors' code
+    clips no cosine, either.
 
     Args:
         weight: Directions of the classes, of any length. A tensor of shape
