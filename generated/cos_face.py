@@ -88,10 +88,7 @@ def cos_face_loss(
     square_sum_target = ratio_target.square().sum(dim=1)
     length_target = torch.where(largest3_positive, square_sum_target, 1.0).sqrt()
     cosine_target = (direction * (ratio_target / length_target.unsqueeze(1))).sum(dim=1)
-    logits2 = scale * (
-        cosine_target
-        - torch.where(target == target, embedding.new_full((), margin), 0.0)
-    )
+    logits2 = scale * (cosine_target - margin)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -

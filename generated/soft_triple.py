@@ -103,9 +103,7 @@ def soft_triple_loss(
     similarity2 = ((sharpness * cosine_target).softmax(dim=1) * cosine_target).sum(
         dim=1
     )
-    logits3 = scale * (
-        similarity2 - torch.where(target == target, embedding.new_full((), margin), 0.0)
-    )
+    logits3 = scale * (similarity2 - margin)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -

@@ -8,7 +8,7 @@ subexpressions whose own derivative is finite.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from losscodegen.compiler.canonical import (
@@ -21,6 +21,7 @@ from losscodegen.compiler.extents import Extent
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
+    may_divide_by_zero,
     missing,
     place,
     replaced,
@@ -67,7 +68,7 @@ CHOICE = Guard(
 GUARDS = frozenset(g.rule for g in (DEAD_BRANCH, MASK, CHOICE))
 """The names of the guards of this stage."""
 
-_INTEGRAL = (DomainKind.INDEX, DomainKind.INTEGER, DomainKind.BOOL, DomainKind.CHOICE)
+INTEGRAL = (DomainKind.INDEX, DomainKind.INTEGER, DomainKind.BOOL, DomainKind.CHOICE)
 
 
 @dataclass(slots=True)
@@ -81,6 +82,8 @@ class Protector:
     """Inputs that are 0 or 1."""
     balanced: frozenset[str] = frozenset()
     """Rules whose own selects need no guard."""
+    positions: Mapping[str, str] = field(default_factory=dict)
+    """Inputs that hold places of an axis, and the axis."""
     steps: list[Step] = field(default_factory=list)
     without: frozenset[str] = frozenset()
     """Guards to leave out."""
@@ -101,7 +104,7 @@ class Protector:
             v.name
             for v in loss.variables
             if v.role is not Role.PARAMETER
-            and v.domain.kind not in _INTEGRAL
+            and v.domain.kind not in INTEGRAL
             and v.name not in masks
         )
         trusted = frozenset(r.name for r in rules if r.safe)
@@ -112,7 +115,12 @@ class Protector:
         bounded = frozenset(r.name for r in rules if r.bounded)
         tame = Tame(differentiable, trusted, bounded)
         balanced = frozenset(r.name for r in rules if r.balanced)
-        return cls(tame, scalars, masks, labels, balanced, steps, without)
+        positions = {
+            v.name: v.domain.axis
+            for v in loss.variables
+            if v.domain.kind is DomainKind.INDEX and v.domain.axis is not None
+        }
+        return cls(tame, scalars, masks, labels, balanced, positions, steps, without)
 
     def protect(self, expr: Expr, ranges: Ranges) -> Expr:
         """``expr`` with every select, mask and choice inside it made safe for the gradient."""
@@ -203,22 +211,23 @@ class Protector:
         self, branch: Expr, condition: Expr, ranges: Ranges, *, kept: bool = True
     ) -> Expr:
         """``branch`` kept harmless where it is dropped: where ``condition`` is not ``kept``."""
-        if parts := used_elsewhere(branch, condition):
+        if parts := used_elsewhere(branch, condition, self.positions):
             return self._guarded_around(parts, branch, condition, ranges, kept=kept)
         dead = ranges.under(opposite(condition) if kept else condition)
         found = self.tame.analyse(branch, dead)
         if found.tame and not missing(branch, dead):
             return branch
-        frontier = dict.fromkeys(missing(branch, dead))
-        frontier |= dict.fromkeys(
-            e for bad in found.bad for e in self._frontier(bad, dead)
-        )
         # A binder inside that uses an index of the condition for something else would capture it.
         taken = frozenset(free_indices(condition))
-        table = self._harmless_values(branch, tuple(frontier), dead, taken)
-        if table is None:
-            return branch
-        return substituted(branch, table, condition, taken, kept=kept)
+        for counts in (False, True):
+            frontier = dict.fromkeys(missing(branch, dead))
+            frontier |= dict.fromkeys(
+                e for bad in found.bad for e in self._frontier(bad, dead, counts=counts)
+            )
+            table = self._harmless_values(branch, tuple(frontier), dead, taken)
+            if table is not None:
+                return substituted(branch, table, condition, taken, kept=kept)
+        return branch
 
     def _guarded_around(
         self,
@@ -247,8 +256,11 @@ class Protector:
         parts_of = {read: part for part, read in reads.items()}
         return transform(new, lambda node: parts_of.get(node, node))
 
-    def _frontier(self, expr: Expr, ranges: Ranges) -> Iterator[Expr]:
-        """The largest subexpressions with a finite derivative below an op that was found bad."""
+    def _frontier(self, expr: Expr, ranges: Ranges, *, counts: bool) -> Iterator[Expr]:
+        """The largest subexpressions with a finite derivative below an op that was found bad.
+
+        With ``counts`` also divisors without a gradient of their own, such as numbers of samples.
+        """
         parts = (
             (expr.then, expr.otherwise) if isinstance(expr, Select) else children(expr)
         )
@@ -258,7 +270,9 @@ class Protector:
                 if found.tame:
                     yield part
                 else:
-                    yield from self._frontier(part, ranges)
+                    yield from self._frontier(part, ranges, counts=counts)
+            elif counts and may_divide_by_zero(expr, part, ranges):
+                yield part
 
     def _harmless_values(
         self,
@@ -271,7 +285,7 @@ class Protector:
         places: dict[Expr, Expr] = {n: place(k) for k, n in enumerate(frontier)}
         marked = replaced(branch, places, taken)
         for values in assignments(len(frontier)):
-            tame, ranges = self._trial(values, dead)
+            tame, ranges = self._trial(frontier, values, dead)
             if not tame.analyse(marked, ranges).tame:
                 continue
             for node in frontier[len(missing(branch, dead)) :]:
@@ -285,13 +299,18 @@ class Protector:
             return {node: table[node] for node in places}
         return None
 
-    def _trial(self, values: tuple[Expr, ...], dead: Ranges) -> tuple[Tame, Ranges]:
+    def _trial(
+        self, frontier: tuple[Expr, ...], values: tuple[Expr, ...], dead: Ranges
+    ) -> tuple[Tame, Ranges]:
         """The analysis of branches whose places have these values."""
         points = {
             place(k).name: point(float(factors(value).coefficient))
             for k, value in enumerate(values)
         }
-        known = self.tame.differentiable.union(points)
+        flowing = (
+            place(k).name for k, e in enumerate(frontier) if self.tame.depends(e)
+        )
+        known = self.tame.differentiable.union(flowing)
         domains = {**dead.domains, **points}
         tame = replace(self.tame, differentiable=known)
         return tame, replace(dead, domains=domains)

@@ -54,6 +54,12 @@ def assignments(count: int) -> Iterator[tuple[Expr, ...]]:
         yield from product(_SAFE, repeat=count)
 
 
+def may_divide_by_zero(expr: Expr, part: Expr, ranges: Ranges) -> bool:
+    """Whether ``part`` is what ``expr`` divides by, and not known to differ from 0."""
+    divides = isinstance(expr, Call) and expr.op == "div" and part is expr.args[1]
+    return divides and not ranges.proves(Call("ne", (part, number(0))))
+
+
 def substituted(
     branch: Expr,
     table: dict[Expr, Expr],
@@ -100,15 +106,26 @@ def replaced(expr: Expr, table: Mapping[Expr, Expr], taken: frozenset[Index]) ->
     return visit(expr)
 
 
-def used_elsewhere(branch: Expr, condition: Expr) -> tuple[Expr, ...]:
-    """The parts of ``branch`` that a condition on indices alone drops here and keeps there.
+def used_elsewhere(
+    branch: Expr, condition: Expr, positions: Mapping[str, str]
+) -> tuple[Expr, ...]:
+    """The parts of ``branch`` that a condition on places drops here and keeps there.
 
     ``where=i != j`` drops pairs. What depends on ``j`` alone belongs to other pairs as well: it has
-    to be right anyway, and there is nothing to guard it from.
+    to be right anyway, and there is nothing to guard it from. The same goes for what lacks ``c`` in
+    ``c == t[b]``, if ``positions`` says that ``t`` holds places of that axis.
     """
-    if not all(isinstance(n, Index | Size | Number | Call) for n in walk(condition)):
-        return ()
-    needed = set(free_indices(condition))
+    match condition:
+        case Call("eq", (Index() as index, Read(name) as place)) | Call(
+            "eq", (Read(name) as place, Index() as index)
+        ) if positions.get(name) == index.axis and index not in free_indices(place):
+            needed = {index}
+        case _ if all(
+            isinstance(n, Index | Size | Number | Call) for n in walk(condition)
+        ):
+            needed = set(free_indices(condition))
+        case _:
+            needed = set()
     return tuple(dict.fromkeys(_without(branch, needed))) if needed else ()
 
 

@@ -22,7 +22,35 @@ _PRODUCT_OF_SHARES = (
 distance over the same denominator, and of the rest what the other factor is off 1."
 )
 
+_ANGLE = "Where two directions nearly agree or oppose each other, the cosine rounds to 1 or beyond, and the angle \
+and its slope are lost. The half of it is the angle of a triangle whose sides are the difference and the sum of the \
+directions."
+
+_HALVES = (
+    "apart = norm(normalize(x[i], i) - normalize(y[i], i), i)",
+    "together = norm(normalize(x[i], i) + normalize(y[i], i), i)",
+)
+
 RULES = (
+    Rule(
+        name="angle-of-directions",
+        pattern="acos(Sum(normalize(x[i], i)*normalize(y[i], i), i))",
+        let=(*_HALVES, "directed = apart + together > 0"),
+        replacement="where(directed, 2*atan2(apart, where(directed, together, 1)), pi/2)",
+        why=f"{_ANGLE} Without a direction the cosine is 0.",
+        source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+        safe=True,
+    ),
+    Rule(
+        name="angle-of-directions",
+        pattern="acos(Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i)))",
+        let=_HALVES,
+        replacement="2*atan2(apart, together)",
+        why=_ANGLE,
+        source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+    ),
     Rule(
         name="cosine-as-distance",
         pattern="1 - Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i))",

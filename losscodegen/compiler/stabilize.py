@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 
 from losscodegen.compiler.bindings import Match
-from losscodegen.compiler.branches import Protector
+from losscodegen.compiler.branches import INTEGRAL, Protector
 from losscodegen.compiler.canonical import (
     factors,
     from_factors,
@@ -23,7 +23,7 @@ from losscodegen.compiler.tame import Tame
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Group
-from losscodegen.ir.walk import children, inline_loss, rebuild, walk
+from losscodegen.ir.walk import children, inline_loss, rebuild, transform, walk
 
 _LIMIT = 1000
 """More rewrites than any loss needs: a table that gets here does not terminate."""
@@ -46,15 +46,36 @@ def stabilize(
     protector = Protector.of_loss(loss, rules, steps, without)
     rewriter = Rewriter(rules, scalars, protector.tame, steps)
     ranges = Ranges.of_loss(loss)
+    whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
 
     def run(expr: Expr) -> Expr:
         for phase in Phase:
             expr = rewriter.run(expr, phase, ranges)
-        return protector.protect(expr, ranges)
+        return protector.protect(_chosen(expr, whole), ranges)
 
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
     loss = replace(loss, expression=run(loss.expression), mean_weight=weight)
     return Stabilized(loss=loss, steps=tuple(dict.fromkeys(steps)))
+
+
+def _chosen(expr: Expr, whole: frozenset[str]) -> Expr:
+    """``expr`` without the choices that come to ``t == t``, as at the true class itself.
+
+    ``whole`` names what holds whole numbers; anything else may be NaN, which equals nothing.
+    """
+
+    def visit(node: Expr) -> Expr:
+        match node:
+            case Select(
+                Call("eq" | "ne" as op, (left, right)), then, otherwise
+            ) if left == right and all(
+                n.name in whole for n in walk(left) if isinstance(n, Read)
+            ):
+                return then if op == "eq" else otherwise
+            case _:
+                return node
+
+    return transform(expr, visit)
 
 
 @dataclass(slots=True)

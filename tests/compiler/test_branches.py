@@ -67,6 +67,11 @@ POISONED = [
         {"x": "real[...]", "y": "real[...]"},
         {"x": 0.0, "y": 0.0},
     ),
+    (
+        "where(n > 0, x/n, 0)",
+        {"x": "real[...]", "n": "count[...]"},
+        {"x": 1.0, "n": 0.0},
+    ),
 ]
 
 
@@ -135,6 +140,11 @@ def test_nothing_is_guarded_without_need(formula: str, inputs: dict[str, str]) -
             "m*log(x)",
             {"x": "positive[...]", "m": "mask[...]"},
             "where(m != 0, log(where(m != 0, x, 1)), 0)",
+        ),
+        (
+            "where(n > 0, x/n, 0)",
+            {"x": "real[...]", "n": "count[...]"},
+            "where(n > 0, x/where(n > 0, n, 1), 0)",
         ),
         ("s*x**2", {"x": "real[...]", "s": "binary[...]"}, "where(s == 1, x**2, 0)"),
         (
@@ -211,6 +221,34 @@ def test_what_other_pairs_need_is_not_guarded() -> None:
     text = format_expression(stabilize(loss, ()).loss.expression)
     assert text.count("where(i != j") == 1
     assert "sqrt(where" not in text
+
+
+def test_what_every_true_class_needs_is_not_guarded() -> None:
+    """Each sample has its class, so that ``x[b]`` is kept beside one ``c``."""
+    formula = "where(c == t[b], sqrt(1 + 1/x[b]), y[b, c])"
+    assert (
+        guarded(formula, x="nonnegative[B]", y="real[B, C]", t="index(C)[B]") == formula
+    )
+
+
+def test_what_classes_without_samples_drop_is_guarded() -> None:
+    found = guarded(
+        "where(c == t[b], 1/w[c], y[b,c])",
+        w="nonnegative[C]",
+        y="real[B, C]",
+        t="index(C)[B]",
+    )
+    assert found == "where(c == t[b], 1/where(c == t[b], w[c], 1), y[b, c])"
+
+
+def test_labels_that_are_no_places_say_nothing_of_what_is_kept() -> None:
+    found = guarded(
+        "where(c == t[b], 1/x[b], y[b,c])",
+        x="nonnegative[B]",
+        y="real[B, C]",
+        t="integer[B]",
+    )
+    assert found == "where(c == t[b], 1/where(c == t[b], x[b], 1), y[b, c])"
 
 
 def test_what_belongs_to_the_pair_is_guarded() -> None:

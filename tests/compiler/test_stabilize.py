@@ -163,3 +163,11 @@ def test_a_known_domain_makes_a_guard_needless() -> None:
     assert [s.rule for s in loose.steps] == ["dead-branch"]
     tight = stabilize(loss_of(formula, x="nonnegative[...]", y="real[...] in [1, 2]"))
     assert not tight.steps
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("integer", "x - 1"), ("real", "where(t == t, x - 1, x)")]
+)
+def test_whole_numbers_equal_themselves(kind: str, expected: str) -> None:
+    loss = loss_of("where(t == t, x - 1, x)", x="real[...]", t=f"{kind}[...]")
+    assert format_expression(stabilize(loss, ()).loss.expression) == expected

@@ -8,6 +8,7 @@ from tests.references import (
     decisions,
     embedding,
     likelihood,
+    margins,
     multiclass,
     pairs,
     ranking,
@@ -29,6 +30,7 @@ MODULES = (
     similarity,
     ranking,
     batches,
+    margins,
 )
 
 REFERENCES: dict[str, Reference] = {
