@@ -21,7 +21,8 @@ from losscodegen.judge.tensors import Bound, run
 
 RESIDUE = 1e-9
 """Times the largest number of all: where the largest of one gradient is less, it may be what the
-formula's own rounding leaves of a zero, as ``softmax - 1`` for a single class."""
+formula's own rounding leaves of a zero, as ``softmax - 1`` for a single class. With what is allowed
+relative to it, an error of five of the largest number's ulps is excused, and nothing more."""
 
 
 class Disagreement(Exception):

@@ -98,9 +98,11 @@ def _candidates(loss: Loss, variable: Variable, dtype: Dtype) -> Iterator[Entry]
     number = default if isinstance(default, Fraction) else None
     if kind in (DomainKind.INTEGER, DomainKind.COUNT, DomainKind.INDEX):
         start = 1 if number is None else int(number)
-        yield start
-        yield from (c for c in (start + 1, 0) if kind is DomainKind.INTEGER)
-        yield from (c for c in (1, 2) if kind is DomainKind.COUNT)
+        further = (start + 1, 0) if kind is DomainKind.INTEGER else (1, 2)
+        ends = [math.ceil(end) + k for end in _ends(variable) for k in (0, 1, -1)]
+        wholes = [start, *(further if kind is not DomainKind.INDEX else ()), *ends]
+        interval = variable.domain.interval
+        yield from (w for w in wholes if interval is None or w in interval)
         return
     span = Range.of(variable.domain, dtype)
     middle = Fraction(-1 if kind is DomainKind.NEGATIVE else 1)

@@ -198,6 +198,33 @@ def test_a_sum_over_the_wrong_dim_is_found_on_larger_tensors() -> None:
     assert "value" in findings[0].message
 
 
+FLAT = """
+import torch
+from torch import nn
+
+class TestLoss(nn.Module):
+    def __init__(self, *, reduction):
+        super().__init__()
+
+    def forward(self, x, y):
+        return y + 1 + {slope} * x
+"""
+
+
+@pytest.mark.parametrize(("slope", "fails"), [(0.0, False), (1e-13, True)])
+def test_what_rounding_leaves_of_a_zero_is_no_slope(slope: float, fails: bool) -> None:
+    """By ``x`` the formula's own autograd gives some 1e-17 in place of 0."""
+    loss = loss_of("""
+    inputs.x = { type = "real[...]", doc = "a" }
+    inputs.y = { type = "real[...]", doc = "b" }
+    loss = "y + exp(x)/(3*exp(x))*3"
+    """)
+    module = Accused.load(loss, FLAT.format(slope=slope))
+    claims, findings = check_shapes(loss, module, 0)
+    assert [c.status for c in claims] == [Status.FAILED if fails else Status.PASSED]
+    assert all("gradient by x" in f.message for f in findings), findings
+
+
 def test_modules_are_loaded_from_text_alone() -> None:
     module = load_text("losscodegen_test_module", "x = __name__\n")
     assert module.x == "losscodegen_test_module"

@@ -272,3 +272,21 @@ def test_defaults_are_filled_in() -> None:
         "w": None,
         "skip": -100,
     }
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [("[0, 8]", {0, 1, 2, 8}), ("(4, 6)", {5}), ("(2, 9]", {3, 9})],
+)
+def test_whole_numbers_stay_in_their_interval(
+    interval: str, expected: set[int]
+) -> None:
+    loss = loss_of(f"""
+    inputs.x = {{ type = "real[...]", doc = "a" }}
+    params.k = {{ type = "integer in {interval}", doc = "b" }}
+    loss = "x*k"
+    """)
+    k = loss.variable("k")
+    values = set(candidates(loss, k, Dtype.FLOAT64))
+    assert values >= expected
+    assert all(isinstance(v, int) and admits(k.domain, Fraction(v)) for v in values)
