@@ -7,6 +7,7 @@ are wrong stand in `REFUTED` with the point that shows it.
 from __future__ import annotations
 
 from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
+from losscodegen.compiler.rules_angles import RULES as ANGLES
 from losscodegen.compiler.rules_axes import RULES as AXES
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
@@ -34,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     + ROOTS
     + LIKELIHOOD
     + FITS
+    + ANGLES
 )
 """Every rule, in order of priority."""
 
