@@ -50,4 +50,14 @@ RULES = (
         witness=_WITNESS,
         safe=True,
     ),
+    Rule(
+        name="acosh-near-one",
+        pattern="acosh(1 + x)",
+        replacement="2*asinh(sqrt(x/2))",
+        why="`1 + x` rounds away the digits of a small x, and the slope at 1 is infinite; the root of x "
+        "keeps both.",
+        source="Abramowitz and Stegun, 4.6.20; Nickel and Kiela 2017, Poincare Embeddings",
+        witness=Witness(point={"x": 1e-9}),
+        domain={"x": "(0, 100)"},
+    ),
 )
