@@ -1,0 +1,72 @@
+"""Products of probabilities, and differences of them, before a logarithm is taken."""
+
+from losscodegen.compiler.rule import Rule, Witness
+
+_UNDERFLOW = "The product underflows or overflows although the sum of logarithms does neither."
+
+_NONE = "Once all events are certain, or nearly, their product rounds to 1 and what is missing to 1 is lost. It \
+is found from the logarithm of the product, and far out from the sum of the probabilities that one event fails."
+
+_MISSING = (
+    "total = Sum(softplus(-x[i]), i, where=m[i])",
+    "rare = logsumexp(-x[i], i, where=m[i])",
+)
+
+RULES = (
+    Rule(
+        name="product-of-exponentials-of-all",
+        pattern="Prod(exp(x[i]), i, where=m[i])",
+        replacement="exp(Sum(x[i], i, where=m[i]))",
+        why="One exponential may overflow where another underflows; their product is finite.",
+        source="algebra",
+        witness=Witness(point={"x": (100.0, -100.0)}),
+    ),
+    Rule(
+        name="log-of-product",
+        pattern="log(Prod(x[i], i, where=m[i]))",
+        condition="x[i] >= 0",
+        replacement="Sum(log(x[i]), i, where=m[i])",
+        why=_UNDERFLOW,
+        source="every implementation of a log-likelihood",
+        witness=Witness(point={"x": (1e-30, 1e-30)}),
+        domain={"x": "(0, oo)"},
+    ),
+    Rule(
+        name="log-of-product",
+        pattern="xlogy(y, Prod(x[i], i, where=m[i]))",
+        condition="x[i] >= 0",
+        replacement="Sum(xlogy(y, x[i]), i, where=m[i])",
+        why=_UNDERFLOW,
+        source="every implementation of a log-likelihood",
+        witness=Witness(point={"x": (1e-30, 1e-30), "y": 1.0}),
+        domain={"x": "(0, oo)"},
+    ),
+    Rule(
+        name="log-of-some-failure",
+        pattern="log(1 - Prod(sigmoid(x[i]), i, where=m[i]))",
+        let=_MISSING,
+        replacement="where(rare < -37, rare, log1mexp(total))",
+        why=_NONE,
+        source="Maechler, Accurately computing log(1 - exp(-|a|)); measured",
+        witness=Witness(point={"x": (20.0, 21.0)}),
+    ),
+    Rule(
+        name="log-of-some-failure",
+        pattern="xlogy(y, 1 - Prod(sigmoid(x[i]), i, where=m[i]))",
+        let=(*_MISSING, "some = where(y == 0 and rare == -oo, 0, rare)"),
+        replacement="y*where(rare < -37, some, log1mexp(total))",
+        why=_NONE,
+        source="Maechler, Accurately computing log(1 - exp(-|a|)); measured",
+        witness=Witness(point={"x": (20.0, 21.0), "y": 1.0}),
+    ),
+    Rule(
+        name="log-difference-of-sigmoids",
+        pattern="log(sigmoid(x)*sigmoid(-y) - sigmoid(-x)*sigmoid(y))",
+        replacement="logsigmoid(x) + logsigmoid(-y) + log1mexp(x - y)",
+        why="Both round to 1, or to 0, before they are subtracted. Their difference is "
+        "`sigmoid(x) sigmoid(-y) (1 - exp(y - x))`.",
+        source="Salimans et al. 2017, PixelCNN++; measured",
+        witness=Witness(point={"x": 200.0, "y": 199.0}),
+        domain={"x": "(0, 5)", "y": "(-5, 0)"},
+    ),
+)
