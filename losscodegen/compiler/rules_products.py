@@ -33,6 +33,14 @@ RULES = (
     ),
     Rule(
         name="log-of-product",
+        pattern="xlogy(y, Prod(sigmoid(x[i]), i, where=m[i]))",
+        replacement="y*Sum(logsigmoid(x[i]), i, where=m[i])",
+        why=_UNDERFLOW,
+        source="every implementation of a log-likelihood",
+        witness=Witness(point={"x": (-100.0, -100.0), "y": 1.0}),
+    ),
+    Rule(
+        name="log-of-product",
         pattern="xlogy(y, Prod(x[i], i, where=m[i]))",
         condition="x[i] >= 0",
         replacement="Sum(xlogy(y, x[i]), i, where=m[i])",
@@ -68,5 +76,24 @@ RULES = (
         source="Salimans et al. 2017, PixelCNN++; measured",
         witness=Witness(point={"x": 200.0, "y": 199.0}),
         domain={"x": "(0, 5)", "y": "(-5, 0)"},
+    ),
+    Rule(
+        name="log1mexp-of-exp",
+        pattern="log1mexp(exp(x))",
+        unless="x >= -37 and x <= 7",
+        replacement="where(x < -37, x, log1mexp(exp(Min(x, 7))))",
+        why="Far below 0 `exp(x)` underflows and the result is x; far above, it overflows and the "
+        "result has long been 0.",
+        source="GPflow and statsmodels, complementary log-log link; measured",
+        witness=Witness(point={"x": -200.0}),
+    ),
+    Rule(
+        name="common-part-cancels",
+        pattern="s*(a + x) - s*(b + x)",
+        optional=("s",),
+        replacement="s*(a - b)",
+        why="What both sides have in common cancels, and with it the digits that it takes.",
+        source="algebra",
+        witness=Witness(point={"s": 1.0, "x": 1e9, "a": 0.75, "b": -0.5}),
     ),
 )
