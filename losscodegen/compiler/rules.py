@@ -21,6 +21,7 @@ from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
+from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
@@ -38,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     + LIKELIHOOD
     + FITS
     + ANGLES
+    + SATURATION
 )
 """Every rule, in order of priority."""
 

@@ -2,7 +2,9 @@
 
 from losscodegen.compiler.rule import Rule, Witness
 
-_UNDERFLOW = "The product underflows or overflows although the sum of logarithms does neither."
+_UNDERFLOW = (
+    "The product underflows or overflows although the sum of logarithms does neither."
+)
 
 _NONE = "Once all events are certain, or nearly, their product rounds to 1 and what is missing to 1 is lost. It \
 is found from the logarithm of the product, and far out from the sum of the probabilities that one event fails."
@@ -81,7 +83,7 @@ RULES = (
         name="log1mexp-of-exp",
         pattern="log1mexp(exp(x))",
         unless="x >= -37 and x <= 7",
-        replacement="where(x < -37, x, log1mexp(exp(Min(x, 7))))",
+        replacement="where(x < -37, x, log1mexp(exp(clip(x, -oo, 7))))",
         why="Far below 0 `exp(x)` underflows and the result is x; far above, it overflows and the "
         "result has long been 0.",
         source="GPflow and statsmodels, complementary log-log link; measured",
