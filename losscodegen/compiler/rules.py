@@ -11,6 +11,7 @@ from losscodegen.compiler.rules_angles import RULES as ANGLES
 from losscodegen.compiler.rules_axes import RULES as AXES
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
+from losscodegen.compiler.rules_circular import RULES as CIRCULAR
 from losscodegen.compiler.rules_classes import RULES as CLASSES
 from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
@@ -40,6 +41,7 @@ RULES: tuple[Rule, ...] = (
     + FITS
     + ANGLES
     + SATURATION
+    + CIRCULAR
 )
 """Every rule, in order of priority."""
 
