@@ -24,6 +24,7 @@ from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
+from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     COUNTS
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     + ANGLES
     + SATURATION
     + CIRCULAR
+    + THRESHOLDS
 )
 """Every rule, in order of priority."""
 

@@ -91,6 +91,14 @@ RULES = (
     ),
     Rule(
         name="common-part-cancels",
+        pattern="x + r - x",
+        replacement="r",
+        why="What both sides have in common cancels, and with it the digits that it takes.",
+        source="algebra",
+        witness=Witness(point={"x": 1e9, "r": 0.75}),
+    ),
+    Rule(
+        name="common-part-cancels",
         pattern="s*(a + x) - s*(b + x)",
         optional=("s",),
         replacement="s*(a - b)",
