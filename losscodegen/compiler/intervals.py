@@ -13,6 +13,8 @@ from math import inf, isinf, isnan
 
 from losscodegen.ir.loss import Interval
 
+_ROUNDING = 2.0**-23
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -183,3 +185,13 @@ def read_range(text: str) -> Range:
 def closed(found: Range) -> Range:
     """``found`` with its finite ends taken in."""
     return replace(found, low_open=isinf(found.low), high_open=isinf(found.high))
+
+
+def rounded(found: Range) -> Range:
+    """Where a value of ``found`` can lie once it is rounded to float32."""
+    low, high = found.low, found.high
+    return closed(
+        replace(
+            found, low=low - abs(low) * _ROUNDING, high=high + abs(high) * _ROUNDING
+        )
+    )

@@ -7,24 +7,30 @@ are wrong stand in `REFUTED` with the point that shows it.
 from __future__ import annotations
 
 from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
+from losscodegen.compiler.rules_angles import RULES as ANGLES
 from losscodegen.compiler.rules_axes import RULES as AXES
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
+from losscodegen.compiler.rules_circular import RULES as CIRCULAR
 from losscodegen.compiler.rules_classes import RULES as CLASSES
 from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
+from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
+from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
+from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     COUNTS
     + RANGES
     + BOXES
+    + PRODUCTS
     + SOFTPLUS
     + BINARY
     + CLASSES
@@ -34,6 +40,10 @@ RULES: tuple[Rule, ...] = (
     + ROOTS
     + LIKELIHOOD
     + FITS
+    + ANGLES
+    + SATURATION
+    + CIRCULAR
+    + THRESHOLDS
 )
 """Every rule, in order of priority."""
 

@@ -15,6 +15,7 @@ from losscodegen.compiler.canonical import (
     factors,
     from_factors,
 )
+from losscodegen.compiler.decided import decided
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES, Phase, Rule
@@ -49,6 +50,7 @@ def stabilize(
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
 
     def run(expr: Expr) -> Expr:
+        expr = decided(expr)
         for phase in Phase:
             expr = rewriter.run(expr, phase, ranges)
         return protector.protect(_chosen(expr, whole), ranges)

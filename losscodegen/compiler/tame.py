@@ -18,7 +18,7 @@ from losscodegen.compiler.canonical import (
     factors,
 )
 from losscodegen.compiler.extents import Extent, Finding, joined, multiplied
-from losscodegen.compiler.intervals import closed
+from losscodegen.compiler.intervals import rounded
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.nodes import (
@@ -216,7 +216,9 @@ class Tame:
             return any(self._away(a, ranges) for a in expr.args)
         # An open end is no comfort: what comes close to it may be rounded onto it.
         names = tuple(f"#{k}" for k in range(len(expr.args)))
-        known = {n: closed(ranges.of(a)) for n, a in zip(names, expr.args, strict=True)}
+        known = {
+            n: rounded(ranges.of(a)) for n, a in zip(names, expr.args, strict=True)
+        }
         condition = _with_arguments(_singular(expr.op), tuple(map(Read, names)))
         return Ranges(known).refutes(condition)
 

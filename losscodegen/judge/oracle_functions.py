@@ -7,6 +7,7 @@ is only one, `UNDEFINED` outside, and with what is swallowed beside 1 kept apart
 
 from __future__ import annotations
 
+import flint
 from flint import arb, fmpq
 
 from losscodegen.judge.oracle_numbers import (
@@ -71,7 +72,7 @@ def exp(x: Value) -> Value:
     argument = ball(x)
     result = argument.exp()
     if result.contains(1) and result.is_finite():
-        return join(ONE, argument.expm1())
+        return join(ONE, _expm1(argument))
     return settled(result, x, ZERO, INFINITY)
 
 
@@ -80,7 +81,14 @@ def expm1(x: Value) -> Value:
         return add(MINUS_ONE, exp(x))
     if zero(x):
         return ZERO
-    return settled(ball(x).expm1(), x, MINUS_ONE, INFINITY)
+    return settled(_expm1(ball(x)), x, MINUS_ONE, INFINITY)
+
+
+def _expm1(x: arb) -> arb:
+    """``exp(x) - 1``; of the smallest numbers Arb's own has 28 bits, which no precision adds to."""
+    if abs(x) < arb(2) ** -flint.ctx.prec:
+        return x + x * x * arb(0, 1)
+    return x.expm1()
 
 
 def log(x: Value) -> Value:

@@ -171,3 +171,18 @@ def test_a_known_domain_makes_a_guard_needless() -> None:
 def test_whole_numbers_equal_themselves(kind: str, expected: str) -> None:
     loss = loss_of("where(t == t, x - 1, x)", x="real[...]", t=f"{kind}[...]")
     assert format_expression(stabilize(loss, ()).loss.expression) == expected
+
+
+def test_a_choice_inside_the_same_choice_is_made_once() -> None:
+    from fractions import Fraction
+
+    from losscodegen.compiler.decided import decided
+    from losscodegen.ir.nodes import Call, Number, Read, Switch
+
+    def word(n: int) -> Call:
+        return Call("eq", (Read("kind"), Number(Fraction(n))))
+
+    x, y = Read("x"), Read("y")
+    inner = Switch(word(0), x, Switch(word(1), y, Call("exp", (x,))))
+    found = decided(Switch(word(1), inner, inner))
+    assert found == Switch(word(1), y, Switch(word(0), x, Call("exp", (x,))))

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from losscodegen.ir.loss import Domain, DomainKind, Loss, Role, Variable
 from losscodegen.ir.nodes import Call, Expr, Read
 from losscodegen.ir.ops import OPS, Sort
+from losscodegen.judge import oracle_functions
 from losscodegen.judge.oracle import Oracle
 from losscodegen.judge.oracle_kinks import Tie
 from losscodegen.judge.oracle_numbers import (
@@ -546,3 +547,13 @@ def test_an_imprecise_number_is_not_taken_for_zero() -> None:
         assert sign(near) is None
         assert ball(divide(ONE, near)).is_nan()
         assert not ball(multiply(near, INFINITY)).is_finite()
+
+
+def test_the_smallest_exponentials_keep_their_digits() -> None:
+    """Beyond the exponents that Arb rounds errors in, its own ``expm1`` has 28 bits."""
+    with precision(1000):
+        tiny = ball(oracle_functions.exp(fmpq(-7 * 10**18)))
+        found = oracle_functions.expm1(tiny)
+        assert ball(found).rel_accuracy_bits() > 900
+        beside = oracle_functions.exp(tiny)
+        assert isinstance(beside, Pair) and beside.rest.rel_accuracy_bits() > 900
