@@ -12,6 +12,7 @@ from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_classes import RULES as CLASSES
 from losscodegen.compiler.rules_counts import RULES as COUNTS
+from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
@@ -19,10 +20,13 @@ from losscodegen.compiler.rules_logs import RULES as LOGS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
+from losscodegen.compiler.rules_scales import RULES as SCALES
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 
 RULES: tuple[Rule, ...] = (
     COUNTS
+    + SCALES
+    + DIRICHLET
     + RANGES
     + BOXES
     + SOFTPLUS
