@@ -67,8 +67,13 @@ def barlow_twins_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    loss = (cc - 1.0).square().sum(dim=0) + redundancy_weight * torch.where(
-        differs, torch.where(differs, cc2, 0.0).square(), 0.0
+    safe_cc = torch.where(differs, cc2, 0.0)
+
+    # Guard [coefficient-of-squares]: Where the coefficient is 0 so is the product, but
+    # `0 * inf` would be nan once the squares overflow. Each entry meets the coefficient
+    # before it is squared.
+    loss = (cc - 1.0).square().sum(dim=0) + torch.where(
+        differs, redundancy_weight * safe_cc * safe_cc, 0.0
     ).sum(dim=(0, 1))
 
     return loss.to(dtype)

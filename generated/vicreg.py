@@ -41,6 +41,7 @@ def vicreg_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     first, second = first.to(wide), second.to(wide)
 
+    residual = first - second
     sx = (target_deviation - (first.var(dim=0) + eps).sqrt()).relu().mean(dim=0)
     sy = (target_deviation - (second.var(dim=0) + eps).sqrt()).relu().mean(dim=0)
     differs = ~torch.eye(first.shape[1], dtype=torch.bool, device=first.device)
@@ -69,8 +70,12 @@ def vicreg_loss(
         )
         / first.shape[1]
     )
+
+    # Guard [coefficient-of-squares]: Where the coefficient is 0 so is the product, but
+    # `0 * inf` would be nan once the squares overflow. Each entry meets the coefficient
+    # before it is squared.
     loss = (
-        invariance_weight * (first - second).square().mean(dim=(0, 1))
+        (invariance_weight * residual * residual).mean(dim=(0, 1))
         + 0.5 * (variance_weight * (sx + sy))
         + ratio
     )

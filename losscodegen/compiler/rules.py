@@ -14,6 +14,7 @@ from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_circular import RULES as CIRCULAR
 from losscodegen.compiler.rules_classes import RULES as CLASSES
 from losscodegen.compiler.rules_counts import RULES as COUNTS
+from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
@@ -23,11 +24,14 @@ from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_saturation import RULES as SATURATION
+from losscodegen.compiler.rules_scales import RULES as SCALES
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     COUNTS
+    + SCALES
+    + DIRICHLET
     + RANGES
     + BOXES
     + PRODUCTS
