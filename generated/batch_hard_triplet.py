@@ -137,6 +137,7 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
 
 def _distances(x: Tensor, y: Tensor) -> Tensor:
     """The distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
     distances: Tensor = _Distances.apply(x, y)  # type: ignore[no-untyped-call]
     return distances
 

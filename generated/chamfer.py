@@ -78,6 +78,7 @@ class ChamferLoss(nn.Module):
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
     """The squared distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
     squares: Tensor = _SquaredDistances.apply(x, y)  # type: ignore[no-untyped-call]
     return squares
 
