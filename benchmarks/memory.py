@@ -69,6 +69,45 @@ def page() -> Iterator[str]:
             f"{fast / usual:.2f}",
         ]
         yield f"| {' | '.join(row)} |"
+    yield from risk_sets()
+
+
+def risk_sets() -> Iterator[str]:
+    """Why risk sets keep their mask: what one running sum over the sorted risks loses."""
+    yield (
+        "\nRisk sets, `logsumexp(x[j], j, where=T[j] >= T[i])`, are lowered to a mask of all pairs, "
+        "each row measured from its own largest entry. One running `logcumsumexp` of the sorted "
+        "risks needs no mask, but all its rows are measured from one number, and the gradient "
+        "loses digits as the risks spread. With 64 risks and 3 events, 30 draws, float32 against "
+        "float64, the worst relative error of a partial derivative in units of 2^-23:\n"
+    )
+    yield "| spread of the log hazards | mask (generated) | running, as margin | running, by hand |"
+    yield "| ---: | ---: | ---: | ---: |"
+    generated = losscodegen.load("specs/cox.toml").cox_loss
+    for spread in (1.0, 10.0, 100.0, 1e3, 1e4):
+        errors = (_error(f, generated, spread) for f in (generated, cox_as_margin, cox))
+        yield f"| {spread:g} | {' | '.join(f'{e:.2g}' for e in errors)} |"
+
+
+def _error(
+    loss: Callable[..., Tensor], exact: Callable[..., Tensor], spread: float
+) -> float:
+    worst = 0.0
+    for seed in range(30):
+        generator = torch.Generator().manual_seed(seed)
+        hazard = spread * torch.randn(64, generator=generator)
+        time, event = torch.rand(64, generator=generator), torch.zeros(64)
+        event[torch.randperm(64, generator=generator)[:3]] = 1.0
+
+        def slope(f: Callable[..., Tensor], dtype: torch.dtype) -> Tensor:
+            point = hazard.to(dtype).requires_grad_()
+            value = f(point, time.to(dtype), event.to(dtype))
+            return torch.autograd.grad(value, point)[0].double()
+
+        right, got = slope(exact, torch.float64), slope(loss, torch.float32)
+        error = (got - right).abs() / right.abs() * 2**23
+        worst = max(worst, error[right.abs() > 1e-36].max().item())
+    return worst
 
 
 def _run(loss: Callable[..., Tensor], inputs: tuple[Tensor, ...]) -> None:
@@ -151,9 +190,18 @@ def cox(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     return -((log_hazard - total) * event).sum() / event.sum().clamp(min=1)
 
 
+def cox_as_margin(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
+    """Times without ties: the risk of each stays out of its own sum."""
+    order = time.argsort(descending=True)
+    risk, event = log_hazard[order], event[order]
+    rivals = F.pad(risk.logcumsumexp(dim=0)[:-1], (1, 0), value=-torch.inf)
+    loss = F.softplus(rivals - risk, threshold=40.0)
+    return (loss * event).sum() / event.sum().clamp(min=1)
+
+
 def squared_emd(prediction: Tensor, target: Tensor) -> Tensor:
     difference = prediction.softmax(dim=1) - target
-    return difference.cumsum(dim=1).square().sum(dim=1).mean()
+    return difference.cumsum(dim=1).square().mean()
 
 
 # ---------------------------------------------------------------- inputs
@@ -184,6 +232,8 @@ CASES = (
          lambda: (_vectors(0), _labels())),
     Case("squared pair distances", "mmd", "mmd_loss", mmd,
          lambda: (_vectors(0) / 16, _vectors(1) / 16)),
+    Case("running sums", "squared_emd", "squared_emd_loss", squared_emd,
+         lambda: (_vectors(0), _vectors(1).detach().softmax(dim=1))),
     Case("risk sets", "cox", "cox_loss", cox, _survival),
 )  # fmt: skip
 
