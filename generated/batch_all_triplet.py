@@ -2,6 +2,8 @@
 # Edit the spec instead, then run: losscodegen generate specs/batch_all_triplet.toml
 """Triplet loss of all triplets of the batch that violate the margin."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -28,18 +30,7 @@ def batch_all_triplet_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding = embedding.to(wide)
 
-    difference = embedding.unsqueeze(1) - embedding
-
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
-    largest = difference.abs().amax(dim=2).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (difference / scale.unsqueeze(2)).square().sum(dim=2)
-    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    dist = largest * root
+    dist = _distances(embedding, embedding)
     h = margin + dist.unsqueeze(2) - dist.unsqueeze(1)
     same = target == target.unsqueeze(1)
     differs = ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device)
@@ -122,3 +113,52 @@ class BatchAllTripletLoss(nn.Module):
 def _check_parameters(margin: float) -> None:
     if not margin >= 0:  # also rejects nan
         raise ValueError(f"margin must be non-negative, got {margin!r}")
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """The distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    distances: Tensor = _Distances.apply(x, y)  # type: ignore[no-untyped-call]
+    return distances
+
+
+class _Distances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    The squares leave the floating-point range long before the distances do. Hence everything is
+    measured from the power of two below the largest entry, and what is short, once more. The
+    gradient at distance 0 is 0. Only its derivative makes a tensor of all differences:
+    ``torch.cdist`` has none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        mode = "donot_use_mm_for_euclid_dist"
+        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).abs()
+        largest = torch.where(entries.isfinite(), entries, 0.0).amax()
+        power = torch.where(largest > 0, largest / (2 * largest.frexp().mantissa), 1.0)
+        x, y = x / power, y / power
+        zoom = 2.0**60 if x.dtype == torch.float32 else 2.0**500
+        near = torch.cdist(x * zoom, y * zoom, compute_mode=mode) / zoom
+        far = torch.cdist(x, y, compute_mode=mode)
+        return torch.where(far < zoom**-0.5, near, far) * power
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y, distance = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            apart = distance > 0
+            slope = torch.where(apart, grad / torch.where(apart, distance, 1.0), 0.0)
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        rows, turned = torch.ops.aten._cdist_backward, distance.mT.contiguous()
+        return (
+            rows(grad.contiguous(), x, y, 2.0, distance),
+            rows(grad.mT.contiguous(), y, x, 2.0, turned),
+        )

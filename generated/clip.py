@@ -73,7 +73,6 @@ def clip_loss(
     s = exp_log_scale * torch.where(differs, total, 0.0)
     s2 = exp_log_scale * total
     largest2 = s2.amax(dim=1).detach()
-    below = s - largest2.unsqueeze(1)
     i = torch.arange(image.shape[0], device=image.device)
     s3 = exp_log_scale * (direction * direction_text).sum(dim=1)
 
@@ -82,17 +81,18 @@ def clip_loss(
     # -inf) = nan`.
     rivals = torch.where(
         differs.any(dim=1),
-        below.scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min).logsumexp(dim=1),
+        (s - largest2.unsqueeze(1))
+        .scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min)
+        .logsumexp(dim=1),
         -math.inf,
     ) - (s3 - largest2)
     s4 = exp_log_scale * torch.where(differs, total.T, 0.0)
     largest3 = s2.T.amax(dim=1).detach()
-    below2 = s4 - largest3.unsqueeze(1)
     rivals2 = torch.where(
         differs.any(dim=1),
-        below2.scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min).logsumexp(
-            dim=1
-        ),
+        (s4 - largest3.unsqueeze(1))
+        .scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min)
+        .logsumexp(dim=1),
         -math.inf,
     ) - (s3 - largest3)
 

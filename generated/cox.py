@@ -37,7 +37,6 @@ def cox_loss(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
     largest = torch.where(beyond, log_hazard, -math.inf).amax(dim=1).detach()
-    below = log_hazard - largest.unsqueeze(1)
     kept = (
         ~torch.eye(log_hazard.shape[0], dtype=torch.bool, device=log_hazard.device)
         & beyond
@@ -48,7 +47,9 @@ def cox_loss(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     # -inf) = nan`.
     rivals = torch.where(
         kept.any(dim=1),
-        torch.where(kept, below, torch.finfo(log_hazard.dtype).min).logsumexp(dim=1),
+        torch.where(
+            kept, log_hazard - largest.unsqueeze(1), torch.finfo(log_hazard.dtype).min
+        ).logsumexp(dim=1),
         -math.inf,
     ) - (log_hazard - largest)
     loss = -(-event * F.softplus(rivals, threshold=40.0)).sum(dim=0) / torch.maximum(

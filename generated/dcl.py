@@ -59,7 +59,6 @@ def dcl_loss(
     # whose entries no longer add up to 1 once a large result is rounded. No gradient
     # flows through the offset.
     largest2 = torch.where(differs, xx, -math.inf).amax(dim=1).detach()
-    below = xx - largest2.unsqueeze(1)
     largest3 = positive.abs().amax(dim=1).detach()
     largest3_positive = largest3 > 0
     scale_positive = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
@@ -71,26 +70,28 @@ def dcl_loss(
     with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
         xy = direction @ direction_positive.T / temperature
     largest4 = torch.where(differs, xy, -math.inf).amax(dim=1).detach()
-    below_positive = xy - largest4.unsqueeze(1)
-    xy2 = (direction * direction_positive).sum(dim=1) / temperature
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
+    total = (
+        torch.where(
+            differs.any(dim=1),
+            torch.where(
+                differs, xx - largest2.unsqueeze(1), torch.finfo(anchor.dtype).min
+            ).logsumexp(dim=1),
+            -math.inf,
+        )
+        + largest2
+    )
+    xy2 = (direction * direction_positive).sum(dim=1) / temperature
     loss = (
         torch.logaddexp(
-            torch.where(
-                differs.any(dim=1),
-                torch.where(differs, below, torch.finfo(anchor.dtype).min).logsumexp(
-                    dim=1
-                ),
-                -math.inf,
-            )
-            + largest2,
+            total,
             torch.where(
                 differs.any(dim=1),
                 torch.where(
-                    differs, below_positive, torch.finfo(anchor.dtype).min
+                    differs, xy - largest4.unsqueeze(1), torch.finfo(anchor.dtype).min
                 ).logsumexp(dim=1),
                 -math.inf,
             )

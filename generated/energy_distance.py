@@ -2,6 +2,8 @@
 # Edit the spec instead, then run: losscodegen generate specs/energy_distance.toml
 """Energy distance of two samples: distances between them against those within."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -25,58 +27,23 @@ def energy_distance_loss(prediction: Tensor, target: Tensor) -> Tensor:
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    target_there = target.T
-    residual = prediction.unsqueeze(2) - target_there
-
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
-    largest = residual.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (residual / scale.unsqueeze(1)).square().sum(dim=1)
-    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    difference = prediction.unsqueeze(1) - prediction
-    largest_prediction = difference.abs().amax(dim=2).detach()
-    largest_prediction_positive = largest_prediction > 0
-    scale_prediction = torch.where(
-        largest_prediction_positive & largest_prediction.isfinite(),
-        largest_prediction,
-        1.0,
-    )
-    square_sum_prediction = (
-        (difference / scale_prediction.unsqueeze(2)).square().sum(dim=2)
-    )
-    root_prediction = torch.where(
-        largest_prediction_positive, square_sum_prediction, 1.0
-    ).sqrt()
-    difference_target = target_there.unsqueeze(2) - target_there.unsqueeze(1)
-    largest_target = difference_target.abs().amax(dim=0).detach()
-    largest_target_positive = largest_target > 0
-    scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
-    )
-    square_sum_target = (difference_target / scale_target).square().sum(dim=0)
-    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
     ratio = (
         torch.where(
             ~torch.eye(prediction.shape[0], dtype=torch.bool, device=prediction.device),
-            largest_prediction * root_prediction,
+            _distances(prediction, prediction),
             0.0,
         ).sum(dim=(0, 1))
         / prediction.shape[0] ** 2
     )
-    loss = (
-        2.0 * (largest * root).mean(dim=(0, 1))
-        - ratio
-        - torch.where(
+    ratio_target = (
+        torch.where(
             ~torch.eye(target.shape[0], dtype=torch.bool, device=prediction.device),
-            largest_target * root_target,
+            _distances(target, target),
             0.0,
         ).sum(dim=(0, 1))
         / target.shape[0] ** 2
     )
+    loss = 2.0 * _distances(prediction, target).mean(dim=(0, 1)) - ratio - ratio_target
 
     return loss.to(dtype)
 
@@ -119,3 +86,52 @@ class EnergyDistanceLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return ""
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """The distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    distances: Tensor = _Distances.apply(x, y)  # type: ignore[no-untyped-call]
+    return distances
+
+
+class _Distances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    The squares leave the floating-point range long before the distances do. Hence everything is
+    measured from the power of two below the largest entry, and what is short, once more. The
+    gradient at distance 0 is 0. Only its derivative makes a tensor of all differences:
+    ``torch.cdist`` has none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        mode = "donot_use_mm_for_euclid_dist"
+        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).abs()
+        largest = torch.where(entries.isfinite(), entries, 0.0).amax()
+        power = torch.where(largest > 0, largest / (2 * largest.frexp().mantissa), 1.0)
+        x, y = x / power, y / power
+        zoom = 2.0**60 if x.dtype == torch.float32 else 2.0**500
+        near = torch.cdist(x * zoom, y * zoom, compute_mode=mode) / zoom
+        far = torch.cdist(x, y, compute_mode=mode)
+        return torch.where(far < zoom**-0.5, near, far) * power
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y, distance = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            apart = distance > 0
+            slope = torch.where(apart, grad / torch.where(apart, distance, 1.0), 0.0)
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        rows, turned = torch.ops.aten._cdist_backward, distance.mT.contiguous()
+        return (
+            rows(grad.contiguous(), x, y, 2.0, distance),
+            rows(grad.mT.contiguous(), y, x, 2.0, turned),
+        )

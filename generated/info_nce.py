@@ -66,7 +66,6 @@ def info_nce_loss(
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
     largest2 = s.amax(dim=1).detach()
-    below = s - largest2.unsqueeze(1)
     kept = ~torch.eye(query.shape[0], dtype=torch.bool, device=query.device)
     i = torch.arange(query.shape[0], device=query.device)
     s2 = (direction * direction_key).sum(dim=1) / temperature
@@ -76,7 +75,9 @@ def info_nce_loss(
     # -inf) = nan`.
     rivals = torch.where(
         kept.any(dim=1),
-        below.scatter(1, i.unsqueeze(1), torch.finfo(query.dtype).min).logsumexp(dim=1),
+        (s - largest2.unsqueeze(1))
+        .scatter(1, i.unsqueeze(1), torch.finfo(query.dtype).min)
+        .logsumexp(dim=1),
         -math.inf,
     ) - (s2 - largest2)
     loss = F.softplus(rivals, threshold=40.0)

@@ -5,7 +5,7 @@ spreads the embeddings evenly.
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -46,21 +46,11 @@ def koleo_loss(
     square_sum = ratio.square().sum(dim=1)
     length = torch.where(largest_positive, square_sum, 1.0).sqrt()
     direction = ratio / length.unsqueeze(1)
-    difference = direction.unsqueeze(1) - direction
-
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
-    largest2 = difference.abs().amax(dim=2).detach()
-    largest2_positive = largest2 > 0
-    scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (difference / scale2.unsqueeze(2)).square().sum(dim=2)
-    root = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    dist = _distances(direction, direction)
     loss = -(
         torch.where(
             ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device),
-            largest2 * root,
+            dist,
             math.inf,
         ).amin(dim=1)
         + eps
@@ -135,3 +125,52 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """The distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    distances: Tensor = _Distances.apply(x, y)  # type: ignore[no-untyped-call]
+    return distances
+
+
+class _Distances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    The squares leave the floating-point range long before the distances do. Hence everything is
+    measured from the power of two below the largest entry, and what is short, once more. The
+    gradient at distance 0 is 0. Only its derivative makes a tensor of all differences:
+    ``torch.cdist`` has none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        mode = "donot_use_mm_for_euclid_dist"
+        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).abs()
+        largest = torch.where(entries.isfinite(), entries, 0.0).amax()
+        power = torch.where(largest > 0, largest / (2 * largest.frexp().mantissa), 1.0)
+        x, y = x / power, y / power
+        zoom = 2.0**60 if x.dtype == torch.float32 else 2.0**500
+        near = torch.cdist(x * zoom, y * zoom, compute_mode=mode) / zoom
+        far = torch.cdist(x, y, compute_mode=mode)
+        return torch.where(far < zoom**-0.5, near, far) * power
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y, distance = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            apart = distance > 0
+            slope = torch.where(apart, grad / torch.where(apart, distance, 1.0), 0.0)
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        rows, turned = torch.ops.aten._cdist_backward, distance.mT.contiguous()
+        return (
+            rows(grad.contiguous(), x, y, 2.0, distance),
+            rows(grad.mT.contiguous(), y, x, 2.0, turned),
+        )

@@ -42,7 +42,6 @@ def list_mle_loss(
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
     largest = torch.where(within, scores.unsqueeze(1), -math.inf).amax(dim=2).detach()
-    below = scores.unsqueeze(1) - largest.unsqueeze(2)
     kept = ~torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device) & within
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
@@ -50,7 +49,11 @@ def list_mle_loss(
     # -inf) = nan`.
     rivals = torch.where(
         kept.any(dim=2),
-        torch.where(kept, below, torch.finfo(scores.dtype).min).logsumexp(dim=2),
+        torch.where(
+            kept,
+            scores.unsqueeze(1) - largest.unsqueeze(2),
+            torch.finfo(scores.dtype).min,
+        ).logsumexp(dim=2),
         -math.inf,
     ) - (scores - largest)
     loss = F.softplus(rivals, threshold=40.0).sum(dim=1)

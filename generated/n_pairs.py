@@ -44,7 +44,6 @@ def n_pairs_loss(
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
     largest = s.amax(dim=1).detach()
-    below = s - largest.unsqueeze(1)
     kept = ~torch.eye(anchor.shape[0], dtype=torch.bool, device=anchor.device)
     i = torch.arange(anchor.shape[0], device=anchor.device)
     s2 = (anchor * positive).sum(dim=1)
@@ -54,9 +53,9 @@ def n_pairs_loss(
     # -inf) = nan`.
     rivals = torch.where(
         kept.any(dim=1),
-        below.scatter(1, i.unsqueeze(1), torch.finfo(anchor.dtype).min).logsumexp(
-            dim=1
-        ),
+        (s - largest.unsqueeze(1))
+        .scatter(1, i.unsqueeze(1), torch.finfo(anchor.dtype).min)
+        .logsumexp(dim=1),
         -math.inf,
     ) - (s2 - largest)
     loss = F.softplus(rivals, threshold=40.0)

@@ -54,16 +54,17 @@ def nt_xent_loss(embedding: Tensor, *, temperature: float = 0.5) -> Tensor:
     # Guard [log-sum-exp-shifted]: A common offset of all x cancels exactly, without the
     # rounding of a large sum. No gradient flows through the offset.
     largest2 = torch.where(either, s, -math.inf).amax(dim=(1, 3)).detach()
-    below = s - largest2.unsqueeze(1).unsqueeze(3)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     total = torch.where(
         either.any(dim=(1, 3)),
-        torch.where(either, below, torch.finfo(embedding.dtype).min).logsumexp(
-            dim=(1, 3)
-        ),
+        torch.where(
+            either,
+            s - largest2.unsqueeze(1).unsqueeze(3),
+            torch.finfo(embedding.dtype).min,
+        ).logsumexp(dim=(1, 3)),
         -math.inf,
     )
     # Autocast would multiply matrices in half precision.

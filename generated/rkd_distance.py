@@ -4,6 +4,8 @@
 be those of the teacher.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -29,46 +31,21 @@ def rkd_distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     student, teacher = student.to(wide), teacher.to(wide)
 
+    dx = _distances(student, student)
     differs = ~torch.eye(student.shape[0], dtype=torch.bool, device=student.device)
-    difference = student.unsqueeze(1) - student
-
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
-    largest = difference.abs().amax(dim=2).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (difference / scale.unsqueeze(2)).square().sum(dim=2)
-    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    dx = largest * root
+    pairs = student.shape[0] * (student.shape[0] - 1)
+    mx = torch.where(differs, dx, 0.0).sum(dim=(0, 1)) / pairs
+    dy = _distances(teacher, teacher)
+    my = torch.where(differs, dy, 0.0).sum(dim=(0, 1)) / pairs
+    r = dx / mx - dy / my
+    both = (r <= 1) & (r >= -1)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_dx = torch.where(differs, dx, 1.0)
-    pairs = student.shape[0] * (student.shape[0] - 1)
-    mx = torch.where(differs, dx, 0.0).sum(dim=(0, 1)) / pairs
-    safe_mx = torch.where(differs, mx, 1.0)
-    difference_teacher = teacher.unsqueeze(1) - teacher
-    largest_teacher = difference_teacher.abs().amax(dim=2).detach()
-    largest_teacher_positive = largest_teacher > 0
-    scale_teacher = torch.where(
-        largest_teacher_positive & largest_teacher.isfinite(), largest_teacher, 1.0
-    )
-    square_sum_teacher = (
-        (difference_teacher / scale_teacher.unsqueeze(2)).square().sum(dim=2)
-    )
-    root_teacher = torch.where(largest_teacher_positive, square_sum_teacher, 1.0).sqrt()
-    dy = largest_teacher * root_teacher
-    safe_dy = torch.where(differs, dy, 1.0)
-    my = torch.where(differs, dy, 0.0).sum(dim=(0, 1)) / pairs
-    safe_my = torch.where(differs, my, 1.0)
-    r = safe_dx / safe_mx - safe_dy / safe_my
-    both = (r <= 1) & (r >= -1)
-    r2 = torch.where(both, safe_dx, 1.0) / torch.where(
-        both, safe_mx, 1.0
-    ) - torch.where(both, safe_dy, 1.0) / torch.where(both, safe_my, 1.0)
+    r2 = torch.where(both, dx, 1.0) / torch.where(both, mx, 1.0) - torch.where(
+        both, dy, 1.0
+    ) / torch.where(both, my, 1.0)
 
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
@@ -136,3 +113,52 @@ class RKDDistanceLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return ""
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """The distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    distances: Tensor = _Distances.apply(x, y)  # type: ignore[no-untyped-call]
+    return distances
+
+
+class _Distances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    The squares leave the floating-point range long before the distances do. Hence everything is
+    measured from the power of two below the largest entry, and what is short, once more. The
+    gradient at distance 0 is 0. Only its derivative makes a tensor of all differences:
+    ``torch.cdist`` has none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        mode = "donot_use_mm_for_euclid_dist"
+        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).abs()
+        largest = torch.where(entries.isfinite(), entries, 0.0).amax()
+        power = torch.where(largest > 0, largest / (2 * largest.frexp().mantissa), 1.0)
+        x, y = x / power, y / power
+        zoom = 2.0**60 if x.dtype == torch.float32 else 2.0**500
+        near = torch.cdist(x * zoom, y * zoom, compute_mode=mode) / zoom
+        far = torch.cdist(x, y, compute_mode=mode)
+        return torch.where(far < zoom**-0.5, near, far) * power
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y, distance = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            apart = distance > 0
+            slope = torch.where(apart, grad / torch.where(apart, distance, 1.0), 0.0)
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        rows, turned = torch.ops.aten._cdist_backward, distance.mT.contiguous()
+        return (
+            rows(grad.contiguous(), x, y, 2.0, distance),
+            rows(grad.mT.contiguous(), y, x, 2.0, turned),
+        )

@@ -5,6 +5,7 @@ than the positive.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,12 +33,12 @@ def semi_hard_triplet_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding = embedding.to(wide)
 
-    difference = embedding.unsqueeze(1) - embedding
-    dist = difference.square().sum(dim=2)
+    dist = _squared_distances(embedding, embedding)
     differs = target != target.unsqueeze(1)
     farthest = torch.where(differs, dist, -math.inf).amax(dim=1, keepdim=True)
     above = farthest > dist
     both = differs.unsqueeze(1) & (dist.unsqueeze(1) > dist.unsqueeze(2))
+    difference = embedding.unsqueeze(1) - embedding
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
@@ -171,3 +172,38 @@ class SemiHardTripletLoss(nn.Module):
 def _check_parameters(margin: float) -> None:
     if not margin >= 0:  # also rejects nan
         raise ValueError(f"margin must be non-negative, got {margin!r}")
+
+
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """The squared distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    squares: Tensor = _SquaredDistances.apply(x, y)  # type: ignore[no-untyped-call]
+    return squares
+
+
+class _SquaredDistances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    Only the derivative of the gradient makes one: ``torch.cdist`` has none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        slope = 2.0 * grad
+        if torch.is_grad_enabled():
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        # What cdist has as its own gradient: the differences times slope / distance.
+        rows, one = torch.ops.aten._cdist_backward, torch.ones_like(slope)
+        return rows(slope, x, y, 2.0, one), rows(slope.mT.contiguous(), y, x, 2.0, one)

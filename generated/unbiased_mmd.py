@@ -4,6 +4,8 @@
 Gaussian kernel.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -63,9 +65,7 @@ def unbiased_mmd_loss(
         .sum(dim=0)
         / product
     ).exp()
-    kxy = (
-        -(prediction.unsqueeze(2) - target_there).square().sum(dim=1) / product
-    ).exp()
+    kxy = (-_squared_distances(prediction, target) / product).exp()
     loss = (
         torch.where(differs, kxx, 0.0).sum(dim=(0, 1)) / differs.sum(dim=(0, 1))
         + torch.where(differs2, kyy, 0.0).sum(dim=(0, 1)) / differs2.sum(dim=(0, 1))
@@ -129,3 +129,38 @@ class UnbiasedMMDLoss(nn.Module):
 def _check_parameters(bandwidth: float) -> None:
     if not bandwidth > 0:  # also rejects nan
         raise ValueError(f"bandwidth must be positive, got {bandwidth!r}")
+
+
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """The squared distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    squares: Tensor = _SquaredDistances.apply(x, y)  # type: ignore[no-untyped-call]
+    return squares
+
+
+class _SquaredDistances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    Only the derivative of the gradient makes one: ``torch.cdist`` has none.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        slope = 2.0 * grad
+        if torch.is_grad_enabled():
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        # What cdist has as its own gradient: the differences times slope / distance.
+        rows, one = torch.ops.aten._cdist_backward, torch.ones_like(slope)
+        return rows(slope, x, y, 2.0, one), rows(slope.mT.contiguous(), y, x, 2.0, one)

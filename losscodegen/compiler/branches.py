@@ -30,6 +30,7 @@ from losscodegen.compiler.harmless import (
 )
 from losscodegen.compiler.intervals import point
 from losscodegen.compiler.losers import harmless_below
+from losscodegen.compiler.pairs import batched
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rule import Rule
 from losscodegen.compiler.steps import Step
@@ -113,7 +114,7 @@ class Protector:
         )
         differentiable -= labels
         bounded = frozenset(r.name for r in rules if r.bounded)
-        tame = Tame(differentiable, trusted, bounded)
+        tame = Tame(differentiable, trusted, bounded, batched(loss))
         balanced = frozenset(r.name for r in rules if r.balanced)
         positions = {
             v.name: v.domain.axis

@@ -29,6 +29,7 @@ from losscodegen.compiler.program import (
     Statement,
 )
 from losscodegen.compiler.tensor_nodes import (
+    Apply,
     Arange,
     Fill,
     Literal,
@@ -145,7 +146,7 @@ class Builder:
         if value.weight == 0 or isinstance(value.tensor, Name):
             return False
         if expr.origin.name is not None and (value.weight > 1 or self.counts[key] > 1):
-            return True
+            return self.counts[key] > 1 or not _passing(value)
         cheap = value.static or (isinstance(expr, Call) and expr.op == "neg")
         return self.counts[key] > 1 and not (cheap and value.weight == 1)
 
@@ -280,3 +281,11 @@ class Builder:
 
     def static(self, expr: Expr) -> bool:
         return is_static(expr, self.scalars)
+
+
+def _passing(value: Value) -> bool:
+    """A difference for all pairs, of which backward needs nothing: under a name, so large a tensor
+    would stay until the function returns, beside what is made of it."""
+    axes = [e.axis for e in value.layout if isinstance(e, Index)]
+    added = isinstance(value.tensor, Apply) and value.tensor.op == "add"
+    return added and value.weight <= 2 and len({*axes}) < len(axes)

@@ -37,6 +37,9 @@ from losscodegen.ir.loss import Absent, DomainKind, Loss, Role
 from losscodegen.ir.nodes import Guard
 from losscodegen.language.calling import HELPERS
 
+PAIRWISE = ("distances", "squared_distances")
+"""Functions of `Distances` that a module defines where it uses them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
@@ -79,6 +82,8 @@ class ModuleContext:
     legacy: bool
     helpers: tuple[str, ...]
     """The functions of calling conventions that are used."""
+    pairwise: tuple[str, ...]
+    """The functions of all pairs that are used."""
     losses: tuple[LossContext, ...]
 
 
@@ -103,12 +108,13 @@ def emit(
     reduces = any(not written.scalar for written, _ in programs)
     types = {signature.reduction_type(written) for written, _ in programs}
     literal = reduces and "Reduction" in types
+    pairwise = tuple(n for n in PAIRWISE if re.search(rf"\b_{n}\(", body))
     context = ModuleContext(
         header=_header(origin, version),
         title="\n".join(
             module_docstring(programs[0][0].summary or programs[0][0].name)
         ),
-        imports=_imports(body, contexts, literal),
+        imports=_imports(body, contexts, literal, pairwise),
         exports=tuple(
             sorted(f'"{name}"' for c in contexts for name in (c.name, c.function))
         ),
@@ -116,6 +122,7 @@ def emit(
         reduction="Reduction" if literal else "str",
         legacy=any(signature.legacy(written) for written, _ in programs),
         helpers=tuple(n for n in sorted(HELPERS) if f"_{n}(" in body),
+        pairwise=pairwise,
         losses=contexts,
     )
     values = {f.name: getattr(context, f.name) for f in fields(context)}
@@ -173,14 +180,21 @@ def _header(origin: str, version: str) -> tuple[str, ...]:
 
 
 def _imports(
-    body: str, contexts: tuple[LossContext, ...], literal: bool
+    body: str,
+    contexts: tuple[LossContext, ...],
+    literal: bool,
+    pairwise: tuple[str, ...],
 ) -> tuple[str, ...]:
     everything = body + "\n".join("\n".join(c.constructor) for c in contexts)
     used = re.compile(r"\b(math|warnings)\.|(?P<legacy>_legacy_reduction)\(")
     modules = {m[1] or "warnings" for m in used.finditer(everything)}
     lines = [f"import {name}" for name in sorted(modules)]
-    if literal or "Literal[" in everything:
-        lines.append("from typing import Literal")
+    literal = literal or "Literal[" in everything
+    types = [
+        name for name, used in (("Any", bool(pairwise)), ("Literal", literal)) if used
+    ]
+    if types:
+        lines.append(f"from typing import {', '.join(types)}")
     if lines:
         lines.append("")
     lines.append("import torch")

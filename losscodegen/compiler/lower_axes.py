@@ -14,6 +14,7 @@ from losscodegen.compiler.layout import (
     unsqueeze,
 )
 from losscodegen.compiler.lower_contract import contraction
+from losscodegen.compiler.lower_pairs import distances
 from losscodegen.compiler.parts import offset
 from losscodegen.compiler.tensor_nodes import (
     Anywhere,
@@ -69,7 +70,7 @@ FINITE_MASK = Guard(
 
 def reduce(builder: Builder, expr: Reduce) -> Value:
     kind, where = expr.kind, expr.where
-    contracted = contraction(builder, expr)
+    contracted = contraction(builder, expr) or distances(builder, expr)
     if contracted is not None:
         return contracted
     if where is not None and builder.static(where):

@@ -78,6 +78,8 @@ class Rule:
             stays out where no gradient flows.
         cut: a name; the rule stays out where it stands for a ``relu``, which hands no gradient on
             where it is 0, not even an infinite one.
+        single: the rule stays out where the pattern is a distance of all pairs: those are lowered
+            to a function that does what the rule does.
         slopes: the names by which the gradient fails, if it is not all of them; the rule stays
             out where no gradient flows through what they stand for.
     """
@@ -105,6 +107,7 @@ class Rule:
     smooth: bool = False
     gradient_only: bool = False
     cut: str | None = None
+    single: bool = False
     slopes: tuple[str, ...] = ()
 
 

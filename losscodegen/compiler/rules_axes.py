@@ -159,6 +159,7 @@ RULES = (
         witness=Witness(point={"x": (1e20, 1e20)}),
         phase=Phase.EXPAND,
         safe=True,
+        single=True,
     ),
     Rule(
         name="norm-scaling",
@@ -180,6 +181,7 @@ RULES = (
         domain={"p": "[1, 5]"},
         phase=Phase.EXPAND,
         safe=True,
+        single=True,
     ),
     Rule(
         name="norm-scaling",
@@ -201,5 +203,6 @@ RULES = (
         domain={"p": "(0, 5]"},
         phase=Phase.EXPAND,
         safe=True,
+        single=True,
     ),
 )

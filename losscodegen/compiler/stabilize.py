@@ -124,6 +124,8 @@ class Rewriter:
             rule = found.rule
             if rule.gradient_only and not (gradient and self.tame.depends(expr)):
                 continue
+            if rule.single and self.tame.pairwise(expr):
+                continue
             if self._final(expr, rule):
                 continue
             for match in found.matches(expr, ranges):

@@ -19,6 +19,7 @@ from losscodegen.compiler.canonical import (
 )
 from losscodegen.compiler.extents import Extent, Finding, joined, multiplied
 from losscodegen.compiler.intervals import rounded
+from losscodegen.compiler.pairs import pairs
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.nodes import (
@@ -67,6 +68,8 @@ class Tame:
     trusted: frozenset[str] = frozenset()
     bounded: frozenset[str] = frozenset()
     """Those of them whose results are no larger than 1."""
+    batches: frozenset[str] = frozenset()
+    """The tensors of any rank."""
     strict: bool = True
     """Whether sums and squares that overflow only at the edge of the format are bad, too."""
     _known: dict[tuple[int, int], tuple[Finding, Expr, Ranges]] = field(
@@ -81,6 +84,10 @@ class Tame:
         if known is None:
             known = self._flows[expr] = self._depends(expr)
         return known
+
+    def pairwise(self, expr: Expr) -> bool:
+        """Whether ``expr`` is lowered to a function of distances, which scales by itself."""
+        return pairs(expr, self.batches) is not None
 
     def _depends(self, expr: Expr) -> bool:
         match expr:
@@ -166,7 +173,8 @@ class Tame:
                 wild = inner.size > Extent.BOUNDED
                 return self._finding(expr, Extent.HUGE, (inner,), bad=wild)
             case Reduction.NORM:
-                return self._finding(expr, Extent.HUGE, (inner,), bad=True)
+                scaled = self.pairwise(expr)
+                return self._finding(expr, Extent.HUGE, (inner,), bad=not scaled)
             case _:
                 assert_never(kind)
 

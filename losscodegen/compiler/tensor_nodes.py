@@ -115,6 +115,15 @@ class Matmul:
 
 
 @dataclass(frozen=True, slots=True)
+class Distances:
+    """The distances between all rows of ``left`` and of ``right``, or their squares."""
+
+    left: Tensor
+    right: Tensor
+    squared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Einsum:
     """Products summed over the letters that the right side of ``spec`` lacks; on the device of an
     argument."""
@@ -336,6 +345,7 @@ Tensor = (
     | Reduced
     | Running
     | Matmul
+    | Distances
     | Einsum
     | Eye
     | Kept

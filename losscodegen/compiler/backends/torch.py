@@ -25,6 +25,7 @@ from losscodegen.compiler.tensor_nodes import (
     Conditional,
     Count,
     Diagonal,
+    Distances,
     Einsum,
     Expand,
     Extent,
@@ -113,6 +114,9 @@ def _text(tensor: Tensor) -> Text:
         case Matmul(left, right, _):
             sides = (_text(left).at(Binds.PRODUCT), _text(right).at(Binds.UNARY))
             return Text(" @ ".join(sides), Binds.PRODUCT)
+        case Distances(left, right, squared):
+            function = "_squared_distances" if squared else "_distances"
+            return _call(function, left, right)
         case Einsum(spec, operands, _):
             return Text(f'torch.einsum("{spec}", {", ".join(map(render, operands))})')
         case Eye(extent, argument):

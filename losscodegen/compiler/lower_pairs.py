@@ -1,0 +1,55 @@
+"""Lowering of what all pairs of rows have in common: their distances."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from losscodegen.compiler.layout import BATCH, Layout, permute
+from losscodegen.compiler.lower_reads import INTEGERS
+from losscodegen.compiler.pairs import batched, pairs
+from losscodegen.compiler.tensor_nodes import Distances, Float, Name
+from losscodegen.compiler.value import Value
+from losscodegen.ir.loss import ELLIPSIS
+from losscodegen.ir.nodes import Expr, Index, Read, Reduce
+
+if TYPE_CHECKING:
+    from losscodegen.compiler.builder import Builder
+
+
+def distances(builder: Builder, expr: Reduce) -> Value | None:
+    """``expr`` as a function of two matrices, or of a batch of them; None if it is none."""
+    found = pairs(expr, batched(builder.loss))
+    if found is None:
+        return None
+    # Squares that are needed for themselves, too, are there already. Norms rely on the function.
+    if found.squared and builder.counts[builder.keys.of(expr.body)] > 1:
+        return None
+    left = _matrix(builder, found.left, found.row, found.along)
+    right = _matrix(builder, found.right, found.column, found.along)
+    layout: Layout = (*left.layout[:-1], found.column)
+    target = builder.axes.sort(layout)
+    tensor = Distances(left.tensor, right.tensor, found.squared)
+    if target != layout and target == (*layout[:-2], found.column, found.row):
+        tensor = Distances(right.tensor, left.tensor, found.squared)
+        layout = target
+    return Value(
+        permute(tensor, layout, target),
+        target,
+        weight=2 + left.weight + right.weight,
+        guards=tuple(dict.fromkeys((*left.guards, *right.guards))),
+    )
+
+
+def _matrix(builder: Builder, side: Expr, row: Index, along: Index) -> Value:
+    """``side`` with what the pairs share in front, then its rows."""
+    if isinstance(side, Read) and side.subscripts == (row, along):
+        variable = builder.loss.variable(side.name)
+        if variable.domain.kind not in INTEGERS and ELLIPSIS not in variable.axes:
+            return Value(Name(variable.arg), (row, along))  # however others read it
+    value = builder.whole(builder.value(side))
+    if value.integer:
+        value = replace(value, tensor=Float(value.tensor), integer=False)
+    front = tuple(e for e in value.layout if e not in (row, along))
+    want: Layout = (*sorted(front, key=lambda e: e is not BATCH), row, along)
+    return replace(value, tensor=permute(value.tensor, value.layout, want), layout=want)
