@@ -248,7 +248,11 @@ class Protector:
         known = self.tame.differentiable.union(
             f"@{k}" for k, part in enumerate(parts) if self.tame.depends(part)
         )
-        inside = replace(self, tame=replace(self.tame, differentiable=known))
+        sizes = {
+            f"@{k}": self.tame.analyse(p, ranges).size for k, p in enumerate(parts)
+        }
+        tame = replace(self.tame, differentiable=known, sizes=sizes)
+        inside = replace(self, tame=tame)
         bare = replaced(branch, reads, frozenset(free_indices(condition)))
         there = replace(ranges, domains={**ranges.domains, **domains})
         new = inside._guarded(bare, condition, there, kept=kept)

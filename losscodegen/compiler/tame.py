@@ -6,7 +6,7 @@ harmless exactly if no local derivative on the way is infinite or NaN. Sizes are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
@@ -70,6 +70,8 @@ class Tame:
     """Those of them whose results are no larger than 1."""
     batches: frozenset[str] = frozenset()
     """The tensors of any rank."""
+    sizes: Mapping[str, Extent] = field(default_factory=dict)
+    """How large the names are that stand for parts already analysed."""
     strict: bool = True
     """Whether sums and squares that overflow only at the edge of the format are bad, too."""
     _known: dict[tuple[int, int], tuple[Finding, Expr, Ranges]] = field(
@@ -125,7 +127,8 @@ class Tame:
                 return Finding(Extent.BOUNDED)
             case Read(name):
                 flows = name in self.differentiable
-                return Finding(Extent.FINITE if flows else Extent.BOUNDED)
+                size = Extent.FINITE if flows else Extent.BOUNDED
+                return Finding(min(size, self.sizes.get(name, size)))
             case Use():
                 return Finding(Extent.HUGE, (expr,))
             case _ if expr.origin.guard and expr.origin.guard.rule in self.trusted:

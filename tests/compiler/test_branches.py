@@ -241,6 +241,16 @@ def test_what_classes_without_samples_drop_is_guarded() -> None:
     assert found == "where(c == t[b], 1/where(c == t[b], w[c], 1), y[b, c])"
 
 
+def test_directions_of_true_classes_stay_short() -> None:
+    """What every class needs is known to be bounded where it is left out of the branch, too."""
+    formula = "where(c == t[b], y[b], Sum((normalize(x[b,d], d) - normalize(w[c,d], d))**2, d))"
+    loss = loss_of(
+        formula, x="real[B, D]", w="real[C, D]", y="real[B]", t="index(C)[B]"
+    )
+    rules = {step.rule for step in stabilize(loss).steps}
+    assert "normalize-scaling" in rules and "dead-branch" not in rules
+
+
 def test_labels_that_are_no_places_say_nothing_of_what_is_kept() -> None:
     found = guarded(
         "where(c == t[b], 1/x[b], y[b,c])",

@@ -45,3 +45,17 @@ def fast_ap(z, t, bins, width):
                 precision += near[k] * near[: k + 1].sum() / seen
         losses.append(1 - precision / len(same) if same else 0.0)
     return np.array(losses)
+
+
+@TABLE.add()
+def sphere_face(z, t, W, m, s):
+    logits = s * cosines(z, W)
+    for row, k in zip(logits, t, strict=True):
+        angle = m * math.acos(row[k] / s)
+        # The cosine falls by 2 over each half turn, and every further one goes on from there.
+        own = 0.0
+        while angle > math.pi:
+            angle -= math.pi
+            own -= 2.0
+        row[k] = s * (own + math.cos(angle))
+    return picked(logits * np.linalg.norm(z, axis=1, keepdims=True), t)
