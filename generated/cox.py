@@ -2,8 +2,6 @@
 # Edit the spec instead, then run: losscodegen generate specs/cox.toml
 """Negative partial log-likelihood of proportional hazards, ties after Breslow."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -27,31 +25,17 @@ def cox_loss(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     if not dtype.is_floating_point:
         raise TypeError(f"log_hazard must be floating point, got {dtype}")
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
-    log_hazard, event = log_hazard.to(wide), event.to(wide)
-
-    beyond = time >= time.unsqueeze(1)
+    log_hazard, time, event = log_hazard.to(wide), time.to(wide), event.to(wide)
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest = torch.where(beyond, log_hazard, -math.inf).amax(dim=1).detach()
-    kept = (
-        ~torch.eye(log_hazard.shape[0], dtype=torch.bool, device=log_hazard.device)
-        & beyond
+    largest = _later_amax(log_hazard, time)
+    rivals = _later_logsumexp_of_others(log_hazard, time, largest) - (
+        log_hazard - largest
     )
-
-    # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
-    # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
-    # -inf) = nan`.
-    rivals = torch.where(
-        kept.any(dim=1),
-        torch.where(
-            kept, log_hazard - largest.unsqueeze(1), torch.finfo(log_hazard.dtype).min
-        ).logsumexp(dim=1),
-        -math.inf,
-    ) - (log_hazard - largest)
     loss = -(-event * F.softplus(rivals, threshold=40.0)).sum(dim=0) / torch.maximum(
         event.sum(dim=0), log_hazard.new_full((), 1.0)
     )
@@ -106,3 +90,39 @@ class CoxLoss(nn.Module):
 
     def extra_repr(self) -> str:
         return ""
+
+
+def _ranks(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """The order from the largest key down, and for every place the last one with its key.
+
+    Among equal keys the largest x comes last.
+    """
+    order = x.detach().argsort(stable=True)
+    order = order[key[order].argsort(descending=True, stable=True)]
+    falling = key[order]
+    smaller = torch.searchsorted(falling.flip(0), falling)
+    return order, falling.shape[0] - 1 - smaller
+
+
+def _later_amax(x: Tensor, key: Tensor) -> Tensor:
+    """For every i the largest x[j] with key[j] >= key[i], without a tensor of all pairs."""
+    order, last = _ranks(x, key)
+    return x.detach()[order].cummax(dim=0).values[last][order.argsort()]
+
+
+def _later_logsumexp_of_others(x: Tensor, key: Tensor, shift: Tensor) -> Tensor:
+    """For every i the logsumexp of x[j] - shift[i] over all other j with key[j] >= key[i].
+
+    No tensor of all pairs is made. Only the largest of equal keys may be nearly all of its sum:
+    it comes last of them, and the sum without it is the one before. Any other is at most half.
+    """
+    order, last = _ranks(x, key)
+    top = x.detach()[order].cummax(dim=0).values[-1:]
+    below = x[order] - top
+    running = below.logcumsumexp(dim=0)
+    before = torch.cat((running.new_full((1,), -torch.inf), running[:-1]))
+    before, total = before[: x.shape[0]], running[last]
+    tied = last > torch.arange(x.shape[0], device=x.device)
+    share = torch.where(tied, below - total, -1.0).exp()
+    others = torch.where(tied, total + torch.log1p(-share), before)
+    return others[order.argsort()] + (top - shift)

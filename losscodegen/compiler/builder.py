@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from losscodegen.compiler import (
     lower_axes,
+    lower_later,
     lower_ops,
     lower_reads,
     lower_switch,
@@ -222,7 +223,8 @@ class Builder:
                     weight=1,
                 )
             case Call():
-                value = lower_ops.call(self, expr)
+                later = lower_later.largest(self, expr)
+                value = later or lower_ops.call(self, expr)
             case Select(condition, then, otherwise):
                 value = lower_ops.select(self, condition, then, otherwise)
             case Switch():

@@ -39,6 +39,8 @@ from losscodegen.language.calling import HELPERS
 
 PAIRWISE = ("distances", "squared_distances")
 """Functions of `Distances` that a module defines where it uses them."""
+LATER = ("later_amax", "later_logsumexp", "later_logsumexp_of_others")
+"""Likewise of `Later`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class ModuleContext:
     """The functions of calling conventions that are used."""
     pairwise: tuple[str, ...]
     """The functions of all pairs that are used."""
+    later: tuple[str, ...]
+    """The functions of risk sets that are used."""
     losses: tuple[LossContext, ...]
 
 
@@ -109,6 +113,7 @@ def emit(
     types = {signature.reduction_type(written) for written, _ in programs}
     literal = reduces and "Reduction" in types
     pairwise = tuple(n for n in PAIRWISE if re.search(rf"\b_{n}\(", body))
+    later = tuple(n for n in LATER if re.search(rf"\b_{n}\(", body))
     context = ModuleContext(
         header=_header(origin, version),
         title="\n".join(
@@ -123,6 +128,7 @@ def emit(
         legacy=any(signature.legacy(written) for written, _ in programs),
         helpers=tuple(n for n in sorted(HELPERS) if f"_{n}(" in body),
         pairwise=pairwise,
+        later=later,
         losses=contexts,
     )
     values = {f.name: getattr(context, f.name) for f in fields(context)}

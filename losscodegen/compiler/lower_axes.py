@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from losscodegen.compiler import lower_reads
+from losscodegen.compiler import lower_later, lower_reads
 from losscodegen.compiler.layout import (
     Layout,
     align,
@@ -70,7 +70,11 @@ FINITE_MASK = Guard(
 
 def reduce(builder: Builder, expr: Reduce) -> Value:
     kind, where = expr.kind, expr.where
-    contracted = contraction(builder, expr) or distances(builder, expr)
+    contracted = (
+        contraction(builder, expr)
+        or distances(builder, expr)
+        or lower_later.logsumexp(builder, expr)
+    )
     if contracted is not None:
         return contracted
     if where is not None and builder.static(where):

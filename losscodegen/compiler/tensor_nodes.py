@@ -124,6 +124,14 @@ class Distances:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """A reduction over the entries whose key is no smaller: x, the key and a shift."""
+
+    reduction: str
+    operands: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Einsum:
     """Products summed over the letters that the right side of ``spec`` lacks; on the device of an
     argument."""
@@ -346,6 +354,7 @@ Tensor = (
     | Running
     | Matmul
     | Distances
+    | Later
     | Einsum
     | Eye
     | Kept

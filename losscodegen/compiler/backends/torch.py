@@ -35,6 +35,7 @@ from losscodegen.compiler.tensor_nodes import (
     Gather,
     Item,
     Kept,
+    Later,
     Literal,
     Long,
     Lookup,
@@ -117,6 +118,8 @@ def _text(tensor: Tensor) -> Text:
         case Distances(left, right, squared):
             function = "_squared_distances" if squared else "_distances"
             return _call(function, left, right)
+        case Later(reduction, operands):
+            return _call(f"_later_{reduction}", *operands)
         case Einsum(spec, operands, _):
             return Text(f'torch.einsum("{spec}", {", ".join(map(render, operands))})')
         case Eye(extent, argument):
