@@ -73,15 +73,16 @@ def page() -> Iterator[str]:
 
 
 def risk_sets() -> Iterator[str]:
-    """Why risk sets keep their mask: what one running sum over the sorted risks loses."""
+    """Why running sums over risk sets are not made by one `logcumsumexp`."""
     yield (
-        "\nRisk sets, `logsumexp(x[j], j, where=T[j] >= T[i])`, are lowered to a mask of all "
-        "pairs, each row measured from its own largest entry. One running `logcumsumexp` of the "
-        "sorted risks needs no mask, but all its rows are measured from one number, and the "
-        "gradient loses digits as the risks spread. With 64 risks and 3 events, 30 draws, "
-        "float32 against float64, the worst relative error of a partial derivative, in ulps of 1:\n"
+        "\nRisk sets, `logsumexp(x[j], j, where=T[j] >= T[i])`, are lowered to running sums over "
+        "the sorted risks, each measured from its own largest entry, in as many steps as the "
+        "batch has binary digits. One `logcumsumexp` takes less memory, but all its rows are "
+        "measured from one number, and the gradient loses digits as the risks spread. With 64 "
+        "risks and 3 events, 30 draws, float32 against float64, the worst relative error of a "
+        "partial derivative, in ulps of 1:\n"
     )
-    yield "| spread of the log hazards | mask (generated) | running, as margin | running, by hand |"
+    yield "| spread of the log hazards | generated | one sum, as margin | one sum, by hand |"
     yield "| ---: | ---: | ---: | ---: |"
     generated = losscodegen.load("specs/cox.toml").cox_loss
     for spread in (1.0, 10.0, 100.0, 1e3, 1e4):

@@ -110,6 +110,24 @@ def _later_amax(x: Tensor, key: Tensor) -> Tensor:
     return x.detach()[order].cummax(dim=0).values[last][order.argsort()]
 
 
+def _running_sum(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest x up to each place, and the sum of all exp(x) up to there over its exp.
+
+    Sums over 1, 2, 4, ... places are joined, each measured from its own largest x. Measured from
+    one number, as in cumsum, those without a large x would have no digits.
+    """
+    largest = x.detach()
+    total = (x - largest).exp()
+    step = 1
+    while step < x.shape[0]:
+        earlier = torch.cat((largest.new_full((step,), -torch.inf), largest[:-step]))
+        more = torch.cat((total.new_zeros(step), total[:-step]))
+        top = torch.maximum(largest, earlier)
+        total = total * (largest - top).exp() + more * (earlier - top).exp()
+        largest, step = top, 2 * step
+    return largest, total
+
+
 def _later_logsumexp_of_others(x: Tensor, key: Tensor, shift: Tensor) -> Tensor:
     """For every i the logsumexp of x[j] - shift[i] over all other j with key[j] >= key[i].
 
@@ -117,12 +135,13 @@ def _later_logsumexp_of_others(x: Tensor, key: Tensor, shift: Tensor) -> Tensor:
     it comes last of them, and the sum without it is the one before. Any other is at most half.
     """
     order, last = _ranks(x, key)
-    top = x.detach()[order].cummax(dim=0).values[-1:]
-    below = x[order] - top
-    running = below.logcumsumexp(dim=0)
-    before = torch.cat((running.new_full((1,), -torch.inf), running[:-1]))
-    before, total = before[: x.shape[0]], running[last]
-    tied = last > torch.arange(x.shape[0], device=x.device)
-    share = torch.where(tied, below - total, -1.0).exp()
-    others = torch.where(tied, total + torch.log1p(-share), before)
-    return others[order.argsort()] + (top - shift)
+    ranked = x[order]
+    largest, total = _running_sum(ranked)
+    place = torch.arange(x.shape[0], device=x.device)
+    tied = last > place
+    none = (place == 0) & ~tied
+    place = torch.where(tied, last, place - 1).clamp(min=0)
+    largest, total = largest[place], total[place]
+    own = torch.where(tied, ranked - largest, -torch.inf).exp()
+    others = torch.where(none, 1.0, total - own).log() + (largest - shift[order])
+    return torch.where(none, -torch.inf, others)[order.argsort()]
