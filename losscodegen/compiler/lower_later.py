@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from losscodegen.compiler.canonical import from_terms, terms
-from losscodegen.compiler.tensor_nodes import Apply, Fill, Later, Name, Tensor
+from losscodegen.compiler.tensor_nodes import Apply, Later, Name, Tensor
 from losscodegen.compiler.value import Value
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.nodes import Call, Expr, Index, Read, Reduce, Reduction
@@ -115,14 +115,10 @@ def _value(
     x, *shifts = made
     if x.layout != indices[:1]:
         return None
-    tensors = [x.tensor, key, *(_filled(builder, s) for s in shifts)]
+    tensors = [x.tensor, key, *(builder.filled(s).tensor for s in shifts)]
     return Value(
         Later(name, tuple(tensors)),
         (found.i,),
         weight=2 + sum(v.weight for v in made),
         guards=tuple(dict.fromkeys(g for v in made for g in v.guards)),
     )
-
-
-def _filled(builder: Builder, value: Value) -> Tensor:
-    return Fill(value.tensor, builder.like) if value.static else value.tensor
