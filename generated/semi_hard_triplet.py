@@ -184,7 +184,8 @@ def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
 class _SquaredDistances(torch.autograd.Function):
     """From differences, for their digits, but without a tensor of all of them.
 
-    Only the derivative of the gradient makes one: ``torch.cdist`` has none.
+    Only the derivative of the gradient makes one: ``torch.cdist`` has none. Forward-mode
+    derivatives, as of ``torch.func.jacfwd``, are not there.
     """
 
     generate_vmap_rule = True
