@@ -59,7 +59,6 @@ CODES = {
 
 
 OPEN = {
-    "f_gan": "the judge takes the logarithm of what it cannot tell from 0 for infinite",
     "masked_patches": "a variance overflows beside a constant; two entries cancel once centred",
     "student_mixture": "a residual over its scale overflows before it is squared",
     "total_correlation": "a difference of two logsumexps of sums cancels",

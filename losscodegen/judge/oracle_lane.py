@@ -19,7 +19,7 @@ from losscodegen.judge.oracle_numbers import UNDEFINED, ZERO, Cut, Value, add, h
 from losscodegen.judge.oracle_real import bounds, greatest, least, resolve
 from losscodegen.judge.oracle_run import MOST_CHOICES, Machine, Sweep
 from losscodegen.judge.oracle_tape import Tape
-from losscodegen.judge.point import Kind, Real, Slope
+from losscodegen.judge.point import UNDETERMINED, Kind, Real, Slope
 from losscodegen.judge.rounding import Dtype
 
 Formats = tuple[Dtype, ...]
@@ -77,7 +77,7 @@ class Lane:
         entries = binding.registers(self.tape.leaves, lane)
         while True:
             registers = self._run(entries, bits)
-            found = tuple(resolve(registers[o], formats) for o in self.tape.outputs)
+            found = tuple(_settled(registers[o], formats) for o in self.tape.outputs)
             if bits >= most or all(v.known for v in found):
                 return found
             bits = next_bits(bits)
@@ -98,15 +98,13 @@ class Lane:
         entries = binding.registers(self.tape.leaves, lane)
         while True:
             registers = self._run(entries, bits)
-            value = tuple(resolve(registers[o], formats) for o in self.tape.outputs)
+            value = tuple(_settled(registers[o], formats) for o in self.tape.outputs)
             sweep = self.machine.sweep(registers, settle=bits >= most)
             slopes: dict[Leaf, Real] = {}
             for leaf, place in self.active:
                 if leaf.spread:
                     adjoint = sweep.adjoints[place]
-                    slopes[leaf] = resolve(
-                        ZERO if adjoint is None else adjoint, formats
-                    )
+                    slopes[leaf] = _settled(_number(adjoint), formats)
             known = all(v.known for v in value) and all(
                 s.known for s in slopes.values()
             )
@@ -135,7 +133,7 @@ class Lane:
 
     def _run(self, entries: Mapping[int, Register], bits: int) -> list[Register]:
         flint.ctx.prec = bits
-        Cut.on = bits >= MOST_BITS
+        Cut.on, Cut.made = bits >= MOST_BITS, False
         # Finding equal numbers takes time, which few points are worth.
         return self.machine.run(entries, unify=bits > FIRST_BITS)
 
@@ -213,6 +211,12 @@ class Lane:
 
 def _number(adjoint: Value | None) -> Value:
     return ZERO if adjoint is None else adjoint
+
+
+def _settled(value: Value, formats: Formats) -> Real:
+    """The number as it is reported, no infinity where a sum was only taken for 0."""
+    found = resolve(value, formats)
+    return UNDETERMINED if Cut.made and found.infinite else found
 
 
 def _same(one: Value, other: Value) -> bool:

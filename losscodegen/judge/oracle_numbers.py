@@ -62,15 +62,21 @@ class Cut:
 
     The cosine of two parallel vectors is 1, but no precision shows it. Where a sum is known to
     thousands of binary zeros its exact value is taken for granted, so that ``acos(1)`` is 0.
+
+    That is safe for numbers that hardly change with what was cut. The logarithm is not such:
+    ``log(2 - 2*sigmoid(x))`` is about -x, whatever x. So an infinity is not believed where
+    something was ``made`` 0.
     """
 
     on: bool = False
+    made: bool = False
     below: Final = arb(2) ** -4096
 
 
 def _cut(total: arb) -> Value:
     if total > 0 or total < 0 or not abs(total) < Cut.below:
         return total
+    Cut.made = Cut.made or not total.is_zero()
     return ZERO
 
 

@@ -123,6 +123,14 @@ def test_deep_cancellation_is_settled_by_more_bits() -> None:
     assert truth.bits > 1024
 
 
+def test_what_is_only_taken_for_zero_has_no_logarithm() -> None:
+    """The difference is 2*exp(-x), about, which no precision tells from 0 at 1e7."""
+    formula = "log(2 - exp(log(2) - log(1 + exp(-x))))"
+    assert value(formula, 100.0) == pytest.approx(math.log(2) - 100.0, rel=1e-15)
+    assert at(formula, (1e7,)).value[0].kind is Kind.UNDETERMINED
+    assert at("log(x)", (0.0,)).value[0].kind is Kind.NEGATIVE_INFINITY
+
+
 def test_beyond_all_exponents() -> None:
     truth = at("exp(exp(x))", (800.0,), (-800.0,), (1e4,), (-1e4,), (-math.inf,))
     assert [v.rounded() for v in truth.value] == [math.inf, 1.0, math.inf, 1.0, 1.0]
