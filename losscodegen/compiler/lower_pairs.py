@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from losscodegen.compiler.layout import BATCH, Layout, permute
 from losscodegen.compiler.lower_reads import INTEGERS
 from losscodegen.compiler.pairs import batched, pairs
-from losscodegen.compiler.tensor_nodes import Distances, Float, Name
+from losscodegen.compiler.tensor_nodes import Float, Helped, Name
 from losscodegen.compiler.value import Value
 from losscodegen.ir.loss import ELLIPSIS
 from losscodegen.ir.nodes import Expr, Index, Read, Reduce
@@ -29,9 +29,10 @@ def distances(builder: Builder, expr: Reduce) -> Value | None:
     right = _matrix(builder, found.right, found.column, found.along)
     layout: Layout = (*left.layout[:-1], found.column)
     target = builder.axes.sort(layout)
-    tensor = Distances(left.tensor, right.tensor, found.squared)
+    function = "squared_distances" if found.squared else "distances"
+    tensor = Helped(function, (left.tensor, right.tensor))
     if target != layout and target == (*layout[:-2], found.column, found.row):
-        tensor = Distances(right.tensor, left.tensor, found.squared)
+        tensor = Helped(function, (right.tensor, left.tensor))
         layout = target
     return Value(
         permute(tensor, layout, target),
