@@ -81,18 +81,24 @@ def clip_loss(
     # -inf) = nan`.
     rivals = torch.where(
         differs.any(dim=1),
-        (s - largest2.unsqueeze(1))
-        .scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min)
-        .logsumexp(dim=1),
+        _logsumexp(
+            (s - largest2.unsqueeze(1)).scatter(
+                1, i.unsqueeze(1), torch.finfo(image.dtype).min
+            ),
+            dim=1,
+        ),
         -math.inf,
     ) - (s3 - largest2)
     s4 = exp_log_scale * torch.where(differs, total.T, 0.0)
     largest3 = s2.T.amax(dim=1).detach()
     rivals2 = torch.where(
         differs.any(dim=1),
-        (s4 - largest3.unsqueeze(1))
-        .scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min)
-        .logsumexp(dim=1),
+        _logsumexp(
+            (s4 - largest3.unsqueeze(1)).scatter(
+                1, i.unsqueeze(1), torch.finfo(image.dtype).min
+            ),
+            dim=1,
+        ),
         -math.inf,
     ) - (s3 - largest3)
 
@@ -176,3 +182,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

@@ -1,4 +1,4 @@
-"""Lowering of what all pairs of rows have in common: their distances."""
+"""Lowering of what all pairs of rows have in common, without more tensors of them than needed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from losscodegen.compiler.layout import BATCH, Layout, permute
 from losscodegen.compiler.lower_reads import INTEGERS
 from losscodegen.compiler.pairs import batched, pairs
-from losscodegen.compiler.tensor_nodes import Float, Helped, Name
+from losscodegen.compiler.parts import base
+from losscodegen.compiler.tensor_nodes import Float, Helped, Name, Reduced, Tensor
 from losscodegen.compiler.value import Value
 from losscodegen.ir.loss import ELLIPSIS
-from losscodegen.ir.nodes import Expr, Index, Read, Reduce
+from losscodegen.ir.nodes import Expr, Index, Read, Reduce, Reduction
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
@@ -40,6 +41,18 @@ def distances(builder: Builder, expr: Reduce) -> Value | None:
         weight=2 + left.weight + right.weight,
         guards=tuple(dict.fromkeys((*left.guards, *right.guards))),
     )
+
+
+def reduced(layout: Layout, tensor: Reduced) -> Tensor:
+    """``tensor``, a reduction of a tensor of this layout, by a cheaper function if there is one.
+
+    An axis that is there twice makes the tensor the largest of a loss. The backward of
+    ``torch.logsumexp`` holds four like it.
+    """
+    axes = [base(entry.axis) for entry in layout if isinstance(entry, Index)]
+    if tensor.kind is Reduction.LOGSUMEXP and len(set(axes)) < len(axes):
+        return Helped("logsumexp", (tensor.value,), tensor.dims)
+    return tensor
 
 
 def _matrix(builder: Builder, side: Expr, row: Index, along: Index) -> Value:
