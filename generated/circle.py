@@ -66,9 +66,12 @@ def circle_loss(
     # logarithms, taken by logsumexp, do not.
     total = torch.where(
         kept.any(dim=1),
-        torch.where(
-            kept, scale * an * (s - margin), torch.finfo(embedding.dtype).min
-        ).logsumexp(dim=1),
+        _logsumexp(
+            torch.where(
+                kept, scale * an * (s - margin), torch.finfo(embedding.dtype).min
+            ),
+            dim=1,
+        ),
         -math.inf,
     )
     ap = (1.0 + margin - constant_s).relu()
@@ -77,9 +80,14 @@ def circle_loss(
     )
     total_y = torch.where(
         kept2.any(dim=1),
-        torch.where(
-            kept2, -scale * ap * (s - (1.0 - margin)), torch.finfo(embedding.dtype).min
-        ).logsumexp(dim=1),
+        _logsumexp(
+            torch.where(
+                kept2,
+                -scale * ap * (s - (1.0 - margin)),
+                torch.finfo(embedding.dtype).min,
+            ),
+            dim=1,
+        ),
         -math.inf,
     )
     loss = F.softplus(total + total_y, threshold=40.0)
@@ -178,3 +186,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

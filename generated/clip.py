@@ -36,13 +36,6 @@ def clip_loss(
 
     exp_log_scale = log_scale.exp()
 
-    # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
-    # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
-    # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel. The largest x is taken out for the digits of the
-    # rivals; no gradient flows through it.
-    differs = ~torch.eye(image.shape[0], dtype=torch.bool, device=image.device)
-
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
     # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
@@ -65,36 +58,42 @@ def clip_loss(
     direction_text = ratio_text / length_text.unsqueeze(1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if image.is_meta else image.device.type, enabled=False):
-        total = direction @ direction_text.T
+        s = exp_log_scale * (direction @ direction_text.T)
 
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    s = exp_log_scale * torch.where(differs, total, 0.0)
-    s2 = exp_log_scale * total
-    largest2 = s2.amax(dim=1).detach()
+    # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
+    # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
+    # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
+    # nothing is left to cancel. The largest x is taken out for the digits of the
+    # rivals; no gradient flows through it.
+    largest2 = s.amax(dim=1).detach()
+    differs = ~torch.eye(image.shape[0], dtype=torch.bool, device=image.device)
     i = torch.arange(image.shape[0], device=image.device)
-    s3 = exp_log_scale * (direction * direction_text).sum(dim=1)
+    s2 = exp_log_scale * (direction * direction_text).sum(dim=1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     rivals = torch.where(
         differs.any(dim=1),
-        (s - largest2.unsqueeze(1))
-        .scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min)
-        .logsumexp(dim=1),
+        _logsumexp(
+            (s - largest2.unsqueeze(1)).scatter(
+                1, i.unsqueeze(1), torch.finfo(image.dtype).min
+            ),
+            dim=1,
+        ),
         -math.inf,
-    ) - (s3 - largest2)
-    s4 = exp_log_scale * torch.where(differs, total.T, 0.0)
-    largest3 = s2.T.amax(dim=1).detach()
+    ) - (s2 - largest2)
+    largest3 = s.T.amax(dim=1).detach()
     rivals2 = torch.where(
         differs.any(dim=1),
-        (s4 - largest3.unsqueeze(1))
-        .scatter(1, i.unsqueeze(1), torch.finfo(image.dtype).min)
-        .logsumexp(dim=1),
+        _logsumexp(
+            (s.T - largest3.unsqueeze(1)).scatter(
+                1, i.unsqueeze(1), torch.finfo(image.dtype).min
+            ),
+            dim=1,
+        ),
         -math.inf,
-    ) - (s3 - largest3)
+    ) - (s2 - largest3)
 
     # Guard [log-softmax]: One function for the whole axis, whose derivative is the
     # softmax itself.
@@ -176,3 +175,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

@@ -92,40 +92,58 @@ class CoxLoss(nn.Module):
         return ""
 
 
-def _ranks(x: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-    """The order from the largest key down, and for every place the last one with its key.
-
-    Among equal keys the largest x comes last.
-    """
-    order = x.detach().argsort(stable=True)
-    order = order[key[order].argsort(descending=True, stable=True)]
-    falling = key[order]
+def _last(falling: Tensor) -> Tensor:
+    """For every place of a falling key the last place with the same key."""
     smaller = torch.searchsorted(falling.flip(0), falling)
-    return order, falling.shape[0] - 1 - smaller
+    return falling.shape[0] - 1 - smaller
+
+
+def _replaced(x: Tensor, order: Tensor) -> Tensor:
+    """What was put in order, back in its places."""
+    return torch.empty_like(x).scatter(0, order, x)
 
 
 def _later_amax(x: Tensor, key: Tensor) -> Tensor:
     """For every i the largest x[j] with key[j] >= key[i], without a tensor of all pairs."""
-    order, last = _ranks(x, key)
-    return x.detach()[order].cummax(dim=0).values[last][order.argsort()]
+    order = key.argsort(descending=True)
+    largest = x.detach()[order].cummax(dim=0).values
+    return _replaced(largest[_last(key[order])], order)
 
 
 def _running_sum(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest x up to each place, and the sum of all exp(x) up to there over its exp.
+    """The largest x up to each place, and the sum of all exp(x) up to there over its exp."""
+    largest = x.detach().cummax(dim=0).values
+    return largest, _carried((x - largest).exp(), largest)
 
-    Sums over 1, 2, 4, ... places are joined, each measured from its own largest x. Measured from
-    one number, as in cumsum, those without a large x would have no digits.
+
+def _carried(terms: Tensor, largest: Tensor) -> Tensor:
+    """For every place the sum of the terms up to there, over the exp of what largest rose by since.
+
+    Pairs of neighbours are summed in the same way, and what ends between two pairs is one term
+    more than those before. Measured from one number, as in cumsum, sums without a large x would
+    have no digits.
     """
-    largest = x.detach()
-    total = (x - largest).exp()
-    step = 1
-    while step < x.shape[0]:
-        earlier = torch.cat((largest.new_full((step,), -torch.inf), largest[:-step]))
-        more = torch.cat((total.new_zeros(step), total[:-step]))
-        top = torch.maximum(largest, earlier)
-        total = total * (largest - top).exp() + more * (earlier - top).exp()
-        largest, step = top, 2 * step
-    return largest, total
+    if terms.shape[0] < 2:
+        return terms
+    odd, even = largest[1::2], largest[2::2]
+    pairs = _carried(terms[:-1:2] * (largest[:-1:2] - odd).exp() + terms[1::2], odd)
+    count = even.shape[0]
+    between = pairs[:count] * (odd[:count] - even).exp() + terms[2::2]
+    count = pairs.shape[0]
+    single = torch.cat((terms[:1], between))
+    total = torch.stack((single[:count], pairs), dim=1).flatten()
+    return torch.cat((total, single[count:]))
+
+
+def _ends(falling: Tensor) -> tuple[Tensor, Tensor]:
+    """For every place of a falling key where the sum that gives that of the others ends.
+
+    That is the last place with the same key or, if it is this one, the place before, -1 if there
+    is none. The second result is whether it holds the place's own entry.
+    """
+    place, last = torch.arange(falling.shape[0], device=falling.device), _last(falling)
+    tied = last > place
+    return torch.where(tied, last, place - 1), tied
 
 
 def _later_logsumexp_of_others(x: Tensor, key: Tensor, shift: Tensor) -> Tensor:
@@ -134,14 +152,14 @@ def _later_logsumexp_of_others(x: Tensor, key: Tensor, shift: Tensor) -> Tensor:
     No tensor of all pairs is made. Only the largest of equal keys may be nearly all of its sum:
     it comes last of them, and the sum without it is the one before. Any other is at most half.
     """
-    order, last = _ranks(x, key)
+    order = x.detach().argsort(stable=True)
+    order = order[key[order].argsort(descending=True, stable=True)]
+    end, tied = _ends(key[order])
+    none = end < 0
     ranked = x[order]
     largest, total = _running_sum(ranked)
-    place = torch.arange(x.shape[0], device=x.device)
-    tied = last > place
-    none = (place == 0) & ~tied
-    place = torch.where(tied, last, place - 1).clamp(min=0)
-    largest, total = largest[place], total[place]
+    largest, total = largest[end], total[end]
     own = torch.where(tied, ranked - largest, -torch.inf).exp()
-    others = torch.where(none, 1.0, total - own).log() + (largest - shift[order])
-    return torch.where(none, -torch.inf, others)[order.argsort()]
+    largest = _replaced(largest, order) - shift
+    others = torch.where(none, -torch.inf, torch.where(none, 1.0, total - own).log())
+    return _replaced(others, order) + largest

@@ -77,9 +77,12 @@ def dcl_loss(
     total = (
         torch.where(
             differs.any(dim=1),
-            torch.where(
-                differs, xx - largest2.unsqueeze(1), torch.finfo(anchor.dtype).min
-            ).logsumexp(dim=1),
+            _logsumexp(
+                torch.where(
+                    differs, xx - largest2.unsqueeze(1), torch.finfo(anchor.dtype).min
+                ),
+                dim=1,
+            ),
             -math.inf,
         )
         + largest2
@@ -90,9 +93,14 @@ def dcl_loss(
             total,
             torch.where(
                 differs.any(dim=1),
-                torch.where(
-                    differs, xy - largest4.unsqueeze(1), torch.finfo(anchor.dtype).min
-                ).logsumexp(dim=1),
+                _logsumexp(
+                    torch.where(
+                        differs,
+                        xy - largest4.unsqueeze(1),
+                        torch.finfo(anchor.dtype).min,
+                    ),
+                    dim=1,
+                ),
                 -math.inf,
             )
             + largest4,
@@ -180,3 +188,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

@@ -58,7 +58,7 @@ def labelled_nt_xent_loss(
     # out the largest first.
     total = torch.where(
         kept.any(dim=1),
-        torch.where(kept, s, torch.finfo(embedding.dtype).min).logsumexp(dim=1),
+        _logsumexp(torch.where(kept, s, torch.finfo(embedding.dtype).min), dim=1),
         -math.inf,
     )
 
@@ -133,3 +133,14 @@ class LabelledNTXentLoss(nn.Module):
 def _check_parameters(temperature: float) -> None:
     if not temperature > 0:  # also rejects nan
         raise ValueError(f"temperature must be positive, got {temperature!r}")
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

@@ -49,11 +49,14 @@ def list_mle_loss(
     # -inf) = nan`.
     rivals = torch.where(
         kept.any(dim=2),
-        torch.where(
-            kept,
-            scores.unsqueeze(1) - largest.unsqueeze(2),
-            torch.finfo(scores.dtype).min,
-        ).logsumexp(dim=2),
+        _logsumexp(
+            torch.where(
+                kept,
+                scores.unsqueeze(1) - largest.unsqueeze(2),
+                torch.finfo(scores.dtype).min,
+            ),
+            dim=2,
+        ),
         -math.inf,
     ) - (scores - largest)
     loss = F.softplus(rivals, threshold=40.0).sum(dim=1)
@@ -127,3 +130,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

@@ -70,18 +70,20 @@ def multi_similarity_loss(
     # taken by logsumexp, does not.
     total = torch.where(
         kept.any(dim=1),
-        torch.where(
-            kept, -alpha * difference, torch.finfo(embedding.dtype).min
-        ).logsumexp(dim=1),
+        _logsumexp(
+            torch.where(kept, -alpha * difference, torch.finfo(embedding.dtype).min),
+            dim=1,
+        ),
         -math.inf,
     )
     positive = F.softplus(total, threshold=40.0) / alpha
     kept2 = target != target.unsqueeze(1)
     total2 = torch.where(
         kept2.any(dim=1),
-        torch.where(
-            kept2, beta * difference, torch.finfo(embedding.dtype).min
-        ).logsumexp(dim=1),
+        _logsumexp(
+            torch.where(kept2, beta * difference, torch.finfo(embedding.dtype).min),
+            dim=1,
+        ),
         -math.inf,
     )
     negative = F.softplus(total2, threshold=40.0) / beta
@@ -192,3 +194,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

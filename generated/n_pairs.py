@@ -53,9 +53,12 @@ def n_pairs_loss(
     # -inf) = nan`.
     rivals = torch.where(
         kept.any(dim=1),
-        (s - largest.unsqueeze(1))
-        .scatter(1, i.unsqueeze(1), torch.finfo(anchor.dtype).min)
-        .logsumexp(dim=1),
+        _logsumexp(
+            (s - largest.unsqueeze(1)).scatter(
+                1, i.unsqueeze(1), torch.finfo(anchor.dtype).min
+            ),
+            dim=1,
+        ),
         -math.inf,
     ) - (s2 - largest)
     loss = F.softplus(rivals, threshold=40.0)
@@ -129,3 +132,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

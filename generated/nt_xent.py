@@ -60,11 +60,14 @@ def nt_xent_loss(embedding: Tensor, *, temperature: float = 0.5) -> Tensor:
     # -inf) = nan`.
     total = torch.where(
         either.any(dim=(1, 3)),
-        torch.where(
-            either,
-            s - largest2.unsqueeze(1).unsqueeze(3),
-            torch.finfo(embedding.dtype).min,
-        ).logsumexp(dim=(1, 3)),
+        _logsumexp(
+            torch.where(
+                either,
+                s - largest2.unsqueeze(1).unsqueeze(3),
+                torch.finfo(embedding.dtype).min,
+            ),
+            dim=(1, 3),
+        ),
         -math.inf,
     )
     # Autocast would multiply matrices in half precision.
@@ -135,3 +138,14 @@ class NTXentLoss(nn.Module):
 def _check_parameters(temperature: float) -> None:
     if not temperature > 0:  # also rejects nan
         raise ValueError(f"temperature must be positive, got {temperature!r}")
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

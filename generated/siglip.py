@@ -41,9 +41,6 @@ def siglip_loss(
     log_scale = log_scale.to(wide)
     bias = bias.to(wide)
 
-    same = torch.eye(image.shape[0], dtype=torch.bool, device=image.device)
-    exp_log_scale = log_scale.exp()
-
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
     # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
@@ -64,14 +61,17 @@ def siglip_loss(
     length_text = torch.where(largest_text_positive, square_sum_text, 1.0).sqrt()
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if image.is_meta else image.device.type, enabled=False):
-        total = ratio / length.unsqueeze(1) @ (ratio_text / length_text.unsqueeze(1)).T
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    s = exp_log_scale * torch.where(same, total, 0.0) + bias
-    s2 = exp_log_scale * torch.where(same, 0.0, total) + bias
-    loss = F.softplus(torch.where(same, -s, s2), threshold=40.0).sum(dim=1)
+        s = (
+            log_scale.exp()
+            * (ratio / length.unsqueeze(1) @ (ratio_text / length_text.unsqueeze(1)).T)
+            + bias
+        )
+    loss = F.softplus(
+        torch.where(
+            torch.eye(image.shape[0], dtype=torch.bool, device=image.device), -s, s
+        ),
+        threshold=40.0,
+    ).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
 

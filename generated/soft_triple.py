@@ -45,16 +45,6 @@ def soft_triple_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding, centers = embedding.to(wide), centers.to(wide)
 
-    c = torch.arange(centers.shape[0], device=embedding.device)
-    index = target.unsqueeze(1)
-
-    # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
-    # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
-    # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel. The largest x is taken out for the digits of the
-    # rivals; no gradient flows through it.
-    differs = c != index
-
     # Guard [normalize-scaling]: The squares leave the floating-point range long before
     # the norm does. The scale cancels from the result, hence no gradient flows through
     # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
@@ -78,17 +68,19 @@ def soft_triple_loss(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
         cosine = torch.einsum("bd,dck->bck", direction, ratio2 / length2)
+    similarity = ((sharpness * cosine).softmax(dim=2) * cosine).sum(dim=2)
+    c = torch.arange(centers.shape[0], device=embedding.device)
+    index = target.unsqueeze(1)
+    logits = scale * (
+        similarity - torch.where(c == index, embedding.new_full((), margin), 0.0)
+    )
 
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_cosine = torch.where(differs.unsqueeze(2), cosine, 0.0)
-    similarity = ((sharpness * safe_cosine).softmax(dim=2) * safe_cosine).sum(dim=2)
-    chosen = torch.where(c == index, embedding.new_full((), margin), 0.0)
-    logits = scale * (similarity - chosen)
-    similarity_embedding = ((sharpness * cosine).softmax(dim=2) * cosine).sum(dim=2)
-    logits2 = scale * (similarity_embedding - chosen)
-    largest_target = logits2.amax(dim=1).detach()
+    # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
+    # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
+    # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
+    # nothing is left to cancel. The largest x is taken out for the digits of the
+    # rivals; no gradient flows through it.
+    largest_target = logits.amax(dim=1).detach()
     below = logits - largest_target.unsqueeze(1)
     centers_there_target = centers[target].transpose(1, 2)
     largest3 = centers_there_target.abs().amax(dim=1).detach()
@@ -100,17 +92,17 @@ def soft_triple_loss(
     cosine_target = (
         direction.unsqueeze(2) * (ratio_target / length_target.unsqueeze(1))
     ).sum(dim=1)
-    similarity2 = ((sharpness * cosine_target).softmax(dim=1) * cosine_target).sum(
-        dim=1
-    )
-    logits3 = scale * (similarity2 - margin)
+    similarity_target = (
+        (sharpness * cosine_target).softmax(dim=1) * cosine_target
+    ).sum(dim=1)
+    logits2 = scale * (similarity_target - margin)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     rivals = below.scatter(1, index, torch.finfo(embedding.dtype).min).logsumexp(
         dim=1
-    ) - (logits3 - largest_target)
+    ) - (logits2 - largest_target)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)

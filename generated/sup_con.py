@@ -70,8 +70,8 @@ def sup_con_loss(
     # -inf) = nan`.
     total = torch.where(
         differs.any(dim=1),
-        below.scatter(1, i.unsqueeze(1), torch.finfo(embedding.dtype).min).logsumexp(
-            dim=1
+        _logsumexp(
+            below.scatter(1, i.unsqueeze(1), torch.finfo(embedding.dtype).min), dim=1
         ),
         -math.inf,
     )
@@ -162,3 +162,14 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
+    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
+
+    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    """
+    largest = x.detach().amax(dim=dim, keepdim=True)
+    largest = torch.where(largest.isfinite(), largest, 0.0)
+    total = (x - largest).exp_().sum(dim=dim)
+    return total.log() + largest.squeeze(dim)

@@ -244,7 +244,7 @@ class Protector:
             part: Read(f"@{k}", free_indices(part), origin=part.origin)
             for k, part in enumerate(parts)
         }
-        domains = {f"@{k}": ranges.of(part) for k, part in enumerate(parts)}
+        domains = {f"@{k}": self.tame.range(p, ranges) for k, p in enumerate(parts)}
         known = self.tame.differentiable.union(
             f"@{k}" for k, part in enumerate(parts) if self.tame.depends(part)
         )

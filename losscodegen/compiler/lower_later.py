@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from losscodegen.compiler.canonical import from_terms, terms
-from losscodegen.compiler.tensor_nodes import Apply, Later, Name, Tensor
+from losscodegen.compiler.tensor_nodes import Apply, Helped, Name, Tensor
 from losscodegen.compiler.value import Value
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.nodes import Call, Expr, Index, Read, Reduce, Reduction
@@ -44,7 +44,7 @@ def largest(builder: Builder, expr: Expr) -> Value | None:
             return None
     if found is None or found.others or {*free_indices(body)} != {j}:
         return None
-    return _value(builder, found, "amax", (body,), (j,))
+    return _value(builder, found, "later_amax", (body,), (j,))
 
 
 def logsumexp(builder: Builder, expr: Reduce) -> Value | None:
@@ -62,8 +62,8 @@ def logsumexp(builder: Builder, expr: Reduce) -> Value | None:
     shift = from_terms(replace(t, coefficient=-t.coefficient) for t in outside)
     if {*free_indices(x)} != {j} or {*free_indices(shift)} - {found.i}:
         return None
-    name = "logsumexp_of_others" if found.others else "logsumexp"
-    return _value(builder, found, name, (x, shift), (j, found.i))
+    function = "later_logsumexp_of_others" if found.others else "later_logsumexp"
+    return _value(builder, found, function, (x, shift), (j, found.i))
 
 
 def _set(where: Expr | None, j: Index) -> _Set | None:
@@ -99,7 +99,7 @@ def _set(where: Expr | None, j: Index) -> _Set | None:
 def _value(
     builder: Builder,
     found: _Set,
-    name: str,
+    function: str,
     operands: tuple[Expr, ...],
     indices: tuple[Index, ...],
 ) -> Value | None:
@@ -117,7 +117,7 @@ def _value(
         return None
     tensors = [x.tensor, key, *(builder.filled(s).tensor for s in shifts)]
     return Value(
-        Later(name, tuple(tensors)),
+        Helped(function, tuple(tensors)),
         (found.i,),
         weight=2 + sum(v.weight for v in made),
         guards=tuple(dict.fromkeys(g for v in made for g in v.guards)),

@@ -1,4 +1,4 @@
-"""Lowering of what all pairs of rows have in common: their distances."""
+"""Lowering of what all pairs of rows have in common, without more tensors of them than needed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from losscodegen.compiler.layout import BATCH, Layout, permute
 from losscodegen.compiler.lower_reads import INTEGERS
 from losscodegen.compiler.pairs import batched, pairs
-from losscodegen.compiler.tensor_nodes import Distances, Float, Name
+from losscodegen.compiler.parts import base
+from losscodegen.compiler.tensor_nodes import Float, Helped, Name, Reduced, Tensor
 from losscodegen.compiler.value import Value
 from losscodegen.ir.loss import ELLIPSIS
-from losscodegen.ir.nodes import Expr, Index, Read, Reduce
+from losscodegen.ir.nodes import Expr, Index, Read, Reduce, Reduction
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
@@ -29,9 +30,10 @@ def distances(builder: Builder, expr: Reduce) -> Value | None:
     right = _matrix(builder, found.right, found.column, found.along)
     layout: Layout = (*left.layout[:-1], found.column)
     target = builder.axes.sort(layout)
-    tensor = Distances(left.tensor, right.tensor, found.squared)
+    function = "squared_distances" if found.squared else "distances"
+    tensor = Helped(function, (left.tensor, right.tensor))
     if target != layout and target == (*layout[:-2], found.column, found.row):
-        tensor = Distances(right.tensor, left.tensor, found.squared)
+        tensor = Helped(function, (right.tensor, left.tensor))
         layout = target
     return Value(
         permute(tensor, layout, target),
@@ -39,6 +41,18 @@ def distances(builder: Builder, expr: Reduce) -> Value | None:
         weight=2 + left.weight + right.weight,
         guards=tuple(dict.fromkeys((*left.guards, *right.guards))),
     )
+
+
+def reduced(layout: Layout, tensor: Reduced) -> Tensor:
+    """``tensor``, a reduction of a tensor of this layout, by a cheaper function if there is one.
+
+    An axis that is there twice makes the tensor the largest of a loss. The backward of
+    ``torch.logsumexp`` holds four like it.
+    """
+    axes = [base(entry.axis) for entry in layout if isinstance(entry, Index)]
+    if tensor.kind is Reduction.LOGSUMEXP and len(set(axes)) < len(axes):
+        return Helped("logsumexp", (tensor.value,), tensor.dims)
+    return tensor
 
 
 def _matrix(builder: Builder, side: Expr, row: Index, along: Index) -> Value:

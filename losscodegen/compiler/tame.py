@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cache
+from functools import cache, reduce
+from operator import mul
 from typing import assert_never
 
 from losscodegen.compiler.canonical import (
@@ -18,7 +19,7 @@ from losscodegen.compiler.canonical import (
     factors,
 )
 from losscodegen.compiler.extents import Extent, Finding, joined, multiplied
-from losscodegen.compiler.intervals import rounded
+from losscodegen.compiler.intervals import Range, rounded
 from losscodegen.compiler.pairs import pairs
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.ir.build import ZERO
@@ -48,6 +49,7 @@ _SMALL = 1e-18
 _PER_ENTRY = 1e6
 """As many entries of this size as memory can hold add up to a bounded number."""
 _EXP_LIMIT = 80.0
+_UNIT = Range(-1.0, 1.0)
 
 
 _SMOOTH = frozenset(
@@ -90,6 +92,15 @@ class Tame:
     def pairwise(self, expr: Expr) -> bool:
         """Whether ``expr`` is lowered to a function of distances, which scales by itself."""
         return pairs(expr, self.batches) is not None
+
+    def range(self, expr: Expr, ranges: Ranges) -> Range:
+        """Where ``expr`` lies, with what is known of the rules that made its factors."""
+        found, guard = ranges.of(expr), expr.origin.guard
+        if guard and guard.rule in self.bounded:
+            return found & _UNIT
+        if isinstance(expr, Call) and expr.op == "mul":
+            found &= reduce(mul, (self.range(a, ranges) for a in expr.args))
+        return found
 
     def _depends(self, expr: Expr) -> bool:
         match expr:
@@ -150,7 +161,7 @@ class Tame:
                 inner = self.analyse(body, inside)
                 found = self._reduced(expr, kind, inner)
                 if kind in (Reduction.SUM, Reduction.MEAN) and not found.bad:
-                    limits = inside.of(body)
+                    limits = self.range(body, inside)
                     if limits.bounded and max(-limits.low, limits.high) <= _PER_ENTRY:
                         return Finding(Extent.BOUNDED)
                 return found

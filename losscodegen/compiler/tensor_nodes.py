@@ -115,20 +115,12 @@ class Matmul:
 
 
 @dataclass(frozen=True, slots=True)
-class Distances:
-    """The distances between all rows of ``left`` and of ``right``, or their squares."""
+class Helped:
+    """A function of tensors that a module defines where it uses it; over ``dims`` if it reduces."""
 
-    left: Tensor
-    right: Tensor
-    squared: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """A reduction over the entries whose key is no smaller: x, the key and a shift."""
-
-    reduction: str
+    function: str
     operands: tuple[Tensor, ...]
+    dims: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,8 +345,7 @@ Tensor = (
     | Reduced
     | Running
     | Matmul
-    | Distances
-    | Later
+    | Helped
     | Einsum
     | Eye
     | Kept

@@ -251,6 +251,23 @@ def test_directions_of_true_classes_stay_short() -> None:
     assert "normalize-scaling" in rules and "dead-branch" not in rules
 
 
+@pytest.mark.parametrize(
+    ("side", "guarded"), [("normalize({}, d)", False), ("{}", True)]
+)
+def test_cosines_need_no_guard(side: str, guarded: bool) -> None:
+    """Sums of products of directions are small, whatever they are multiplied by."""
+    left, right = side.format("x[b,d]"), side.format("w[c,d]")
+    loss = loss_of(
+        f"where(c == t[b], a[b]*Sum({left}*{right}, d), 0)",
+        x="real[B, D]",
+        w="real[C, D]",
+        a="unit[B]",
+        t="index(C)[B]",
+    )
+    rules = {step.rule for step in stabilize(loss).steps}
+    assert ("dead-branch" in rules) == guarded
+
+
 def test_labels_that_are_no_places_say_nothing_of_what_is_kept() -> None:
     found = guarded(
         "where(c == t[b], 1/x[b], y[b,c])",

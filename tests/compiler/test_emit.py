@@ -41,6 +41,8 @@ def test_template_variables_are_the_context_fields() -> None:
     }
     for field in fields(LossContext):
         assert f"loss.{field.name}" in text, field.name
+    helpers = jinja2.Environment().parse(resources.template("helpers.py.jinja"))
+    assert jinja2.meta.find_undeclared_variables(helpers) == {"helpers"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda p: p.stem)

@@ -25,7 +25,6 @@ from losscodegen.compiler.tensor_nodes import (
     Conditional,
     Count,
     Diagonal,
-    Distances,
     Einsum,
     Expand,
     Extent,
@@ -33,9 +32,9 @@ from losscodegen.compiler.tensor_nodes import (
     Fill,
     Float,
     Gather,
+    Helped,
     Item,
     Kept,
-    Later,
     Literal,
     Long,
     Lookup,
@@ -115,11 +114,9 @@ def _text(tensor: Tensor) -> Text:
         case Matmul(left, right, _):
             sides = (_text(left).at(Binds.PRODUCT), _text(right).at(Binds.UNARY))
             return Text(" @ ".join(sides), Binds.PRODUCT)
-        case Distances(left, right, squared):
-            function = "_squared_distances" if squared else "_distances"
-            return _call(function, left, right)
-        case Later(reduction, operands):
-            return _call(f"_later_{reduction}", *operands)
+        case Helped(function, operands, dims):
+            over = [_dims(dims)] if dims else []
+            return Text(f"_{function}({', '.join([*map(render, operands), *over])})")
         case Einsum(spec, operands, _):
             return Text(f'torch.einsum("{spec}", {", ".join(map(render, operands))})')
         case Eye(extent, argument):
