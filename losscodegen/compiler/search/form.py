@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from losscodegen.compiler.search.differences import DIFFERENCES
 from losscodegen.ir.nodes import Expr
 
 
@@ -36,6 +37,9 @@ WHYS = {
     SERIES: "Near 0 the leading terms cancel; there the power series is taken.",
 }
 """The sentence that explains each form, beside those of the table of differences."""
+
+FORMS = frozenset(WHYS) | {row.name for row in DIFFERENCES}
+"""The names of all forms."""
 
 
 def form(name: str, expr: Expr) -> Form:

@@ -22,7 +22,7 @@ LOST = 64.0
 _LEAST = 2.0**-1000
 _GOOD = 6.0
 """Bits that may be lost at the worst by what is good everywhere."""
-_LITTLE, _PRICE, _CLEARLY = 0.2, 0.1, 3.0
+_LITTLE, _PRICE, _CLEARLY = 0.2, 0.15, 3.0
 """Bits: a difference on average that is no chance, what a node has to save, and a difference at the
 worst that counts."""
 _FAR, _FAR_TOGETHER = 900.0, 600.0
@@ -86,8 +86,11 @@ def points(
     """
     chance = random.Random(more)
     found = []
-    for _ in range(POINTS if more else FEW):
-        leaves = _draw(sources, chance)
+    count = POINTS if more else FEW
+    # Every kind of number comes up in its share, in combinations left to chance.
+    kinds = [chance.sample(range(count), count) for _ in sources]
+    for draw in zip(*kinds, strict=True):
+        leaves = _draw(sources, [(k + 0.5) / count for k in draw], chance)
         if leaves is None or not _meets(leaves, conditions):
             continue
         truth = precise(expr, leaves, wrt)
@@ -109,14 +112,15 @@ def _meets(leaves: Mapping[Expr, float], conditions: Sequence[Expr]) -> bool:
 
 
 def _draw(
-    sources: Mapping[Expr, Source], chance: random.Random
+    sources: Mapping[Expr, Source], kinds: Sequence[float], chance: random.Random
 ) -> dict[Expr, float] | None:
     found: dict[Expr, float] = {}
-    for leaf, source in sources.items():
-        for _ in range(_TRIES):
+    for (leaf, source), first in zip(sources.items(), kinds, strict=True):
+        for attempt in range(_TRIES):
+            kind = chance.random() if attempt else first
             # Products of numbers at the ends of the range are beyond it in any form.
             far = _FAR if len(sources) == 1 else _FAR_TOGETHER
-            value = _number(source, list(found.values()), far, chance)
+            value = _number(source, list(found.values()), far, kind, chance)
             if _within(value, source.allowed):
                 found[leaf] = value
                 break
@@ -126,9 +130,14 @@ def _draw(
 
 
 def _number(
-    source: Source, earlier: Sequence[float], far: float, chance: random.Random
+    source: Source,
+    earlier: Sequence[float],
+    far: float,
+    kind: float,
+    chance: random.Random,
 ) -> float:
-    kind, sign = chance.random(), chance.choice((-1.0, 1.0))
+    low, high = source.allowed.low, source.allowed.high
+    sign = chance.choice((-1.0, 1.0))
     if source.usual is not None:
         return source.usual if kind < 0.5 else source.usual * _power(-2, 2, chance)
     if source.fixed:
@@ -136,7 +145,8 @@ def _number(
     if earlier and kind < 0.3:
         # Close to what another argument is: differences are small there.
         return chance.choice(earlier) * (1 + sign * _power(-40, -1, chance))
-    low, high = source.allowed.low, source.allowed.high
+    if low >= 0 or high <= 0:
+        sign = 1.0 if low >= 0 else -1.0
     if kind < 0.40 and math.isfinite(low):
         return low + _power(-40, 1, chance)
     if kind < 0.5 and math.isfinite(high):

@@ -219,6 +219,8 @@ class Algebra:
             if content < 0:
                 part, scale = -part, scale * Fraction(-1) ** int(exponent)
             found += self._factor(part, int(exponent))
+        atoms = {atom: place for place, atom in enumerate(self.atoms)}
+        found.sort(key=lambda f: atoms.get(f.base, len(atoms)))
         return _upright(scale, found)
 
     def _factor(self, poly: fmpq_mpoly, exponent: int) -> list[Factor]:

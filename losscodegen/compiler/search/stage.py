@@ -35,7 +35,11 @@ _GOOD = 4.0
 """Bits at the worst, 8 ulp: what loses no more is not searched."""
 _VARIABLES = 4
 _BAD = 3.0
-"""Bits on average: what a rule has made is searched only if it loses more."""
+"""Bits on average that are much."""
+_SERIES = 8
+"""The nodes that a power series counts at most."""
+_DONE = 6.0
+"""Bits at the worst of what is good everywhere."""
 _ROUNDS = 3
 """How many forms may follow one from the other."""
 _WIDTH = 3
@@ -144,8 +148,6 @@ class Search:
             return None
         if before.worst <= _GOOD:
             return expr
-        if before.mean < _BAD and expr.origin.guard is not None:
-            return None
         found = self._chain(expr, ranges, wrt, where, before)
         for form in found:
             self.steps.append(
@@ -163,6 +165,8 @@ class Search:
     ) -> tuple[Form, ...]:
         """The forms, one from the other, that lead to the best one found."""
         best, found = before, tuple[Form, ...]()
+        # What a rule has made and is not bad gives way only to what is good everywhere.
+        made = before.mean < _BAD and expr.origin.guard is not None
         seen = {expr}
         chains: list[tuple[Form, ...]] = [(f,) for f in self._forms(expr, ranges, wrt)]
         for _ in range(_ROUNDS):
@@ -172,15 +176,18 @@ class Search:
                 if last in seen:
                     continue
                 seen.add(last)
-                reached = score(last, where, wrt)
+                reached = score(self.later(last, ranges), where, wrt)
                 if reached is None:
                     continue
-                growth = _size(last) - _size(expr)
-                if reached.better(before, growth) and (
-                    not found or reached.mean < best.mean
-                ):
-                    best, found = reached, chain
                 following.append((reached.mean, chain))
+                # A power series is long, but its length is no riddle.
+                added = _size(last) - _size(expr)
+                growth = min(added, _SERIES) if chain[-1].name == SERIES else added
+                enough = reached.better(before, growth) and not (
+                    made and reached.worst > _DONE
+                )
+                if enough and (not found or reached.mean < best.mean):
+                    best, found = reached, chain
             if found and best.worst <= _GOOD:
                 break
             following.sort(key=lambda ranked: ranked[0])
