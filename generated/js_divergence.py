@@ -33,20 +33,54 @@ def js_divergence_loss(
     prediction, target = prediction.to(wide), target.to(wide)
 
     prediction_positive = prediction > 0
+    total = prediction + target
+    m = 0.5 * total
+    ratio = prediction / m
+
+    # Guard [log-of-near-one]: Where the argument rounds to 1 its logarithm is lost; its
+    # distance from 1 is known exactly.
+    both = (ratio > 0.5) & (ratio < 2)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_prediction = torch.where(prediction_positive, prediction, 1.0)
-    m = 0.5 * (safe_prediction + target)
+    safe_safe_p = torch.where(
+        prediction_positive, torch.where(both, 1.0, prediction), 1.0
+    )
+    m2 = 0.5 * (safe_safe_p + target)
     target_positive = target > 0
-    safe_target = torch.where(target_positive, target, 1.0)
-    m2 = 0.5 * (prediction + safe_target)
+    ratio2 = target / m
+    both2 = (ratio2 > 0.5) & (ratio2 < 2)
+    safe_safe_q = torch.where(target_positive, torch.where(both2, 1.0, target), 1.0)
+    m3 = 0.5 * (prediction + safe_safe_q)
+    chosen = torch.where(
+        target_positive,
+        target
+        * torch.where(
+            both2,
+            (
+                torch.where(both2, target - prediction, 1.0)
+                / torch.where(both2, target + prediction, 1.0)
+            ).log1p(),
+            (safe_safe_q / m3).log(),
+        ),
+        0.0,
+    )
     loss = 0.5 * (
         torch.where(
-            prediction_positive, safe_prediction * (safe_prediction / m).log(), 0.0
+            prediction_positive,
+            prediction
+            * torch.where(
+                both,
+                (
+                    torch.where(both, prediction - target, 1.0)
+                    / torch.where(both, total, 1.0)
+                ).log1p(),
+                (safe_safe_p / m2).log(),
+            ),
+            0.0,
         )
-        + torch.where(target_positive, safe_target * (safe_target / m2).log(), 0.0)
+        + chosen
     ).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)

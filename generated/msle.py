@@ -28,7 +28,24 @@ def msle_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = (prediction.log1p() - target.log1p()).square()
+    # Guard [difference-of-log]: Of close arguments the difference is lost to rounding;
+    # it is the logarithm of the ratio, which is near 1.
+    residual = prediction - target
+    total = 1.0 + target
+    below = residual.abs() < 0.5 * total
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    difference = (
+        torch.where(below, 0.0, prediction).log1p()
+        - torch.where(below, 0.0, target).log1p()
+    )
+    loss = torch.where(
+        below,
+        (torch.where(below, residual, 1.0) / torch.where(below, total, 1.0)).log1p(),
+        difference,
+    ).square()
 
     return _reduce(loss, reduction).to(dtype)
 

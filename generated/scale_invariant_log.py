@@ -36,8 +36,24 @@ def scale_invariant_log_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    g = prediction.log() - target.log()
-    loss = g.square().mean(dim=-1) - lam * g.mean(dim=-1).square()
+    # Guard [difference-of-log]: Of close arguments the difference is lost to rounding;
+    # it is the logarithm of the ratio, which is near 1.
+    residual = prediction - target
+    below = residual.abs() < 0.5 * target
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    g = (
+        torch.where(below, 1.0, prediction).log()
+        - torch.where(below, 1.0, target).log()
+    )
+    g2 = torch.where(
+        below,
+        (torch.where(below, residual, 1.0) / torch.where(below, target, 1.0)).log1p(),
+        g,
+    )
+    loss = g2.square().mean(dim=-1) - lam * g2.mean(dim=-1).square()
 
     return _reduce(loss, reduction).to(dtype)
 

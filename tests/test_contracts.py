@@ -17,7 +17,7 @@ OWNERS = {
     "torch": ("losscodegen.judge",),
     "jinja2": ("losscodegen.compiler.emit",),
     "black": ("losscodegen.compiler.formatting",),
-    "flint": ("losscodegen.judge.oracle",),
+    "flint": ("losscodegen.judge.oracle", "losscodegen.compiler.search"),
     "click": ("losscodegen.cli",),
     "rich": ("losscodegen.cli", "losscodegen.judge.table"),
 }

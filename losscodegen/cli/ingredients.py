@@ -27,7 +27,7 @@ JUDGE = (*COMMON, "judge")
 """Those that a verdict depends on. The compiler is not among them: its product is judged."""
 
 READERS = ("mpmath", "pydantic", "sympy", "tree-sitter", "tree-sitter-toml")
-COMPILER_LIBRARIES = (*READERS, "black", "jinja2")
+COMPILER_LIBRARIES = (*READERS, "black", "jinja2", "python-flint")
 """The distributions that a module's text depends on."""
 JUDGE_LIBRARIES = (*READERS, "python-flint", "torch")
 """Those that a verdict depends on."""

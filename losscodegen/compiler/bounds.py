@@ -70,6 +70,9 @@ _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "sinh": math.sinh,
     "cosh": math.cosh,
     "tanh": math.tanh,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
     "atan": math.atan,
     "asinh": math.asinh,
     "acosh": math.acosh,
@@ -81,6 +84,10 @@ _FUNCTIONS: Mapping[str, Callable[[float], float]] = {
     "logsigmoid": lambda x: min(x, 0.0) - math.log1p(math.exp(-abs(x))),
 }
 """Functions whose bounds at the ends of an interval are worth knowing, by op."""
+
+
+_STRETCHES = {"sin": (-1.57, 1.57), "tan": (-1.57, 1.57), "cos": (0.0, 3.14)}
+"""Where the circular functions move one way: the cosine falls, the others rise."""
 
 
 def domain_range(variable: Variable) -> Range:
@@ -192,6 +199,13 @@ class Bounds:
                 return outer & -inner.monotone(lambda x: -function(x))
             case Shape.EVEN:
                 return outer & inner.magnitude().monotone(function)
+            case _ if op in _STRETCHES:
+                low, high = _STRETCHES[op]
+                if not (low <= inner.low and inner.high <= high):
+                    return outer
+                if op == "cos":
+                    return outer & -inner.monotone(lambda x: -function(x))
+                return outer & inner.monotone(function)
             case _:
                 return outer
 

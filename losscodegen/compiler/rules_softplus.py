@@ -64,6 +64,16 @@ RULES = (
         witness=Witness(point={"x": 100.0}),
     ),
     Rule(
+        name="power-of-one-plus-exp",
+        pattern="(1 + exp(x))**p",
+        unless="p >= 1 or p == -1 or x <= 80",
+        replacement="exp(p*softplus(x))",
+        why="The exponential overflows although a root of it does not.",
+        source="measured",
+        witness=Witness(point={"x": 100.0, "p": 0.5}),
+        domain={"p": "(0, 1)"},
+    ),
+    Rule(
         name="softplus-of-logsumexp",
         pattern="log(1 + Sum(exp(x[i]), i, where=m[i]))",
         let=("total = logsumexp(x[i], i, where=m[i])",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from losscodegen.compiler.bindings import Match
 from losscodegen.compiler.branches import INTEGRAL, Protector
@@ -19,6 +20,7 @@ from losscodegen.compiler.decided import decided
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES, Phase, Rule
+from losscodegen.compiler.search.stage import Search
 from losscodegen.compiler.steps import Stabilized, Step
 from losscodegen.compiler.tame import Tame
 from losscodegen.ir.loss import Loss
@@ -38,7 +40,8 @@ def stabilize(
 ) -> Stabilized:
     """``loss`` with its definitions expanded and every rule of ``rules`` applied where it helps.
 
-    ``without`` names guards of `branches` to leave out, for the tests that show what each is for.
+    ``without`` names guards of `branches` and forms of `search` to leave out, for the tests that
+    show what each is for. Without any rule nothing is searched, either.
     The result has the same inputs, axes, domain and value as a function over the reals.
     """
     loss = inline_loss(loss)
@@ -47,17 +50,29 @@ def stabilize(
     protector = Protector.of_loss(loss, rules, steps, without)
     rewriter = Rewriter(rules, scalars, protector.tame, steps)
     ranges = Ranges.of_loss(loss)
+    search = Search(_defaults(loss), steps, rewriter.expanded, without)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
 
     def run(expr: Expr) -> Expr:
         expr = decided(expr)
-        for phase in Phase:
-            expr = rewriter.run(expr, phase, ranges)
+        expr = rewriter.run(expr, Phase.RECOGNISE, ranges)
+        if rules:
+            expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
+        expr = rewriter.run(expr, Phase.EXPAND, ranges)
         return protector.protect(_chosen(expr, whole), ranges)
 
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
     loss = replace(loss, expression=run(loss.expression), mean_weight=weight)
     return Stabilized(loss=loss, steps=tuple(dict.fromkeys(steps)))
+
+
+def _defaults(loss: Loss) -> dict[str, float | None]:
+    """The scalar parameters with their defaults, None where that is no number."""
+    return {
+        v.name: float(v.default) if isinstance(v.default, Fraction) else None
+        for v in loss.parameters
+        if v.scalar
+    }
 
 
 def _chosen(expr: Expr, whole: frozenset[str]) -> Expr:
@@ -102,6 +117,13 @@ class Rewriter:
         self.done.clear()
         rules = Candidates.of_rules(r for r in self.rules if r.phase is phase)
         return self._visit(expr, rules, ranges, gradient=True)
+
+    def expanded(self, expr: Expr, ranges: Ranges) -> Expr:
+        """What the last phase would make of ``expr``; nothing is noted."""
+        noted = len(self.steps)
+        found = self.run(expr, Phase.EXPAND, ranges)
+        del self.steps[noted:]
+        return found
 
     def _visit(
         self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool

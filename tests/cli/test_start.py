@@ -56,7 +56,7 @@ NO_TORCH = """
 import sys
 from losscodegen.cli.main import run
 code = run(sys.argv[1:])
-heavy = {"torch", "numpy", "flint"} & set(sys.modules)
+heavy = {"torch", "numpy"} & set(sys.modules)
 assert not heavy, f"imported {heavy}"
 sys.exit(code)
 """

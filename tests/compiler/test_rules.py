@@ -9,6 +9,7 @@ import torch
 
 from losscodegen.compiler.rule import INDICES, Fault, Phase, Refuted, Rule
 from losscodegen.compiler.rules import REFUTED, RULES
+from losscodegen.compiler.search.form import FORMS
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import Accused
@@ -102,9 +103,10 @@ def test_it_fires_in_the_whole_table(rule: Rule) -> None:
 
 @each_rule
 def test_nothing_is_rewritten_twice(rule: Rule) -> None:
-    once = stabilize(instance(rule)).loss
+    # The search may find something in what it has found.
+    once = stabilize(instance(rule), without=FORMS).loss
     expression = once.expression
-    again = stabilize(once)
+    again = stabilize(once, without=FORMS)
     assert again.loss.expression == expression, format_expression(again.loss.expression)
 
 

@@ -1,0 +1,113 @@
+"""Products in an order in which no part of them leaves the range of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from losscodegen.compiler.canonical import (
+    Factor,
+    Product,
+    Term,
+    factors,
+    from_factors,
+    from_terms,
+)
+from losscodegen.compiler.search.form import Form, form
+from losscodegen.compiler.search.rational import Algebra, TooLargeError
+from losscodegen.ir.build import ONE, ZERO, number
+from losscodegen.ir.nodes import Call, Expr
+
+
+def products(expr: Call) -> Iterator[Form]:
+    """Products in an order in which no part of them leaves the range of numbers."""
+    product = factors(expr)
+    roots = [f for f in product.factors if _halves(f)]
+    if len(roots) > 1:
+        under = [replace(f, exponent=_doubled(f), made=None) for f in roots]
+        algebra = Algebra.of(*(f.base for f in under))
+        inner = from_factors(Fraction(1), under)
+        merged = algebra.expression(algebra.read(inner))
+        others = [f for f in product.factors if f not in roots]
+        root = Factor(merged, Fraction(1, 2))
+        yield form("joined-roots", from_factors(product.coefficient, [*others, root]))
+    if any(isinstance(f.base, Call) and f.base.op == "expm1" for f in product.factors):
+        yield from _tails(product.coefficient, product.factors)
+    yield from _shares(product.coefficient, product.factors)
+
+
+def _halves(factor: Factor) -> bool:
+    exponent = factor.exponent
+    return isinstance(exponent, Fraction) and exponent.denominator == 2
+
+
+def _doubled(factor: Factor) -> Fraction:
+    assert isinstance(factor.exponent, Fraction)
+    return 2 * factor.exponent
+
+
+def _tails(coefficient: Fraction, parts: tuple[Factor, ...]) -> Iterator[Form]:
+    """``expm1(u)`` as ``-exp(u)*expm1(-u)``: the exponentials may cancel."""
+    exponents, rest = list[Term](), list[Factor]()
+    for part in parts:
+        base, exponent = part.base, part.exponent
+        whole = isinstance(exponent, Fraction) and exponent.denominator == 1
+        if not isinstance(exponent, Fraction) or not whole:
+            rest.append(part)
+        elif isinstance(base, Call) and base.op == "expm1":
+            inner = Algebra.of(base.args[0])
+            minus = inner.times(inner.read(number(-1)), inner.read(base.args[0]))
+            turned = Call("expm1", (inner.expression(minus),))
+            rest.append(Factor(turned, exponent))
+            coefficient *= Fraction(-1) ** int(exponent)
+            exponents.append(Term(exponent, base.args[0]))
+        elif isinstance(base, Call) and base.op == "exp":
+            exponents.append(Term(exponent, base.args[0]))
+        else:
+            rest.append(part)
+    total = from_terms(exponents)
+    algebra = Algebra.of(total)
+    left = algebra.expression(algebra.read(total))
+    if left != ZERO:
+        rest.append(Factor(Call("exp", (left,)), Fraction(1)))
+    yield form("exponentials-cancelled", from_factors(coefficient, rest))
+
+
+def _shares(coefficient: Fraction, parts: tuple[Factor, ...]) -> Iterator[Form]:
+    """Every divisor below a factor of its own."""
+    above, below = list[Expr](), list[Expr]()
+    for part in parts:
+        exponent = part.exponent
+        if not isinstance(exponent, Fraction):
+            return
+        if exponent.denominator != 1 or abs(exponent) > 3:
+            single = from_factors(
+                Fraction(1), [replace(part, exponent=abs(exponent), made=None)]
+            )
+            (above if exponent > 0 else below).append(single)
+        else:
+            side = above if exponent > 0 else below
+            side += [part.base] * int(abs(exponent))
+    if not below or len(above) + len(below) < 3:
+        return
+    tops = [*above, *[ONE] * (len(below) - len(above))]
+    scale = [] if coefficient == 1 else [number(coefficient)]
+    for turn in range(min(len(tops), 3)):
+        turned = tops[turn:] + tops[:turn]
+        shares = [Call("div", pair) for pair in zip(turned, below, strict=False)]
+        yield form("shares", Call("mul", (*scale, *shares, *turned[len(below) :])))
+
+
+def split_root(product: Product) -> Expr:
+    """The root of every factor."""
+    roots = [
+        replace(f, exponent=f.exponent / 2, made=None)
+        for f in product.factors
+        if isinstance(f.exponent, Fraction)
+    ]
+    if len(roots) < len(product.factors):
+        raise TooLargeError
+    scale = Call("sqrt", (number(product.coefficient),))
+    found = from_factors(Fraction(1), roots)
+    return found if product.coefficient == 1 else Call("mul", (scale, found))
