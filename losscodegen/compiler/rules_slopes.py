@@ -81,6 +81,17 @@ RULES = (
         domain={"x": "[0, oo)"},
     ),
     Rule(
+        name="divided-twice",
+        pattern="x/s**2",
+        replacement="x/s/s",
+        varying=("s",),
+        why="The square leaves the floating-point range although the quotient does not.",
+        source="measured",
+        witness=Witness(point={"x": 1e-30, "s": 1e-25}),
+        domain={"s": "(0, oo)"},
+        phase=Phase.EXPAND,
+    ),
+    Rule(
         name="tanh-tail",
         pattern="tanh(x)",
         replacement="where(size < 1, tanh(x), sign(x)*(1 - 2*sigmoid(-2*size)))",
