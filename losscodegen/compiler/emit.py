@@ -235,6 +235,7 @@ def _loss_context(
     body += statements(program.statements, spaced=True)
     if derived is not None:
         body += [*([] if program.statements else [""]), *call(derived)]
+        body += statements(program.after, spaced=True)
     body += ["", *_returns(program)]
     constructor = [checking] if checks and loss.interface is None else []
     constructor += construction_clauses(loss)

@@ -14,10 +14,9 @@ from losscodegen.compiler.program import Assign, Derived, Statement
 from losscodegen.compiler.signature import python_type
 from losscodegen.compiler.statements import statements
 
-_SLOPE = (
-    "The derivative of the loss, and the derivative of that as a formula of its own."
-)
+_SLOPE = "The derivative, and the derivative of that as a formula of its own."
 _LOSS = "The loss, and its gradient as a formula of its own."
+_TERMS = "The terms of the loss, and their gradient as a formula of its own."
 _COST = (
     "It keeps the arguments for the gradient, not what was computed from them, and computes that "
     "again. Forward-mode derivatives, as of ``torch.func.jacfwd``, are not there."
@@ -66,8 +65,9 @@ def code(contexts: tuple[GradientContext, ...]) -> tuple[str, ...]:
     return tuple(line for c in contexts for line in (*c.forward, *c.backward))
 
 
-def call(derived: Derived, name: str = "loss", indent: int = 4) -> list[str]:
+def call(derived: Derived, name: str | None = None, indent: int = 4) -> list[str]:
     """The statement that assigns ``name``, which stands ``indent`` deep."""
+    name = name or derived.result
     pragma = "# type: ignore[no-untyped-call]"
     operands = [render(operand) for operand in derived.operands]
     line = f"{name}: Tensor = {derived.name}.apply({', '.join(operands)})"
@@ -107,7 +107,7 @@ def _docstring(derived: Derived) -> list[str]:
     if tensors:
         verb = "gets" if len(tensors) == 1 else "get"
         cost += f" {listed(tensors)} {verb} no gradient."
-    return [_LOSS, "", *prose(cost), ""]
+    return [_LOSS if derived.result == "loss" else _TERMS, "", *prose(cost), ""]
 
 
 def _kept(derived: Derived) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from losscodegen.compiler import lower_switch, tensors
 from losscodegen.compiler.builder import Builder
-from losscodegen.compiler.layout import axes_of
+from losscodegen.compiler.layout import BATCH, Layout, axes_of
 from losscodegen.compiler.lower import (
     NOTHING,
     prepared,
@@ -30,8 +30,8 @@ from losscodegen.compiler.steps import Stabilized
 from losscodegen.compiler.symbolic import Elementwise, Symbolic, differentiated
 from losscodegen.compiler.tensor_nodes import Apply, Name, Tensor
 from losscodegen.ir.build import add
-from losscodegen.ir.loss import Loss, Variable
-from losscodegen.ir.nodes import Guard
+from losscodegen.ir.loss import ELLIPSIS, Loss, Variable
+from losscodegen.ir.nodes import Guard, Index, Read
 
 
 def lower_symbolic(form: Symbolic, *, without: frozenset[str] = NOTHING) -> Program:
@@ -41,8 +41,11 @@ def lower_symbolic(form: Symbolic, *, without: frozenset[str] = NOTHING) -> Prog
         LossCodegenError: for a construct that has no lowering yet, at its place in the spec.
     """
     loss = form.loss
+    whole = loss if form.whole is None else form.whole.loss
+    builder = Builder(whole, axes_of(loss), Names(whole), without)
     target = result_layout(loss)
-    builder = Builder(loss, axes_of(loss), Names(loss), without)
+    if form.terms is not None:
+        target = _layout_of(form.terms, whole)
     given = dict(form.operands)
     operands: list[Tensor] = []
     for variable in _arguments(form.function.value.loss):
@@ -55,9 +58,15 @@ def lower_symbolic(form: Symbolic, *, without: frozenset[str] = NOTHING) -> Prog
     name = f"_{loss.name.removesuffix('Loss') or loss.name}"
     guards: dict[Guard, None] = {}
     derived = _derived(form.function, name, tuple(operands), guards, without)
+    if form.terms is not None:
+        derived = replace(derived, result=form.terms.name)
+    after: tuple[Statement, ...] = ()
+    if form.whole is not None:
+        after = _after(whole, builder)
+        guards |= builder.printed
     mean = None
     if loss.mean_weight is not None:
-        mean = weight_of_mean(loss, builder, target)
+        mean = weight_of_mean(loss, builder, result_layout(loss))
     return Program(
         loss=loss,
         checks=shape_checks(loss),
@@ -67,7 +76,24 @@ def lower_symbolic(form: Symbolic, *, without: frozenset[str] = NOTHING) -> Prog
         require=requirements(loss, builder),
         guards=tuple(guards),
         derived=derived,
+        after=after,
     )
+
+
+def _layout_of(terms: Read, whole: Loss) -> Layout:
+    indices = (i for i in terms.subscripts if isinstance(i, Index))
+    axes = whole.variable(terms.name).axes
+    return tuple(BATCH if axis == ELLIPSIS else next(indices) for axis in axes)
+
+
+def _after(whole: Loss, builder: Builder) -> tuple[Statement, ...]:
+    """The statements that make the loss of its terms."""
+    builder.statements = []
+    expression = prepared(whole.expression, whole, builder.without)
+    builder.count(expression)
+    value = builder.value(expression)
+    statements = builder.finish(value, result_layout(whole))
+    return drop_unused(statements, {"loss"})
 
 
 def _derived(

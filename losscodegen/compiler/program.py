@@ -91,6 +91,8 @@ class Derived:
     slopes: tuple[Slope, ...]
     grad: str
     context: str
+    result: str = "loss"
+    """What the function that calls it calls its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +109,5 @@ class Program:
     guards: tuple[Guard, ...] = ()
     derived: Derived | None = None
     """The function that computes the result from what the statements assign, if there is one."""
+    after: tuple[Statement, ...] = ()
+    """What makes the loss of what that function gives, if that is not the loss itself."""

@@ -8,6 +8,7 @@ is then free to take any form: nothing differentiates it.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ from losscodegen.compiler.rule import Phase, Rule
 from losscodegen.compiler.soundness import NONE, Doubts, Soundness
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized
+from losscodegen.compiler.terms import split
 from losscodegen.errors import Location, fail
 from losscodegen.ir.loss import ELLIPSIS, Domain, DomainKind, Loss, Role, Variable
 from losscodegen.ir.nodes import (
@@ -28,6 +30,7 @@ from losscodegen.ir.nodes import (
     Keep,
     Read,
     Reduce,
+    Reduction,
     Select,
     Size,
     Switch,
@@ -57,15 +60,17 @@ class Elementwise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symbolic:
-    """A loss, and the elementwise function that it is.
+    """A loss, and the elementwise function that it is, or that it is made of.
 
-    The tensors of the function have the dims of the loss; ``operands`` are what they stand for,
-    by name.
+    The tensors of the function have the dims of the loss, or all those of ``terms``; ``operands``
+    are what they stand for, by name. ``whole`` is the loss as a function of the terms.
     """
 
     loss: Loss
     operands: tuple[tuple[str, Expr], ...]
     function: Elementwise
+    whole: Stabilized | None = None
+    terms: Read | None = None
 
 
 def symbolic(
@@ -74,14 +79,24 @@ def symbolic(
     """``loss`` with the derivative by each input that is differentiated.
 
     Raises:
-        LossCodegenError: if the loss is no elementwise function of its tensors.
+        LossCodegenError: if the loss is no elementwise function of its tensors, nor a sum of one.
     """
     loss = inline_loss(loss)
-    _refuse(loss)
-    inner, operands = _elementwise(loss)
+    found = split(loss, rules)
+    kernel = loss if found is None else found.kernel
+    _refuse(kernel)
+    inner, operands = _elementwise(kernel)
     wanted = tuple(v for v in inner.variables if differentiated(v))
-    derivatives = _Derivatives(rules, without, wanted)
-    return Symbolic(loss=loss, operands=operands, function=derivatives.of(inner, 2))
+    function = _Derivatives(rules, without, wanted).of(inner, 2)
+    if found is None:
+        return Symbolic(loss=loss, operands=operands, function=function)
+    return Symbolic(
+        loss=loss,
+        operands=operands,
+        function=function,
+        whole=stabilize(found.whole, rules, without=without),
+        terms=found.terms,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +203,7 @@ def differentiated(variable: Variable) -> bool:
 # ---------------------------------------------------------------- what is refused
 
 
-_ELEMENTWISE = "it is only for elementwise formulas"
+_ELEMENTWISE = "it is only for elementwise formulas and plain sums of them"
 
 
 def _refuse(loss: Loss) -> None:
@@ -227,6 +242,8 @@ def _refusal(loss: Loss, why: str, place: Location | None = None) -> Exception:
 
 def _obstacle(node: Expr, loss: Loss) -> str | None:
     match node:
+        case Reduce(Reduction.SUM | Reduction.MEAN):
+            return "a sum with a condition, beside another or rewritten with its terms"
         case Reduce(kind) | Keep(kind):
             return f"{quoted(kind.value)} over an axis"
         case Read(name, subscripts):
@@ -314,7 +331,7 @@ def _differences(loss: Loss) -> tuple[Expr, ...]:
 
     One derivative then serves both.
     """
-    inputs = {v.name for v in loss.inputs}
+    inputs = {v.name: differentiated(v) for v in loss.inputs}
     nodes = tuple(walk(loss.expression))
     reads = Counter(n.name for n in nodes if isinstance(n, Read))
     found = Counter(n for n in nodes if _is_difference(n, inputs))
@@ -325,9 +342,9 @@ def _differences(loss: Loss) -> tuple[Expr, ...]:
     )
 
 
-def _is_difference(node: Expr, inputs: set[str]) -> bool:
+def _is_difference(node: Expr, inputs: Mapping[str, bool]) -> bool:
     match node:
         case Call("add", (Read(a), Call("neg", (Read(b),)))):
-            return a != b and {a, b} <= inputs
+            return a != b and {a, b} <= set(inputs) and (inputs[a] or inputs[b])
         case _:
             return False

@@ -89,7 +89,7 @@ def only_compared(program: Program, argument: str) -> bool:
     """
     parts: list[object] = [program.statements]
     if program.derived is not None:
-        parts += [program.derived.forward, program.derived.shared]
+        parts += [program.after, program.derived.forward, program.derived.shared]
         parts += [slope.statements for slope in program.derived.slopes]
         parts += [o for o in program.derived.operands if not isinstance(o, Name)]
     if program.mean is not None:

@@ -98,7 +98,7 @@ def test_case(case: Path) -> None:
     """The call and the functions are as written below ``# output``; UPDATE_CASES=1 rewrites."""
     spec, _, expected = case.read_text().partition("# output\n")
     text = generate_text(spec, file=f"{case.stem}.toml").text
-    call = re.search(r"    loss: Tensor = .*?(?=\n\n)", text, re.DOTALL)
+    call = re.search(r"    \w+: Tensor = .*?(?=\n\n    (return|if))", text, re.DOTALL)
     assert call is not None
     functions = text[text.index("class _Case(") : text.index("\n\n\ndef _reduce")]
     got = f"{call[0]}\n\n{functions}\n"
@@ -135,6 +135,13 @@ REFUSED = {
     "entry": ('"real[B, 2]"', "exp(x[b,0])", "entries picked out of 'x'"),
     "diagonal": ('"real[N, N]"', "exp(x[n,n])", "entries picked out of 'x'"),
     "position": ('"real[B, C]"', "c*exp(x[b,c])", "counts along an axis"),
+    "condition": (
+        '"real[B, C]"',
+        "Sum(exp(x[b,c]), c, where=x[b,c] > 0)",
+        "a condition",
+    ),
+    "entangled": ('"real[B, C]"', "log(1 + Sum(exp(x[b,c]), c))", "with its terms"),
+    "two sums": ('"real[B, C]"', "Sum(exp(x), c)/Sum(cos(x), c)", "beside another"),
     "labels": ('"binary[...]"', "2*x", "nothing here is differentiated"),
 }
 
@@ -287,6 +294,36 @@ def test_gradients_of_what_is_broadcast_are_summed() -> None:
         found.append([v.grad for v in leaves])
     assert [g.shape for g in found[0]] == [(3, 4), (3,), (4,), ()]
     torch.testing.assert_close(found[0], found[1], rtol=1e-12, atol=1e-12)
+
+
+SUM = """
+[ProbeLoss]
+inputs.x = "real[B, C, ...]"
+inputs.y = "binary[B, C, ...]"
+inputs.w = "positive[B]"
+loss = "w[b]*sqrt(Mean(log(1 + exp(x[b,c])) - y[b,c]*x[b,c], c))"
+"""
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 5)])
+def test_the_terms_of_a_sum(shape: tuple[int, ...]) -> None:
+    assert (
+        "terms: Tensor = _Probe.apply"
+        in generate_text(SUM, file="x.toml", gradient=Gradient.SYMBOLIC).text
+    )
+    generator = torch.Generator().manual_seed(2)
+    x = torch.randn(shape, generator=generator, dtype=torch.float64)
+    y = (torch.rand(shape, generator=generator) > 0.5).double()
+    w = torch.rand(shape[:1], generator=generator, dtype=torch.float64)
+    found = []
+    for mode in (Gradient.SYMBOLIC, Gradient.AUTOGRAD):
+        function = module(SUM, mode).probe_loss
+        leaves = [x.clone().requires_grad_(), w.clone().requires_grad_()]
+        value = function(leaves[0], y, leaves[1], reduction="sum")
+        first = torch.autograd.grad(value, leaves, create_graph=True)
+        (again,) = torch.autograd.grad(first[0].square().sum(), leaves[:1])
+        found.append([value.detach(), *(g.detach() for g in first), again])
+    torch.testing.assert_close(found[0], found[1], rtol=1e-10, atol=1e-12)
 
 
 def test_the_weighted_mean_stays_what_it_is() -> None:
@@ -449,10 +486,17 @@ def test_a_mode_that_is_asked_for_is_kept(mode: Gradient) -> None:
     assert settled_gradient(loss) is mode
 
 
-def test_auto_leaves_sums_over_axes_to_autograd() -> None:
-    spec = '[ProbeLoss]\ninputs.x = "real[B, C]"\nloss = "Sum(asinh(x), c)"\n'
+@pytest.mark.parametrize(
+    ("formula", "mode"),
+    [
+        ("Sum(asinh(x), c)", Gradient.SYMBOLIC),
+        ("logsumexp(asinh(x), c)", Gradient.AUTOGRAD),
+    ],
+)
+def test_auto_takes_what_there_is(formula: str, mode: Gradient) -> None:
+    spec = f'[ProbeLoss]\ninputs.x = "real[B, C]"\nloss = "{formula}"\n'
     (loss,) = losses_from_text(spec, "probe.toml")
-    assert settled_gradient(loss) is Gradient.AUTOGRAD
+    assert settled_gradient(loss) is mode
 
 
 # ---------------------------------------------------------------- the judge's word
@@ -461,6 +505,7 @@ JUDGED = (
     *("bce", "cauchy", "charbonnier", "discopop", "dpo", "fair", "gaussian_kl"),
     *("geman_mcclure", "hinge", "huber", "log_cosh", "logistic_nll", "pseudo_huber"),
     *("savage", "soft_margin", "squared_hinge", "welsch"),
+    *("dr_grpo", "kl_div", "standard_normal_kl", "vq_commitment"),
 )
 
 
