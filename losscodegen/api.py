@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from losscodegen import resources
 from losscodegen.errors import fail
+from losscodegen.ir.loss import Gradient
 from losscodegen.language.parse import losses_from_text
 from losscodegen.language.write import toml_key, toml_value
 from losscodegen.pipeline import check_text, generate, generate_text
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 _PREFIX = "losscodegen_in_memory"
 
 
-def load(path: str | Path) -> ModuleType:
+def load(path: str | Path, *, gradient: str | None = None) -> ModuleType:
     """The module that a spec file describes: its classes and functions as attributes.
 
     Args:
         path: A spec file, or the name of a bundled one (``"huber"``).
+        gradient: ``"auto"``, ``"autograd"`` or ``"symbolic"``, in place of what the spec says.
 
     Raises:
         LossCodegenError: if there is no such file, or for every problem in it.
@@ -37,8 +39,18 @@ def load(path: str | Path) -> ModuleType:
     if not spec.exists() and spec.suffix == "":
         bundled = resources.specs_directory() / f"{spec}.toml"
         spec = bundled if bundled.is_file() else spec
-    source = generate(spec)
+    source = generate(spec, gradient=None if gradient is None else _mode(gradient))
     return import_text(source.name.removesuffix(".py"), source.text)
+
+
+def _mode(word: str) -> Gradient:
+    try:
+        return Gradient(word)
+    except ValueError:
+        words = ", ".join(repr(mode.value) for mode in Gradient)
+        raise fail(
+            "gradient", f"gradient must be one of {words}, got {word!r}"
+        ) from None
 
 
 def import_text(name: str, text: str) -> ModuleType:
@@ -94,7 +106,7 @@ def compile_loss(
             symbol.
         name: The class name, in CamelCase.
         verify: Whether to judge the module; the certificate is None if not.
-        keys: Any further key of a spec: ``let``, ``indices``, ``laws``, ``mean_weight``, ...
+        keys: Any further key of a spec: ``let``, ``indices``, ``laws``, ``gradient``, ...
 
     Raises:
         LossCodegenError: for whatever a spec file would be refused for.

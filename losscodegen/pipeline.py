@@ -15,20 +15,23 @@ Each stage is a pure function; none knows a particular loss.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losscodegen import __version__
+from losscodegen.compiler.choice import settled_gradient
 from losscodegen.compiler.emit import SourceFile, emit, package
 from losscodegen.compiler.lower import NOTHING, lower
+from losscodegen.compiler.lower_symbolic import lower_symbolic
 from losscodegen.compiler.program import (
     Program,
 )
 from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized
-from losscodegen.ir.loss import Loss
+from losscodegen.compiler.symbolic import symbolic
+from losscodegen.ir.loss import Gradient, Loss
 from losscodegen.language.parse import parse
 from losscodegen.language.spec import read_spec, read_spec_text
 from losscodegen.resources import origin
@@ -49,6 +52,10 @@ class Compiled:
 def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
     """``loss`` through the middle of the compiler; ``without`` names rules and guards left out."""
     rules = tuple(rule for rule in RULES if rule.name not in without)
+    if settled_gradient(loss) is Gradient.SYMBOLIC:
+        form = symbolic(loss, rules, without=without)
+        program = lower_symbolic(form, without=without)
+        return Compiled(loss=loss, stabilized=form.function.value, program=program)
     stabilized = stabilize(loss, rules, without=without)
     return Compiled(
         loss=loss, stabilized=stabilized, program=lower(stabilized, without=without)
@@ -56,25 +63,43 @@ def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Com
 
 
 def compile_losses(
-    losses: Sequence[Loss], *, origin: str, without: frozenset[str] = NOTHING
+    losses: Sequence[Loss],
+    *,
+    origin: str,
+    gradient: Gradient | None = None,
+    without: frozenset[str] = NOTHING,
 ) -> SourceFile:
-    """The module of all losses of one spec file; ``origin`` is its path for the header."""
+    """The module of all losses of one spec file.
+
+    ``origin`` is its path for the header; ``gradient`` overrides the modes of the losses.
+    """
+    if gradient is not None:
+        losses = [replace(o, gradient=gradient, gradient_place=None) for o in losses]
     compiled = [compile_expressions(loss, without=without) for loss in losses]
     return emit(
         tuple((c.loss, c.program) for c in compiled),
         module=losses[0].module,
         origin=origin,
         version=__version__,
+        options="" if gradient is None else f" --gradient {gradient.value}",
     )
 
 
-def generate(path: Path, *, without: frozenset[str] = NOTHING) -> SourceFile:
-    """The module that the spec file at ``path`` describes.
+def generate(
+    path: Path,
+    *,
+    gradient: Gradient | None = None,
+    without: frozenset[str] = NOTHING,
+) -> SourceFile:
+    """The module that the spec file at ``path`` describes; ``gradient`` overrides its modes.
 
     Raises:
         LossCodegenError: with every problem of the file.
     """
-    return compile_losses(parse(read_spec(path)), origin=origin(path), without=without)
+    losses = parse(read_spec(path))
+    return compile_losses(
+        losses, origin=origin(path), gradient=gradient, without=without
+    )
 
 
 def generate_package(folder: str, modules: Mapping[str, str]) -> SourceFile:
@@ -85,9 +110,12 @@ def generate_package(folder: str, modules: Mapping[str, str]) -> SourceFile:
     return package(modules, folder=f"specs/{folder}", version=__version__)
 
 
-def generate_text(text: str, *, file: str) -> SourceFile:
+def generate_text(
+    text: str, *, file: str, gradient: Gradient | None = None
+) -> SourceFile:
     """`generate` for the text of a spec file."""
-    return compile_losses(parse(read_spec_text(text, file)), origin=origin(Path(file)))
+    losses = parse(read_spec_text(text, file))
+    return compile_losses(losses, origin=origin(Path(file)), gradient=gradient)
 
 
 def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:

@@ -75,3 +75,26 @@ def test_compile_reports_what_is_wrong() -> None:
         losscodegen.compile_loss("lgo(x)", {"x": "real[...]"})
     assert "lgo" in str(caught.value)
     assert "did you mean" in str(caught.value)
+
+
+def test_load_with_another_gradient() -> None:
+    loss = losscodegen.load("pseudo_huber", gradient="symbolic").PseudoHuberLoss()
+    x = torch.tensor(1e6, dtype=torch.float64, requires_grad=True)
+    value = loss(x, torch.zeros_like(x))
+    (slope,) = torch.autograd.grad(value, x, create_graph=True)
+    (curvature,) = torch.autograd.grad(slope, x)
+    assert curvature.item() == pytest.approx(1e-18)
+
+
+def test_load_with_a_gradient_that_is_none() -> None:
+    with pytest.raises(LossCodegenError, match="'auto', 'autograd', 'symbolic'"):
+        losscodegen.load("huber", gradient="numeric")
+
+
+def test_compile_with_a_symbolic_gradient() -> None:
+    compiled = losscodegen.compile_loss(
+        "log(cosh(x))", {"x": "real[...]"}, gradient="symbolic"
+    )
+    assert "class _Custom(torch.autograd.Function)" in compiled.source
+    assert compiled.certificate is not None
+    assert compiled.certificate.passed

@@ -19,6 +19,7 @@ import click
 
 from losscodegen.cli import ingredients
 from losscodegen.errors import LossCodegenError, fail
+from losscodegen.ir.loss import Gradient
 from losscodegen.resources import origin
 from losscodegen.store import Store
 
@@ -105,14 +106,14 @@ class Memory:
 
     # ------------------------------------------------------------------ modules
 
-    def module(self, spec: Path) -> Module | None:
+    def module(self, spec: Path, gradient: Gradient | None = None) -> Module | None:
         """The module of a spec, if it was compiled before."""
         if self.store is None or (text := _text(spec)) is None:
             return None
-        return self._module(spec, text)
+        return self._module(spec, text, gradient)
 
-    def compile(self, spec: Path) -> Module:
-        """The module of a spec.
+    def compile(self, spec: Path, gradient: Gradient | None = None) -> Module:
+        """The module of a spec; ``gradient`` overrides what its losses say of it.
 
         Raises:
             LossCodegenError: with every problem of the file.
@@ -121,30 +122,37 @@ class Memory:
         from losscodegen.language.spec import spec_text
 
         text = spec_text(spec)
-        if (known := self._module(spec, text)) is not None:
+        if (known := self._module(spec, text, gradient)) is not None:
             return known
         try:
-            source = pipeline.generate_text(text, file=spec.as_posix())
+            source = pipeline.generate_text(
+                text, file=spec.as_posix(), gradient=gradient
+            )
         except LossCodegenError:
             raise
         except Exception as error:
             error.add_note(f"while compiling {spec}")
             raise
         value = {"name": source.name, "text": source.text}
-        self._keep(MODULE, self._module_key(spec, text), value)
+        self._keep(MODULE, self._module_key(spec, text, gradient), value)
         return Module(name=source.name, text=source.text)
 
-    def _module(self, spec: Path, text: str) -> Module | None:
+    def _module(
+        self, spec: Path, text: str, gradient: Gradient | None = None
+    ) -> Module | None:
         if self.store is None:
             return None
-        match self.store.get(MODULE, self._module_key(spec, text)):
+        match self.store.get(MODULE, self._module_key(spec, text, gradient)):
             case {"name": str(name), "text": str(source)}:
                 return Module(name=name, text=source, remembered=True)
         return None
 
-    def _module_key(self, spec: Path, text: str) -> dict[str, Any]:
+    def _module_key(
+        self, spec: Path, text: str, gradient: Gradient | None
+    ) -> dict[str, Any]:
         return {
             "spec": text,
+            "gradient": gradient and gradient.value,
             "file": spec.name,
             "origin": origin(spec),
             "compiler": self.compiler,

@@ -66,6 +66,11 @@ def class_docstring(written: Loss) -> list[str]:
     return lines
 
 
+def prose(text: str) -> list[str]:
+    """The lines of one paragraph of a docstring that is indented by four."""
+    return _paragraph(text)
+
+
 def _parts(text: str) -> list[str]:
     """The paragraphs of a free text."""
     return [p for p in re.split(r"\n\s*\n", safe(text)) if p]

@@ -48,8 +48,9 @@ def widening(program: Program) -> list[str]:
 
 
 def assignments(
-    statements: tuple[Statement, ...], *, spaced: bool = False
+    statements: tuple[Statement, ...], *, spaced: bool = False, indent: int = 4
 ) -> list[str]:
+    """The lines of a block that stands ``indent`` deep, an empty one before it if ``spaced``."""
     lines: list[str] = []
     for statement in statements:
         match statement:
@@ -57,7 +58,7 @@ def assignments(
                 if guards and lines:
                     lines.append("")
                 for guard in guards:
-                    lines += _comment(guard)
+                    lines += _comment(guard, WIDTH - indent)
                 lines += _assignment(name, value)
             case Branch(condition, then, otherwise):
                 lines.append(f"if {render(condition)}:")
@@ -94,9 +95,9 @@ def _otherwise(block: tuple[Statement, ...]) -> list[str]:
     ]
 
 
-def _comment(guard: Guard) -> list[str]:
+def _comment(guard: Guard, width: int) -> list[str]:
     text = " ".join(f"Guard [{guard.rule}]: {guard.why}".split())
-    return commented(text, WIDTH - 4)
+    return commented(text, width)
 
 
 def commented(text: str, width: int) -> list[str]:

@@ -66,13 +66,13 @@ def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Progr
         LossCodegenError: for a construct that has no lowering yet, at its place in the spec.
     """
     loss = stabilized.loss
-    expression = _prepared(loss.expression, loss, without)
+    expression = prepared(loss.expression, loss, without)
     builder = Builder(loss, axes_of(loss), Names(loss), without)
     builder.count(expression)
     value = builder.value(expression)
     target = result_layout(loss)
     statements = builder.finish(value, target)
-    mean = None if loss.mean_weight is None else _mean(loss, builder, target)
+    mean = None if loss.mean_weight is None else weight_of_mean(loss, builder, target)
     needed = {"loss"} if mean is None else {"loss", *tensors.names_in(mean.weight)}
     if mean is not None:
         needed |= tensors.names_in(mean.statements)
@@ -85,12 +85,12 @@ def lower(stabilized: Stabilized, *, without: frozenset[str] = NOTHING) -> Progr
         statements=statements,
         result="loss",
         mean=mean,
-        require=_requirements(loss, builder),
+        require=requirements(loss, builder),
         guards=tuple(builder.printed),
     )
 
 
-def _prepared(expr: Expr, loss: Loss, without: frozenset[str]) -> Expr:
+def prepared(expr: Expr, loss: Loss, without: frozenset[str]) -> Expr:
     if "ignored-target" not in without:
         expr = safe_gathers(expr, loss)
     return static_selects(resolve_options(sliced(expr), loss), loss)
@@ -103,9 +103,9 @@ def result_layout(loss: Loss) -> Layout:
     return layout
 
 
-def _mean(loss: Loss, builder: Builder, target: Layout) -> Mean | None:
+def weight_of_mean(loss: Loss, builder: Builder, target: Layout) -> Mean | None:
     assert loss.mean_weight is not None
-    expr = _prepared(loss.mean_weight, loss, builder.without)
+    expr = prepared(loss.mean_weight, loss, builder.without)
     present = None
     match expr:
         case Switch(Call("absent", (Read(name),)), Number(), weight):
@@ -122,7 +122,7 @@ def _mean(loss: Loss, builder: Builder, target: Layout) -> Mean | None:
     return Mean(statements=tuple(builder.statements), weight=tensor, present=present)
 
 
-def _requirements(loss: Loss, builder: Builder) -> tuple[tuple[Tensor, str], ...]:
+def requirements(loss: Loss, builder: Builder) -> tuple[tuple[Tensor, str], ...]:
     return tuple(
         (builder.value(condition).tensor, format_expression(condition))
         for condition in loss.require

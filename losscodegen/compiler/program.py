@@ -54,6 +54,47 @@ class Mean:
     present: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """The derivative by an argument, times what backward is given: ``name``, which the last of
+    ``statements`` assigns. ``factor`` is a function that the derivative itself is, if any.
+    """
+
+    argument: Variable
+    name: str
+    statements: tuple[Statement, ...]
+    factor: Factor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """A derivative that brings its own derivative: ``name`` is what backward calls its value."""
+
+    name: str
+    function: Derived
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived:
+    """An elementwise function with a backward of its own; it assigns ``loss`` in forward.
+
+    ``operands`` are what it is called with.
+    ``shared`` is what several of the ``slopes`` need; ``grad`` is what backward calls the gradient
+    that it is given, ``context`` the place for what forward leaves it.
+    """
+
+    name: str
+    arguments: tuple[Variable, ...]
+    operands: tuple[Tensor, ...]
+    forward: tuple[Statement, ...]
+    shared: tuple[Statement, ...]
+    slopes: tuple[Slope, ...]
+    grad: str
+    context: str
+    result: str = "loss"
+    """What the function that calls it calls its value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """A lowered loss. ``loss`` is the stabilised IR it came from, for the documentation."""
@@ -66,3 +107,7 @@ class Program:
     require: tuple[tuple[Tensor, str], ...] = ()
     """What the scalar parameters must satisfy together, and how the spec words it."""
     guards: tuple[Guard, ...] = ()
+    derived: Derived | None = None
+    """The function that computes the result from what the statements assign, if there is one."""
+    after: tuple[Statement, ...] = ()
+    """What makes the loss of what that function gives, if that is not the loss itself."""

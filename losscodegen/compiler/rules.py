@@ -25,6 +25,7 @@ from losscodegen.compiler.rules_refuted import REFUTED
 from losscodegen.compiler.rules_roots import RULES as ROOTS
 from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_scales import RULES as SCALES
+from losscodegen.compiler.rules_slopes import RULES as SLOPES
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     + RANGES
     + BOXES
     + PRODUCTS
+    + SLOPES
     + SOFTPLUS
     + BINARY
     + CLASSES

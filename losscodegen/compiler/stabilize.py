@@ -37,17 +37,22 @@ def stabilize(
     rules: tuple[Rule, ...] = RULES,
     *,
     without: frozenset[str] = frozenset(),
+    differentiated: bool = True,
 ) -> Stabilized:
     """``loss`` with its definitions expanded and every rule of ``rules`` applied where it helps.
 
     ``without`` names guards of `branches` and forms of `search` to leave out, for the tests that
     show what each is for. Without any rule nothing is searched, either.
+    Where the result is not ``differentiated``, what is for the sake of the gradient alone stays
+    out.
     The result has the same inputs, axes, domain and value as a function over the reals.
     """
     loss = inline_loss(loss)
     scalars = frozenset(v.name for v in loss.parameters if v.scalar)
     steps: list[Step] = []
     protector = Protector.of_loss(loss, rules, steps, without)
+    if not differentiated:
+        protector = replace(protector, tame=replace(protector.tame, value_only=True))
     rewriter = Rewriter(rules, scalars, protector.tame, steps)
     ranges = Ranges.of_loss(loss)
     search = Search(_defaults(loss), steps, rewriter.expanded, without)

@@ -74,6 +74,8 @@ class Tame:
     """The tensors of any rank."""
     sizes: Mapping[str, Extent] = field(default_factory=dict)
     """How large the names are that stand for parts already analysed."""
+    value_only: bool = False
+    """Whether no gradient flows at all, however large things get."""
     strict: bool = True
     """Whether sums and squares that overflow only at the edge of the format are bad, too."""
     _known: dict[tuple[int, int], tuple[Finding, Expr, Ranges]] = field(
@@ -84,6 +86,8 @@ class Tame:
 
     def depends(self, expr: Expr) -> bool:
         """Whether a gradient flows through ``expr``."""
+        if self.value_only:
+            return False
         known = self._flows.get(expr)
         if known is None:
             known = self._flows[expr] = self._depends(expr)

@@ -88,6 +88,10 @@ def only_compared(program: Program, argument: str) -> bool:
     Large labels, which float32 would round to their neighbours, then stay what they are.
     """
     parts: list[object] = [program.statements]
+    if program.derived is not None:
+        parts += [program.after, program.derived.forward, program.derived.shared]
+        parts += [slope.statements for slope in program.derived.slopes]
+        parts += [o for o in program.derived.operands if not isinstance(o, Name)]
     if program.mean is not None:
         parts += [program.mean.statements, program.mean.weight]
     return not any(_computed(part, argument) for part in parts)

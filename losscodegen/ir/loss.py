@@ -83,6 +83,17 @@ class Absent(Enum):
     """May be left out: as a factor it is 1, its branch is not emitted."""
 
 
+class Gradient(Enum):
+    """What backward does; the value is the word of the language."""
+
+    AUTO = "auto"
+    """Whichever of the others is better, as far as the op table knows."""
+    AUTOGRAD = "autograd"
+    """Differentiates the operations that computed the loss."""
+    SYMBOLIC = "symbolic"
+    """Evaluates the derivative of the formula, stabilised like a formula of its own."""
+
+
 Default = Fraction | bool | str | Absent
 
 
@@ -216,6 +227,9 @@ class Loss:
     batch: int | None = None
     mean_weight: Expr | None = None
     reduction: str = "mean"
+    gradient: Gradient = Gradient.AUTO
+    gradient_place: Location | None = field(default=None, compare=False)
+    """Where the spec asks for that mode, if it does."""
     require: tuple[Expr, ...] = ()
     laws: tuple[Law, ...] = ()
     interface: Interface | None = None

@@ -11,6 +11,7 @@ from losscodegen.errors import Diagnostic, Location, LossCodegenError
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import (
     Definition,
+    Gradient,
     Law,
     Loss,
     Variable,
@@ -165,6 +166,8 @@ class _Parser:
             definitions=self.definitions,
             mean_weight=weight,
             reduction="mean" if spec.reduction is None else spec.reduction.text,
+            gradient=self._gradient(),
+            gradient_place=None if spec.gradient is None else spec.gradient.whole(),
             require=tuple(self._formula(s, Sort.BOOL) for s in spec.require),
             laws=tuple(self._laws()),
             interface=(
@@ -190,6 +193,12 @@ class _Parser:
             example = reader.read(spec.example, spec.example_location)
             loss = replace(loss, example=example)
         return loss
+
+    def _gradient(self) -> Gradient:
+        """The mode; a word that is none was complained about already."""
+        given = self.spec.gradient
+        words = {mode.value: mode for mode in Gradient}
+        return Gradient.AUTO if given is None else words.get(given.text, Gradient.AUTO)
 
     # ------------------------------------------------------------------ formulas
 

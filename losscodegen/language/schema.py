@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-RESERVED_KEYS = ("gradient", "accuracy")
+RESERVED_KEYS = ("accuracy",)
 """Keys that later versions will give a meaning."""
 
 Formula = Annotated[str, Field(examples=["(x - y)**2"])]
@@ -180,6 +180,11 @@ class LossTable(Table):
     )
     reduction: Literal["none", "mean", "sum"] | None = Field(
         default=None, description="The default of the constructor; 'mean' if left out."
+    )
+    gradient: Literal["auto", "autograd", "symbolic"] | None = Field(
+        default=None,
+        description="What backward does: 'autograd' differentiates the operations, 'symbolic' "
+        "evaluates the derivative of the formula, 'auto' (if left out) takes the better one.",
     )
     require: list[str] = Field(
         default=[],

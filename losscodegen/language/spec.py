@@ -89,6 +89,7 @@ class SpecLoss:
     let: Source | None = None
     mean_weight: Source | None = None
     reduction: Source | None = None
+    gradient: Source | None = None
     require: tuple[Source, ...] = ()
     laws: tuple[Source, ...] = ()
     example: tuple[SpecValue, ...] | None = None
@@ -225,6 +226,7 @@ class _Reader:
             let=self.source("let"),
             mean_weight=self.source("mean_weight"),
             reduction=self.source("reduction"),
+            gradient=self.source("gradient"),
             require=self.sources("require"),
             laws=self.sources("laws"),
             example=None if example is None else tuple(example._values()),

@@ -10,7 +10,16 @@ from fractions import Fraction
 
 from losscodegen.ir.build import ONE
 from losscodegen.ir.interface import Clause
-from losscodegen.ir.loss import Absent, Law, LawSide, Loss, Nested, Role, Variable
+from losscodegen.ir.loss import (
+    Absent,
+    Gradient,
+    Law,
+    LawSide,
+    Loss,
+    Nested,
+    Role,
+    Variable,
+)
 from losscodegen.ir.ops import OPS
 from losscodegen.language.domains import format_domain, format_fraction, format_interval
 from losscodegen.language.printer import format_expression
@@ -134,6 +143,8 @@ def _lines(loss: Loss) -> Iterator[str]:
         yield f"mean_weight = {toml_value(weight)}"
     if loss.reduction != "mean":
         yield f"reduction = {toml_value(loss.reduction)}"
+    if loss.gradient is not Gradient.AUTO:
+        yield f"gradient = {toml_value(loss.gradient.value)}"
     if loss.require:
         conditions = [format_expression(r, scope) for r in loss.require]
         yield f"require = {toml_value(conditions)}"

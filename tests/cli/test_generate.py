@@ -291,3 +291,40 @@ def test_problems_for_github(cli: Cli, specs: Cli, broken: str, good: str) -> No
     stale = cli("generate", "--check", "--format", "github")
     assert stale.code == 1
     assert "::error title=stale-file,file=generated/broken.py,line=1" in stale.err
+
+
+def test_the_gradient_mode_overrides_the_spec(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    """And the header says how to make the same module again; modes are not confused."""
+    specs(squared=good + 'gradient = "autograd"\n')
+    plain = cli("generate", "squared", "--stdout").out
+    assert "autograd.Function" not in plain
+    done = cli("generate", "squared", "--stdout", "--gradient", "symbolic")
+    assert (done.code, done.err) == (0, "")
+    assert "class _Squared(torch.autograd.Function)" in done.out
+    again = "losscodegen generate specs/squared.toml --gradient symbolic"
+    assert again in done.out.replace("\n# ", " ")
+    assert "--gradient" not in plain
+    assert cli("generate", "squared", "--stdout").out == plain
+    assert "gradient = 'autograd'" in cli("show", "squared").out
+
+
+def test_no_module_is_written_where_a_symbolic_gradient_is_refused(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    wide = good.replace("real[...]", "real[B, C]").replace(
+        "(x - y)**2", "logsumexp(x - y, c)"
+    )
+    specs(one=good, two=wide.replace('laws = ["loss >= 0", "loss(x=y) == 0"]\n', ""))
+    done = cli("generate", "--gradient", "symbolic")
+    assert done.code == 2
+    assert "specs/two.toml:6:9: error[symbolic-gradient]" in done.err
+    assert not (project / "generated").exists()
+
+
+def test_an_unknown_gradient_mode(cli: Cli, specs: Cli, good: str) -> None:
+    specs(squared=good)
+    done = cli("generate", "--gradient", "numeric")
+    assert done.code == 2
+    assert "'numeric' is not one of 'auto', 'autograd', 'symbolic'" in done.err

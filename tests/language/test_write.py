@@ -25,6 +25,7 @@ from losscodegen.ir.loss import (
     Domain,
     DomainKind,
     Example,
+    Gradient,
     Interface,
     Interval,
     Law,
@@ -301,7 +302,7 @@ def losses(draw: st.DrawFn) -> Loss:
     loss = with_dims(loss)
     if not loss.scalar and draw(st.booleans()):
         loss = _reduced(loss, draw(st.sampled_from(["none", "sum", "mean"])))
-    return loss
+    return replace(loss, gradient=draw(st.sampled_from(Gradient)))
 
 
 def _reduced(loss: Loss, reduction: str) -> Loss:
