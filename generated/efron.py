@@ -28,8 +28,8 @@ def efron_loss(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     log_hazard, event = log_hazard.to(wide), event.to(wide)
 
-    same = time == time.unsqueeze(1)
     event_is_one = event == 1
+    same = time == time.unsqueeze(1)
     both = same & event_is_one
     j = torch.arange(log_hazard.shape[0], device=log_hazard.device)
     before = (same & event_is_one & (j < j.unsqueeze(1))).sum(dim=1).to(wide)
@@ -52,10 +52,15 @@ def efron_loss(log_hazard: Tensor, time: Tensor, event: Tensor) -> Tensor:
     # instead.
     total = torch.where(
         beyond,
-        share * torch.where(beyond, log_hazard - largest.unsqueeze(1), 0.0).exp(),
+        share
+        * torch.where(
+            event_is_one.unsqueeze(1),
+            torch.where(beyond, log_hazard - largest.unsqueeze(1), 0.0),
+            0.0,
+        ).exp(),
         0.0,
     ).sum(dim=1)
-    ll = log_hazard - (total.log() + largest)
+    ll = log_hazard - (torch.where(event_is_one, total, 1.0).log() + largest)
     loss = -torch.where(event_is_one, ll, 0.0).sum(dim=0) / torch.maximum(
         event.sum(dim=0), log_hazard.new_full((), 1.0)
     )

@@ -60,7 +60,6 @@ CODES = {
 
 OPEN = {
     "masked_patches": "a variance overflows beside a constant; two entries cancel once centred",
-    "student_mixture": "a residual over its scale overflows before it is squared",
     "total_correlation": "a difference of two logsumexps of sums cancels",
 }
 """What compiles and gives its example, but is not right everywhere, and why."""

@@ -17,7 +17,7 @@ from losscodegen.compiler.canonical import (
     from_factors,
 )
 from losscodegen.compiler.conditions import both, decide
-from losscodegen.compiler.extents import Extent
+from losscodegen.compiler.extents import Extent, Finding
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
@@ -220,6 +220,25 @@ class Protector:
             return branch
         # A binder inside that uses an index of the condition for something else would capture it.
         taken = frozenset(free_indices(condition))
+        table = self._direct(branch, found, dead, taken)
+        if table is not None:
+            return substituted(branch, table, condition, taken, kept=kept)
+        # No value at the leaves is known to do: a parameter may make any of them small. Then
+        # results in between get one, and what they are computed from is guarded by itself.
+        inner: dict[Expr, Expr] = {}
+        tried: set[Expr] = set()
+        for bad in found.bad:
+            self._guardable(bad, condition, ranges, inner, tried, kept=kept)
+        frontier = dict.fromkeys((*missing(branch, dead), *inner))
+        table = self._harmless_values(branch, tuple(frontier), dead, taken)
+        if not inner or table is None:
+            return branch
+        return substituted(branch, table, condition, taken, kept=kept, parts=inner)
+
+    def _direct(
+        self, branch: Expr, found: Finding, dead: Ranges, taken: frozenset[Index]
+    ) -> dict[Expr, Expr] | None:
+        """Values for the largest harmless parts of ``branch``; None if none are found."""
         for counts in (False, True):
             frontier = dict.fromkeys(missing(branch, dead))
             frontier |= dict.fromkeys(
@@ -227,8 +246,36 @@ class Protector:
             )
             table = self._harmless_values(branch, tuple(frontier), dead, taken)
             if table is not None:
-                return substituted(branch, table, condition, taken, kept=kept)
-        return branch
+                return table
+        return None
+
+    def _guardable(
+        self,
+        expr: Expr,
+        condition: Expr,
+        ranges: Ranges,
+        parts: dict[Expr, Expr],
+        tried: set[Expr],
+        *,
+        kept: bool,
+    ) -> None:
+        """Adds to ``parts`` the largest that can be made harmless below ``expr``, and as what.
+
+        What was ``tried`` is left alone.
+        """
+        dead = ranges.under(opposite(condition) if kept else condition)
+        taken = frozenset(free_indices(condition))
+        for part in _flowing(expr):
+            if part in tried or not self.tame.depends(part):
+                continue
+            tried.add(part)
+            found = self.tame.analyse(part, dead)
+            table = {} if found.tame else self._direct(part, found, dead, taken)
+            if table is None:
+                self._guardable(part, condition, ranges, parts, tried, kept=kept)
+            else:
+                new = substituted(part, table, condition, taken, kept=kept)
+                parts[part] = new
 
     def _guarded_around(
         self,
@@ -266,10 +313,7 @@ class Protector:
 
         With ``counts`` also divisors without a gradient of their own, such as numbers of samples.
         """
-        parts = (
-            (expr.then, expr.otherwise) if isinstance(expr, Select) else children(expr)
-        )
-        for part in parts:
+        for part in _flowing(expr):
             if self.tame.depends(part):
                 found = self.tame.analyse(part, ranges)
                 if found.tame:
@@ -416,3 +460,8 @@ class Protector:
             Step(rule=guard.rule, before=before, after=after, why=guard.why)
         )
         return after
+
+
+def _flowing(expr: Expr) -> tuple[Expr, ...]:
+    """The parts that a gradient may flow into: not the condition of a select."""
+    return (expr.then, expr.otherwise) if isinstance(expr, Select) else children(expr)

@@ -67,7 +67,12 @@ def substituted(
     taken: frozenset[Index],
     *,
     kept: bool,
+    parts: Mapping[Expr, Expr] | None = None,
 ) -> Expr:
+    """``branch`` with the values of ``table`` where it is dropped.
+
+    ``parts`` says what stands for an entry of the table where it is kept, if not the entry itself.
+    """
     new: dict[Expr, Expr] = {}
     for node, value in table.items():
         name = node.origin.name
@@ -78,7 +83,8 @@ def substituted(
             name=None if name is None else f"safe_{name}",
             guard=DEAD_BRANCH,
         )
-        sides = (node, value) if kept else (value, node)
+        used = (parts or {}).get(node, node)
+        sides = (used, value) if kept else (value, used)
         new[node] = Select(condition, *sides, origin=origin)
     return replaced(branch, new, taken)
 

@@ -165,6 +165,29 @@ RULES = (
         domain={"x": "(0, 100)", "y": "(0, 100)"},
     ),
     Rule(
+        name="log1p-of-scaled-square",
+        pattern="log1p(a*(x*exp(s))**2)",
+        optional=("a",),
+        condition="a > 0",
+        unless="s <= 80",
+        varying=("x", "s"),
+        let=(
+            "u = sqrt(a)*x",
+            "near = where(abs(u) <= exp(-s), u, 0)",
+            "far = where(abs(u) <= exp(-s), 1, abs(u))",
+            "exponent = where(abs(u) <= exp(-s) and isfinite(exp(s)), s, 0)",
+            # The clip never acts: it tells the other rows that the square is small.
+            "ratio = clip(near*exp(exponent), -2, 2)",
+        ),
+        replacement="where(abs(u) <= exp(-s), log1p(ratio**2), softplus(2*(log(far) + s)))",
+        why="The exponential overflows before the square, and the square before the logarithm; "
+        "beyond 1 the logarithm is taken first.",
+        source="measured",
+        witness=Witness(point={"x": 1e-20, "s": 100.0, "a": 1.0}),
+        domain={"a": "(0, oo)"},
+        safe=True,
+    ),
+    Rule(
         name="log1p-of-square",
         pattern="log1p(a*(x/y)**2)",
         optional=("a",),

@@ -88,7 +88,7 @@ RULES = (
         pattern="log1p(a*x**2)",
         optional=("a",),
         condition="a > 0",
-        unless="a*x**2 <= 1",
+        unless="a*x**2 <= 4",
         let=("u = sqrt(a)*x", "size = abs(u)"),
         replacement="where(size <= 1, log1p(u**2), 2*log(size) + log1p((1/size)**2))",
         why=LOG1P_OF_SQUARE,

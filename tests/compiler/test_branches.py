@@ -40,7 +40,8 @@ def gradient(loss: Loss, without: frozenset[str], **values: float) -> dict[str, 
         n: torch.tensor([v], dtype=torch.float32, requires_grad=True)
         for n, v in values.items()
     }
-    accused.call(bound).sum().backward()
+    parameters = {v.name: 1.0 for v in loss.parameters}
+    accused.call({**parameters, **bound}).sum().backward()
     return {n: math.nan if t.grad is None else float(t.grad) for n, t in bound.items()}
 
 
@@ -170,6 +171,20 @@ def test_a_choice_that_python_makes_needs_no_guard() -> None:
     )
     (loss,) = losses_from_text(text)
     assert not stabilize(loss, ()).steps
+
+
+def test_what_a_parameter_may_make_small_is_guarded_by_its_result() -> None:
+    text = (
+        '[Tried]\nsummary = "For a test."\ninputs.x = "real[...]"\ninputs.t = "real[...]"\n'
+        'params.c = "positive = 2.0"\n'
+        'loss = "where(abs(x*exp(t)/c) <= 1, 0, log(abs(x*exp(t)/c)))"\n'
+    )
+    (loss,) = losses_from_text(text)
+    bare = gradient(loss, NO_RULES | GUARDS, x=0.0, t=0.0)
+    assert math.isnan(bare["x"]) or math.isnan(bare["t"])
+    assert gradient(loss, NO_RULES, x=0.0, t=0.0) == {"x": 0.0, "t": 0.0}
+    far = gradient(loss, NO_RULES, x=4.0, t=1.0)
+    assert far == pytest.approx({"x": 0.25, "t": 1.0})
 
 
 def test_guards_are_named_after_what_they_guard() -> None:
