@@ -17,6 +17,7 @@ from losscodegen.compiler.differentiate import gradient
 from losscodegen.compiler.kinks import CONSTANT_KINDS
 from losscodegen.compiler.ranges import Ranges
 from losscodegen.compiler.rule import Phase, Rule
+from losscodegen.compiler.search.form import FORMS
 from losscodegen.compiler.soundness import NONE, Doubts, Soundness
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized
@@ -149,7 +150,9 @@ class _Derivatives:
         return Soundness(tame).doubts(function.expression, Ranges.of_loss(function))
 
     def recognised(self, function: Loss) -> Loss:
-        return stabilize(function, self.recognising, differentiated=False).loss
+        return stabilize(
+            function, self.recognising, differentiated=False, without=FORMS
+        ).loss
 
     @property
     def recognising(self) -> tuple[Rule, ...]:
