@@ -39,8 +39,10 @@ Probe = Callable[[Case], float]
 
 ROUNDING = 1.0
 """Errors up to this many ulp are not looked at one by one."""
-PROBED_AT_MOST = 12
+PROBED_AT_MOST = 100
 """For so many errors beyond the target it is asked what constants and comparisons explain."""
+CONVINCED_AFTER = 3
+"""So many that they do not explain are enough, if the worst is among them."""
 NAIVE_AT_MOST = 12
 """So many errors of the naive formula are looked at, worst first: its figure is a lower bound."""
 
@@ -123,7 +125,7 @@ class Errors:
         self.rough.sort(key=lambda c: -c.ulp)
         most = len(self.rough) if at_most is None else at_most
         looked: list[Case] = [] if self.hardest is None else [self.hardest]
-        worst, seen, open_ = self.worst, 0, PROBED_AT_MOST
+        worst, seen, open_, convinced = self.worst, 0, PROBED_AT_MOST, 0
         while True:
             while seen < min(most, len(self.rough)):
                 case = self.rough[seen]
@@ -135,6 +137,9 @@ class Errors:
             hardest = max(looked, key=lambda c: c.mixed, default=None)
             if hardest is None or hardest.mixed <= self.target or not open_:
                 break
+            certain = hardest.asked or hardest.probed or math.isinf(hardest.mixed)
+            if convinced >= CONVINCED_AFTER and certain:
+                break
             beyond = [
                 c
                 for c in looked
@@ -144,6 +149,7 @@ class Errors:
                 break
             case, open_ = max(beyond, key=lambda c: c.mixed), open_ - 1
             case.mixed, case.asked = min(case.mixed, probe(case)), True
+            convinced += case.mixed > self.target
             worst = max(c.mixed for c in looked)
         self.hardest = hardest
         self.beyond = sum(c.mixed > self.target for c in looked)

@@ -28,6 +28,8 @@ MOST_BITS = 2048
 """Second derivatives that no such precision settles are left undetermined: they are reported, and
 points where they are hard are rare."""
 
+LEAST_BITS = 256
+"""A gradient may be known at bits at which its own derivatives are all noise."""
 
 Registers = Mapping[int, Register]
 
@@ -124,7 +126,7 @@ class Sensitivities:
         """
         binding = bind(oracle.loss, oracle.sizes, point)
         with restored_precision():
-            flint.ctx.prec = bits
+            bits = flint.ctx.prec = max(bits, LEAST_BITS)
             if variable is None:
                 found = self._of_value(oracle, point, binding, entry, bits)
             else:
