@@ -14,16 +14,18 @@ from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import Accused
 from losscodegen.judge.certificate import Severity, Status
 from losscodegen.judge.check import one_thread, verify
+from losscodegen.judge.compare import compare
 from losscodegen.judge.criterion import Limits, Measure, measure, measure_slope
 from losscodegen.judge.criterion import scaled_error as scaled
+from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Point, Real, Truth
 from losscodegen.judge.points import admitted, generator, sample
 from losscodegen.judge.probes import spread
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.samplers import Range
-from losscodegen.judge.tally import Tally, compare
+from losscodegen.judge.tally import Tally
 from losscodegen.judge.tensors import Result, execute
-from losscodegen.judge.trial import Oracles, Trial
+from losscodegen.judge.trial import Trial
 from losscodegen.judge.variants import Variants
 from losscodegen.language.parse import load_losses
 from losscodegen.pipeline import compile_expressions, generate

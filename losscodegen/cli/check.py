@@ -78,9 +78,11 @@ def check(
     """Verify losses in value and gradient.
 
     Each spec is compiled and its module held against interval arithmetic, the laws and the example
-    of the spec, and what PyTorch expects of a loss. One spec is reported in full, several in a
-    table with the worst first. A verdict is kept, and found again as long as nothing has changed
-    that it depends on: spec, module, judge, libraries, options, machine.
+    of the spec, and what PyTorch expects of a loss. Second derivatives are reported, and fail
+    nothing. One spec is reported in full, several in a table with the worst first; an error of 1
+    is one ulp, or what a change of one ulp in every input makes. A verdict is kept, and found again
+    as long as nothing has changed that it depends on: spec, module, judge, libraries, options,
+    machine.
     """
     paths = find_specs(specs)
     if module is not None and len(paths) != 1:

@@ -66,6 +66,7 @@ class Op:
         wherever value and derivative are normal numbers, else where it goes wrong.
     faults: arguments at which it does, in float32 or in float64.
     remedy: whether ``derivative``, stabilised and evaluated in torch, is right there.
+    special: whether it is no elementary function; torch computes those to fewer digits.
     singular: arguments at which value or derivative is infinite or undefined, as a condition:
         what a dead branch must be kept away from. None: value and derivative are finite and tame
         for every finite argument (no overflow either).
@@ -96,6 +97,7 @@ class Op:
     autograd: str = "exact"
     faults: tuple[tuple[float, ...], ...] = ()
     remedy: bool = False
+    special: bool = False
     singular: str | None = None
     safe: str = "1"
     noun: str = "value"
@@ -157,14 +159,14 @@ _ROWS = (
     Op(name="acosh", group=_P, domain="x >= 1", range="[0, oo)", shape=Shape.INCREASING, derivative=("1/sqrt((x - 1)*(x + 1))",), torch=".acosh()", python="math.acosh({0})", autograd="0 where x**2 overflows", faults=((1e30,),), remedy=True, singular="x <= 1", safe="2", noun="angle", latex=r"\operatorname{{arcosh}}({0})", doc="inverse hyperbolic cosine"),
     Op(name="atanh", group=_P, domain="-1 < x < 1", shape=Shape.INCREASING, derivative=("1/((1 - x)*(1 + x))",), torch=".atanh()", python="math.atanh({0})", autograd="loses digits near 1", faults=((0.999999,),), remedy=True, singular="abs(x) >= 1", safe="0", noun="angle", latex=r"\operatorname{{artanh}}({0})", doc="inverse hyperbolic tangent"),
     Op(name="hypot", group=_P, arity=(2, 2), range="[0, oo)", meaning="sqrt(x**2 + y**2)", derivative=("x/hypot(x, y)", "y/hypot(x, y)"), kinks="x == 0 and y == 0", convention="0", tensors=True, torch="torch.hypot({0}, {1})", python="math.hypot({0}, {1})", autograd="NaN at (0, 0)", faults=((0.0, 0.0),), singular="x == 0 and y == 0", noun="length", latex=r"\sqrt{{{0}^2 + {1}^2}}", doc="sqrt(x**2 + y**2) without overflow"),
-    Op(name="erf", group=_P, range="[-1, 1]", shape=Shape.INCREASING, derivative=("2*exp(-x**2)/sqrt(pi)",), torch=".erf()", python="math.erf({0})", noun="erf_value", latex=r"\operatorname{{erf}}({0})", doc="error function"),
-    Op(name="erfc", group=_P, range="[0, 2]", shape=Shape.DECREASING, derivative=("-2*exp(-x**2)/sqrt(pi)",), torch=".erfc()", python="math.erfc({0})", noun="erfc_value", latex=r"\operatorname{{erfc}}({0})", doc="complementary error function"),
-    Op(name="erfinv", group=_P, domain="-1 < x < 1", shape=Shape.INCREASING, derivative=("sqrt(pi)/2*exp(erfinv(x)**2)",), torch=".erfinv()", singular="abs(x) >= 1", safe="0", noun="quantile", latex=r"\operatorname{{erf}}^{{-1}}({0})", doc="inverse error function"),
-    Op(name="lgamma", group=_P, also=("loggamma",), domain="x > 0", derivative=("digamma(x)",), torch=".lgamma()", python="math.lgamma({0})", autograd="loses digits near 1.4616, the root of digamma", faults=((1.4616,),), singular="x <= 0", noun="log_gamma", latex=r"\log\Gamma({0})", doc="logarithm of the gamma function, for positive x"),
-    Op(name="gamma", group=_P, domain="x > 0", range="(0, oo)", derivative=("gamma(x)*digamma(x)",), torch=".lgamma().exp()", python="math.gamma({0})", autograd="loses digits near 1.4616, the root of digamma", faults=((1.4616,),), singular="x < 1e-15 or x > 30", noun="gamma_value", latex=r"\Gamma({0})", doc="gamma function, for positive x"),
-    Op(name="digamma", group=_P, domain="x > 0", shape=Shape.INCREASING, derivative=("polygamma(1, x)",), torch=".digamma()", autograd="1e-9 in float64", faults=((1.37,),), singular="x < 1e-15", noun="digamma_value", latex=r"\psi({0})", doc="derivative of lgamma"),
-    Op(name="polygamma", group=_P, arity=(2, 2), order=(0, None), domain="y > 0", derivative=("0", "polygamma(x + 1, y)"), torch="torch.polygamma({0}, {1})", autograd="1e-9 in float64 for order 0", faults=((0.0, 1.37),), singular="y <= 0", noun="polygamma_value", latex=r"\psi^{{({0})}}({1})", doc="derivatives of digamma; the order comes first and is a number"),
-    Op(name="besseli", group=_P, arity=(2, 2), order=(0, 1), derivative=("0", "where(x == 0, besseli(1, y), besseli(0, y) - besseli(1, y)/y)"), torch="torch.special.i{0}({1})", singular="abs(y) > 80 or (x == 1 and y == 0)", safe="1", noun="bessel", latex=r"I_{{{0}}}({1})", doc="modified Bessel function of order 0 or 1; the order comes first"),
+    Op(name="erf", group=_P, special=True, range="[-1, 1]", shape=Shape.INCREASING, derivative=("2*exp(-x**2)/sqrt(pi)",), torch=".erf()", python="math.erf({0})", noun="erf_value", latex=r"\operatorname{{erf}}({0})", doc="error function"),
+    Op(name="erfc", group=_P, special=True, range="[0, 2]", shape=Shape.DECREASING, derivative=("-2*exp(-x**2)/sqrt(pi)",), torch=".erfc()", python="math.erfc({0})", noun="erfc_value", latex=r"\operatorname{{erfc}}({0})", doc="complementary error function"),
+    Op(name="erfinv", group=_P, special=True, domain="-1 < x < 1", shape=Shape.INCREASING, derivative=("sqrt(pi)/2*exp(erfinv(x)**2)",), torch=".erfinv()", singular="abs(x) >= 1", safe="0", noun="quantile", latex=r"\operatorname{{erf}}^{{-1}}({0})", doc="inverse error function"),
+    Op(name="lgamma", group=_P, special=True, also=("loggamma",), domain="x > 0", derivative=("digamma(x)",), torch=".lgamma()", python="math.lgamma({0})", autograd="loses digits near 1.4616, the root of digamma", faults=((1.4616,),), singular="x <= 0", noun="log_gamma", latex=r"\log\Gamma({0})", doc="logarithm of the gamma function, for positive x"),
+    Op(name="gamma", group=_P, special=True, domain="x > 0", range="(0, oo)", derivative=("gamma(x)*digamma(x)",), torch=".lgamma().exp()", python="math.gamma({0})", autograd="loses digits near 1.4616, the root of digamma", faults=((1.4616,),), singular="x < 1e-15 or x > 30", noun="gamma_value", latex=r"\Gamma({0})", doc="gamma function, for positive x"),
+    Op(name="digamma", group=_P, special=True, domain="x > 0", shape=Shape.INCREASING, derivative=("polygamma(1, x)",), torch=".digamma()", autograd="1e-9 in float64", faults=((1.37,),), singular="x < 1e-15", noun="digamma_value", latex=r"\psi({0})", doc="derivative of lgamma"),
+    Op(name="polygamma", group=_P, special=True, arity=(2, 2), order=(0, None), domain="y > 0", derivative=("0", "polygamma(x + 1, y)"), torch="torch.polygamma({0}, {1})", autograd="1e-9 in float64 for order 0", faults=((0.0, 1.37),), singular="y <= 0", noun="polygamma_value", latex=r"\psi^{{({0})}}({1})", doc="derivatives of digamma; the order comes first and is a number"),
+    Op(name="besseli", group=_P, special=True, arity=(2, 2), order=(0, 1), derivative=("0", "where(x == 0, besseli(1, y), besseli(0, y) - besseli(1, y)/y)"), torch="torch.special.i{0}({1})", singular="abs(y) > 80 or (x == 1 and y == 0)", safe="1", noun="bessel", latex=r"I_{{{0}}}({1})", doc="modified Bessel function of order 0 or 1; the order comes first"),
     # ---------------------------------------------------------------- written as meant, emitted stably
     Op(name="sigmoid", group=_S, range="[0, 1]", shape=Shape.INCREASING, meaning="1/(1 + exp(-x))", derivative=("sigmoid(x)*sigmoid(-x)",), torch=".sigmoid()", python="math.exp(min({0}, 0.0) - math.log1p(math.exp(-abs({0}))))", autograd="y*(1 - y) is 0 from x > 16.7 (36.8 in float64)", faults=((17.0,), (37.0,)), remedy=True, noun="probability", latex=r"\sigma({0})", doc="logistic function"),
     Op(name="logsigmoid", group=_S, range="(-oo, 0]", shape=Shape.INCREASING, meaning="-log(1 + exp(-x))", derivative=("sigmoid(-x)",), torch="F.logsigmoid({0})", python="(min({0}, 0.0) - math.log1p(math.exp(-abs({0}))))", noun="log_probability", latex=r"\log\sigma({0})", doc="log(sigmoid(x))"),

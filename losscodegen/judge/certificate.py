@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Status(Enum):
@@ -16,8 +16,13 @@ class Status(Enum):
     FAILED = "failed"
     VACUOUS = "vacuous"
     """Nothing was checked that could have failed; not a pass."""
+    REPORTED = "reported"
+    """Measured, and promised by nobody: the second derivative."""
     SKIPPED = "skipped"
     """There is nothing of the kind to check: no laws, no example, no SymPy form."""
+
+
+_GOOD = (Status.PASSED, Status.REPORTED)
 
 
 class Severity(Enum):
@@ -50,6 +55,11 @@ class Place:
     ulp: float
     scaled: float
     """The same error in units of what one ulp in every input and constant would change."""
+    mixed: float
+    """The same error by the mixed criterion (see `losscodegen.judge.mixed`)."""
+    fault: str
+    """What a finding about it is called: wrong-nan, wrong-infinity, wrong-zero, wrong-digits, or
+    cancellation if the error is negligible beside usual results."""
     variable: str | None = None
     naive: str = ""
 
@@ -73,6 +83,7 @@ class Score:
 
     ulp: float = 0.0
     scaled: float = 0.0
+    mixed: float = 0.0
     nan: int = 0
     infinite: int = 0
     zero: int = 0
@@ -84,10 +95,13 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The value or the gradient in one dtype.
+    """The value, the gradient or the second derivative in one dtype.
 
     ``classes`` counts judged entries by the class of their point, ``beside`` those that were not
-    judged, by the reason. ``ours`` and ``naive`` are over the same entries.
+    judged, by the reason. ``ours`` and ``naive`` are over the same entries. ``within`` counts those
+    that are off by no more than ``target`` by the mixed criterion, in which the entry at
+    ``hardest`` is worst; that at ``roughest`` is furthest off in ulp, and that at ``worst`` in
+    units of what one ulp of the inputs changes.
     """
 
     dtype: str
@@ -99,6 +113,10 @@ class Check:
     naive: Score
     worst: Place | None
     culprit: Culprit
+    target: float
+    within: int
+    hardest: Place | None
+    roughest: Place | None
 
     @property
     def judged(self) -> int:
@@ -139,9 +157,9 @@ class Certificate:
 
     @property
     def passed(self) -> bool:
-        return bool(self.checks) and not (
+        return any(c.status is Status.PASSED for c in self.checks) and not (
             any(f.severity is Severity.FAILURE for f in self.findings)
-            or any(c.status is not Status.PASSED for c in self.checks)
+            or any(c.status not in _GOOD for c in self.checks)
             or any(c.status is Status.FAILED for c in self.claims)
         )
 
@@ -204,11 +222,16 @@ def _plain(value: Any) -> Any:
 def _place(data: dict[str, Any] | None) -> Place | None:
     if data is None:
         return None
-    return Place(**{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])})
+    return Place(**{**data, **_errors(data)})
 
 
 def _score(data: dict[str, Any]) -> Score:
-    return Score(**{**data, "ulp": float(data["ulp"]), "scaled": float(data["scaled"])})
+    return Score(**{**data, **_errors(data)})
+
+
+def _errors(data: dict[str, Any]) -> dict[str, float]:
+    """Errors, which may be infinite, and are then words."""
+    return {name: float(data[name]) for name in ("ulp", "scaled", "mixed")}
 
 
 def _check(data: dict[str, Any]) -> Check:
@@ -222,6 +245,9 @@ def _check(data: dict[str, Any]) -> Check:
             "naive": _score(data["naive"]),
             "worst": _place(data["worst"]),
             "culprit": Culprit(data["culprit"]),
+            "target": float(data["target"]),
+            "hardest": _place(data["hardest"]),
+            "roughest": _place(data["roughest"]),
         }
     )
 

@@ -24,11 +24,12 @@ from losscodegen.judge.contract import check_contract
 from losscodegen.judge.criterion import Limits
 from losscodegen.judge.larger import check_shapes
 from losscodegen.judge.laws import check_example, check_laws
+from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Point
 from losscodegen.judge.points import tidy_points
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import execute
-from losscodegen.judge.trial import Oracles, Trial
+from losscodegen.judge.trial import Trial
 from losscodegen.judge.witness import check_witness
 from losscodegen.language.write import format_loss
 

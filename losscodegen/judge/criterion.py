@@ -59,6 +59,12 @@ class Fault(Enum):
     CANCELLATION = "cancellation"
     """Digits or zero, but by an amount that is negligible beside usual results."""
 
+    @property
+    def code(self) -> str:
+        """What a finding about it is called."""
+        word = str(self.value).lower()
+        return word if self is Fault.CANCELLATION else f"wrong-{word}"
+
 
 class Skip(Enum):
     """Why an entry is not judged."""
@@ -68,6 +74,12 @@ class Skip(Enum):
     OVERFLOW = "overflow"
     RIM = "rim"
     """At the ends of the format's range, where intermediate results have no room."""
+    KINK = "kink"
+    """There is no second derivative."""
+    ZERO = "zero"
+    """A second derivative of exactly 0."""
+    SMALL = "subnormal"
+    """A second derivative that is no normal number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,8 +109,8 @@ class Oracle:
         if wrt is None:
             wrt = [v.name for v in loss.variables if differentiable(v)]
         self.wrt = tuple(wrt)
-        self._lane = self._compile(self.loss.expression, loss.free, self.wrt)
-        self._grid = self._shape(loss.free, loss.batch)
+        self.lane = self._compile(self.loss.expression, loss.free, self.wrt)
+        self.grid = self._shape(loss.free, loss.batch)
         self._others: dict[Expr, tuple[Lane, Grid]] = {}
 
     @classmethod
@@ -129,10 +129,10 @@ class Oracle:
         with restored_precision():
             lanes = self._lanes(binding, formats)
             gradient = self._gradient(binding, lanes, formats)
-        value = [lanes[n].value[k] for n, k in self._grid.order(len(lanes))]
-        jumps = [lanes[n].jumps[k] for n, k in self._grid.order(len(lanes))]
+        value = [lanes[n].value[k] for n, k in self.grid.order(len(lanes))]
+        jumps = [lanes[n].jumps[k] for n, k in self.grid.order(len(lanes))]
         return Truth(
-            shape=self._grid.shape(self._whole_batch(binding)),
+            shape=self.grid.shape(self._whole_batch(binding)),
             value=tuple(value),
             gradient=gradient,
             jumps=tuple(jumps),
@@ -216,13 +216,17 @@ class Oracle:
         """The batch that the loss runs over, even where an empty sum leaves nothing to read."""
         return () if self.loss.batch is None else binding.batch
 
+    def lanes(self, binding: Binding) -> int:
+        """How many elements the batch has."""
+        return math.prod(self._whole_batch(binding))
+
     def _lanes(self, binding: Binding, formats: tuple[Dtype, ...]) -> list[LaneTruth]:
         """Every element of the batch, each at the precision it needs."""
-        count = math.prod(self._whole_batch(binding))
+        count = self.lanes(binding)
         bits = first_bits(formats)
         while True:
             found = [
-                self._lane.truth(binding, n, formats, bits, MOST_BITS)
+                self.lane.truth(binding, n, formats, bits, MOST_BITS)
                 for n in range(count)
             ]
             # What all elements share is a sum over them, which may cancel once more.

@@ -76,7 +76,7 @@ class Lane:
         """The outputs alone."""
         entries = binding.registers(self.tape.leaves, lane)
         while True:
-            registers = self._run(entries, bits)
+            registers = self.run(entries, bits)
             found = tuple(_settled(registers[o], formats) for o in self.tape.outputs)
             if bits >= most or all(v.known for v in found):
                 return found
@@ -86,7 +86,7 @@ class Lane:
         """The codes of outputs that are conditions."""
         entries = binding.registers(self.tape.leaves, lane)
         while True:
-            registers = self._run(entries, bits)
+            registers = self.run(entries, bits)
             found = [int(registers[o]) for o in self.tape.outputs]
             if bits >= most or OPEN not in found:
                 return found
@@ -97,7 +97,7 @@ class Lane:
     ) -> LaneTruth:
         entries = binding.registers(self.tape.leaves, lane)
         while True:
-            registers = self._run(entries, bits)
+            registers = self.run(entries, bits)
             value = tuple(_settled(registers[o], formats) for o in self.tape.outputs)
             sweep = self.machine.sweep(registers, settle=bits >= most)
             slopes: dict[Leaf, Real] = {}
@@ -131,7 +131,7 @@ class Lane:
             bits=bits,
         )
 
-    def _run(self, entries: Mapping[int, Register], bits: int) -> list[Register]:
+    def run(self, entries: Mapping[int, Register], bits: int) -> list[Register]:
         flint.ctx.prec = bits
         Cut.on, Cut.made = bits >= MOST_BITS, False
         # Finding equal numbers takes time, which few points are worth.

@@ -124,15 +124,16 @@ class Machine:
         *,
         settle: bool = False,
         chosen: Mapping[int, Partials] | None = None,
+        outputs: Sequence[int] | None = None,
     ) -> Sweep:
-        """The gradient of the sum of all outputs.
+        """The gradient of the sum of all outputs, or of those at the places ``outputs``.
 
         Where it is not known whether there is a kink the partials are intervals over what is
         possible; with ``settle`` it counts as one. ``chosen`` overrides the partials of ties.
         """
         adjoints: list[Value | None] = [None] * len(self.fixed)
         ties: dict[int, Tie] = {}
-        for place in self.tape.outputs:
+        for place in self.tape.outputs if outputs is None else outputs:
             seed = UNDEFINED if registers[place] is UNDEFINED else ONE
             before = adjoints[place]
             adjoints[place] = seed if before is None else add(before, seed)
@@ -151,29 +152,8 @@ class Machine:
                     partials = partials.convention
                 else:
                     partials = interval(partials)
-            self._spread(adjoints, adjoint, args, partials, wanted)
+            spread(adjoints, adjoint, args, partials, wanted)
         return Sweep(adjoints, ties)
-
-    @staticmethod
-    def _spread(
-        adjoints: list[Value | None],
-        adjoint: Value,
-        args: tuple[int, ...],
-        partials: Partials,
-        wanted: Wanted,
-    ) -> None:
-        for k, partial in enumerate(partials):
-            if partial is None or not wanted[k]:
-                continue
-            if partial is ONE:
-                share = adjoint
-            elif partial is MINUS_ONE:
-                share = negate(adjoint)
-            else:
-                share = multiply(adjoint, partial)
-            place = args[k]
-            before = adjoints[place]
-            adjoints[place] = share if before is None else add(before, share)
 
     # -------------------------------------------------------------------------------- kinks
 
@@ -239,6 +219,28 @@ class Machine:
             if place in found:
                 found.update(self.tape.nodes[place].args)
         return found
+
+
+def spread(
+    adjoints: list[Value | None],
+    adjoint: Value,
+    args: tuple[int, ...],
+    partials: Partials,
+    wanted: Wanted,
+) -> None:
+    """Adds to the adjoints of the arguments what a node with ``adjoint`` hands down to them."""
+    for k, partial in enumerate(partials):
+        if partial is None or not wanted[k]:
+            continue
+        if partial is ONE:
+            share = adjoint
+        elif partial is MINUS_ONE:
+            share = negate(adjoint)
+        else:
+            share = multiply(adjoint, partial)
+        place = args[k]
+        before = adjoints[place]
+        adjoints[place] = share if before is None else add(before, share)
 
 
 def interval(tie: Tie) -> Partials:

@@ -94,15 +94,15 @@ def _spread(
 def _probes(
     loss: Loss, point: Point, dtype: Dtype, variants: Variants
 ) -> Iterator[tuple[Loss, Point]]:
-    leaves = list(_leaves(loss, point))
+    found = list(leaves(loss, point))
     # The probes depend on the shape of the point alone, so that a rerun sees the same.
-    random = Random(len(leaves))
-    if len(leaves) <= _SEPARATELY_UP_TO:
-        for leaf in leaves:
+    random = Random(len(found))
+    if len(found) <= _SEPARATELY_UP_TO:
+        for leaf in found:
             for step in (-1, 1):
                 yield loss, moved(loss, point, {leaf: step}, dtype)
-    for _ in range(_TOGETHER if leaves else 0):
-        steps = {leaf: random.choice((-1, 1)) for leaf in leaves}
+    for _ in range(_TOGETHER if found else 0):
+        steps = {leaf: random.choice((-1, 1)) for leaf in found}
         yield loss, moved(loss, point, steps, dtype)
     for other in variants(loss, dtype):
         yield other, point
@@ -161,7 +161,8 @@ def _largest(loss: Loss, variable: Variable, array: Array) -> dict[Leaf, float]:
 Leaf = tuple[str, int]
 
 
-def _leaves(loss: Loss, point: Point) -> Iterator[Leaf]:
+def leaves(loss: Loss, point: Point) -> Iterator[Leaf]:
+    """The entries that a program cannot know better than to an ulp."""
     for variable in loss.variables:
         entry = point.values.get(variable.name)
         if variable.domain.kind not in _CONTINUA or entry is None:

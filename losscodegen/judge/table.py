@@ -27,6 +27,7 @@ _COLOURS = {
     "failed": "bold red",
     "vacuous": "yellow",
     "skipped": "dim",
+    "reported": "dim",
     Severity.FAILURE.value: "bold red",
     Severity.LOOSE.value: "yellow",
     Severity.NOTE.value: "dim",
@@ -40,11 +41,15 @@ _BLAME = {
 
 
 def certificate_table(certificate: Certificate) -> RenderableType:
-    """One certificate: the checks worst first, then claims, then what was found."""
+    """One certificate: the checks worst first, then claims, then what was found.
+
+    Errors are by the mixed criterion (see `losscodegen.judge.mixed`); the certificate has those in
+    ulp, too.
+    """
     checks = Table(title=_title(certificate), title_justify="left", box=SIMPLE_HEAD)
     for heading in ("dtype", "order", "verdict"):
         checks.add_column(heading)
-    for heading in ("entries", "ulp", "scaled", "naive ulp"):
+    for heading in ("entries", "error", "target", "beyond", "naive error"):
         checks.add_column(heading, justify="right")
     for heading in ("wrong in naive", "who is wrong", "not judged", "worst at"):
         checks.add_column(heading, overflow="fold")
@@ -54,13 +59,14 @@ def certificate_table(certificate: Certificate) -> RenderableType:
             check.order,
             _coloured(check.status.value),
             str(check.judged),
-            format_ulp(check.ours.ulp),
-            format_ulp(check.ours.scaled),
-            format_ulp(check.naive.ulp),
+            format_ulp(check.ours.mixed),
+            format_ulp(check.target),
+            str(check.judged - check.within),
+            format_ulp(check.naive.mixed),
             _faults(check.naive),
             _BLAME[check.culprit],
             ", ".join(f"{n} {name}" for name, n in check.beside),
-            "" if check.worst is None else escape(_clipped(check.worst.point, 60)),
+            _where(check),
         )
     parts: list[RenderableType] = [checks]
     if certificate.claims:
@@ -80,7 +86,7 @@ def certificate_table(certificate: Certificate) -> RenderableType:
 
 
 def library_table(certificates: Iterable[Certificate]) -> RenderableType:
-    """One row per loss, the worst first."""
+    """One row per loss, the worst first, with errors by the mixed criterion."""
     table = Table(box=SIMPLE_HEAD)
     table.add_column("loss")
     for heading in (
@@ -89,6 +95,8 @@ def library_table(certificates: Iterable[Certificate]) -> RenderableType:
         "value f64",
         "gradient f32",
         "gradient f64",
+        "second f32",
+        "second f64",
         "naive value",
         "naive gradient",
     ):
@@ -102,7 +110,7 @@ def library_table(certificates: Iterable[Certificate]) -> RenderableType:
             str(certificate.points),
             *(
                 _cell(by.get((dtype, order)))
-                for order in ("value", "gradient")
+                for order in ("value", "gradient", "second")
                 for dtype in ("float32", "float64")
             ),
             *(_naive(certificate.checks, order) for order in ("value", "gradient")),
@@ -174,11 +182,19 @@ def _cell(check: Check | None) -> Text:
     if check is None:
         return Text("-")
     style = "" if check.status is Status.PASSED else _COLOURS[check.status.value]
-    return Text(format_ulp(check.ours.scaled), style=style)
+    return Text(format_ulp(check.ours.mixed) if check.judged else "-", style=style)
+
+
+def _where(check: Check) -> str:
+    """The point of the failure, or else of the largest error."""
+    place = check.worst if check.status is Status.FAILED else check.hardest
+    return "" if place is None else escape(_clipped(place.point, 60))
 
 
 def _naive(checks: Sequence[Check], order: str) -> str:
-    return format_ulp(max((c.naive.ulp for c in checks if c.order == order), default=0))
+    return format_ulp(
+        max((c.naive.mixed for c in checks if c.order == order), default=0)
+    )
 
 
 def _blame(checks: Sequence[Check]) -> str:
@@ -187,14 +203,16 @@ def _blame(checks: Sequence[Check]) -> str:
     )
 
 
-def _badness(check: Check) -> tuple[bool, float, float]:
-    return check.status is not Status.PASSED, check.ours.scaled, check.ours.ulp
+def _badness(check: Check) -> tuple[int, float, float]:
+    rank = {Status.REPORTED: 0, Status.PASSED: 1}.get(check.status, 2)
+    return rank, check.ours.mixed / check.target, check.ours.ulp
 
 
 def _worst(certificate: Certificate) -> tuple[int, float, str]:
     rank = ("passed", "vacuous", "failed").index(certificate.verdict)
-    scaled = max((c.ours.scaled for c in certificate.checks), default=0.0)
-    return rank, scaled, certificate.loss
+    promised = [c for c in certificate.checks if c.status is not Status.REPORTED]
+    error = max((c.ours.mixed / c.target for c in promised), default=0.0)
+    return rank, error, certificate.loss
 
 
 def _clipped(text: str, length: int) -> str:

@@ -7,19 +7,29 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from losscodegen.ir.loss import ELLIPSIS, Loss
+from losscodegen.ir.loss import Loss
 from losscodegen.ir.walk import inline_loss
 from losscodegen.judge.accused import Accused, words_as_numbers
+from losscodegen.judge.case import Case
 from losscodegen.judge.certificate import Culprit, Finding, Severity
+from losscodegen.judge.compare import compare
 from losscodegen.judge.criterion import Fault, Limits
+from losscodegen.judge.mixed import target
 from losscodegen.judge.naive import naive_loss
-from losscodegen.judge.oracle import Oracle
-from losscodegen.judge.point import Array, Point, Truth
+from losscodegen.judge.oracle_second import Sensitivities
+from losscodegen.judge.oracles import Oracles
+from losscodegen.judge.point import Point, Truth
 from losscodegen.judge.points import admitted, generator, sample
 from losscodegen.judge.probes import Spread, spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import boundaries
-from losscodegen.judge.tally import Case, Tally, compare
+from losscodegen.judge.second import (
+    LOOKED_AT,
+    SECOND,
+    Seconds,
+    worst_faults,
+)
+from losscodegen.judge.tally import Tally
 from losscodegen.judge.tensors import (
     TORCH,
     Function,
@@ -34,50 +44,6 @@ from losscodegen.judge.wording import format_point
 PROBED_AT_MOST = 30
 CONVINCED_AFTER = 3
 """So many errors of a kind that conditioning does not excuse are enough; the rest go unprobed."""
-
-
-class Oracles:
-    """The truth, with a compiled oracle kept for every combination of sizes."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[int, tuple[tuple[str, int], ...]], Oracle] = {}
-        self.losses: dict[int, Loss] = {}
-
-    def __call__(self, loss: Loss, point: Point, dtype: Dtype) -> Truth | None:
-        return self.at(loss, point).truth(point, dtype)
-
-    def at(self, loss: Loss, point: Point) -> Oracle:
-        """The oracle for the sizes of a point."""
-        sizes = point_sizes(loss, point)
-        key = (id(loss), tuple(sorted(sizes.items())))
-        if key not in self.kept:
-            # Holding on to the loss keeps its id from being given to another.
-            self.losses[id(loss)] = loss
-            self.kept[key] = Oracle(loss, sizes)
-        return self.kept[key]
-
-    def values(self, loss: Loss, point: Point) -> tuple[float, ...]:
-        """The entries of the unreduced loss in double precision, without their gradients."""
-        found = self.at(loss, point).evaluate(loss.expression, point)
-        return tuple(v.rounded(Dtype.FLOAT64) for v in found.entries)
-
-
-def point_sizes(loss: Loss, point: Point) -> dict[str, int]:
-    """The size of every named axis at a point."""
-    sizes: dict[str, int] = {}
-    for variable in loss.variables:
-        array = point.values.get(variable.name)
-        if not isinstance(array, Array) or not variable.subscripted_axes:
-            continue
-        axes, shape = variable.axes, array.shape
-        if ELLIPSIS in axes:
-            at = axes.index(ELLIPSIS)
-            rest = len(axes) - at - 1
-            shape = shape[:at] + shape[len(shape) - rest :]
-        for axis, size in zip(variable.subscripted_axes, shape, strict=True):
-            if not axis.isdecimal():
-                sizes[axis] = size
-    return sizes
 
 
 def naive_function(loss: Loss, dtype: Dtype) -> Function:
@@ -102,11 +68,14 @@ class Trial:
     rejected: int = 0
     findings: list[Finding] = field(default_factory=list)
     variants: Variants = field(default_factory=Variants)
+    sensitivities: Sensitivities = field(default_factory=Sensitivities)
+    spreads: dict[tuple[int, bool], Spread] = field(default_factory=dict)
 
     def run(self) -> dict[str, Tally]:
-        """The tallies of both orders; `findings` has what else went wrong."""
+        """The tallies of all orders; `findings` has what else went wrong."""
+        goal = target(self.loss)
         tallies = {
-            order: Tally(self.dtype, order, self.limits)
+            order: Tally(self.dtype, order, self.limits, goal.of(order))
             for order in ("value", "gradient")
         }
         self.gather()
@@ -124,8 +93,40 @@ class Trial:
         for tally in tallies.values():
             tally.name_cancellations()
             self.excuse(tally)
+            tally.errors.settle(self.condition, self.probe)
             self.findings += self.found(tally)
+        if is_pointwise(self.loss):
+            tallies[SECOND] = self.second(goal.of(SECOND))
         return tallies
+
+    def second(self, goal: float) -> Tally:
+        """The second derivatives, which are reported alone."""
+        tally = Tally(self.dtype, SECOND, self.limits, goal)
+        seconds = Seconds(
+            self.loss, self.oracles, self.dtype, self.limits, self.variants
+        )
+        naive = naive_function(self.loss, self.dtype)
+        for case, error, beside, group in seconds.compare(
+            self.points, self.truths, self.accused.call, naive
+        ):
+            tally.add(case, error, beside, group)
+        tally.errors.settle(seconds.condition, seconds.probe, at_most=LOOKED_AT)
+        for case in worst_faults(tally.cases):
+            where = case.place(self.dtype)
+            self.findings.append(
+                Finding(
+                    code="second-derivative",
+                    severity=Severity.LOOSE,
+                    message=(
+                        f"second derivative by {case.variable} is {where.got}, "
+                        f"should be {where.want} at {where.point}"
+                    ),
+                    dtype=self.dtype.value,
+                    order=SECOND,
+                    place=where,
+                )
+            )
+        return tally
 
     # ------------------------------------------------------------------ points
 
@@ -202,7 +203,6 @@ class Trial:
         Errors of a kind are looked at worst first until a few are beyond excuse; one is enough to
         fail, and asking for the truth around every point of a broken module takes long.
         """
-        known: dict[tuple[int, bool], Spread] = {}
         guilty: Counter[tuple[str | None, Fault]] = Counter()
         probed: Counter[tuple[str | None, Fault]] = Counter()
         for case in sorted(tally.cases, key=lambda c: -c.ulp):
@@ -214,22 +214,32 @@ class Trial:
                 case.probed = True
                 guilty[kind] += 1
                 continue
-            case.settle(self.spread(case, known, by_line=False), self.dtype)
+            case.settle(self.spread(case, by_line=False), self.dtype)
             if case.fails(self.limits) and self.loss.axes:
-                case.settle_by_line(self.spread(case, known, by_line=True), self.dtype)
+                case.settle_by_line(self.spread(case, by_line=True), self.dtype)
             guilty[kind] += case.fails(self.limits)
 
-    def spread(
-        self, case: Case, known: dict[tuple[int, bool], Spread], *, by_line: bool
-    ) -> Spread:
+    def probe(self, case: Case) -> float:
+        """How far off a case is beside what its point and the formula's constants explain."""
+        return case.beside(self.spread(case, by_line=False), self.dtype)
+
+    def spread(self, case: Case, *, by_line: bool) -> Spread:
         """The spread of a point, worked out once for all its entries."""
         key = id(case.point), by_line
+        known = self.spreads
         if key not in known:
             there = self.oracles, self.loss, case.point, case.truth, self.dtype
             known[key] = (
                 spread_of_lines(*there) if by_line else spread(*there, self.variants)
             )
         return known[key]
+
+    def condition(self, case: Case) -> float:
+        """The sum of the mixed criterion, as a binary logarithm."""
+        oracle = self.oracles.at(self.loss, case.point)
+        return self.sensitivities(
+            oracle, case.point, case.variable, case.entry, case.truth.bits
+        )
 
     def found(self, tally: Tally) -> Iterator[Finding]:
         """One finding per variable and kind of error, each with the worst point."""
@@ -245,7 +255,7 @@ class Trial:
                 where = worst.place(self.dtype)
                 what = "value" if variable is None else f"gradient by {variable}"
                 yield Finding(
-                    code=_CODES[fault] if severity is Severity.FAILURE else "loose",
+                    code=fault.code if severity is Severity.FAILURE else "loose",
                     severity=severity,
                     message=(
                         f"{what} is {where.got}, should be {where.want} "
@@ -261,15 +271,6 @@ class Trial:
                         else Culprit.NOBODY
                     ),
                 )
-
-
-_CODES = {
-    Fault.NAN: "wrong-nan",
-    Fault.INFINITE: "wrong-infinity",
-    Fault.ZERO: "wrong-zero",
-    Fault.DIGITS: "wrong-digits",
-    Fault.CANCELLATION: "cancellation",
-}
 
 
 def _ulps(ulp: float) -> str:

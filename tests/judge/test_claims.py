@@ -16,11 +16,11 @@ from losscodegen.judge.certificate import Status
 from losscodegen.judge.contract import PROMISES, check_contract
 from losscodegen.judge.larger import check_shapes
 from losscodegen.judge.laws import check_laws, example_point, substituted
+from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Point, Real, Slope, Truth
 from losscodegen.judge.points import tidy_points
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import execute, is_pointwise, stacks
-from losscodegen.judge.trial import Oracles
 from losscodegen.judge.witness import check_witness
 from losscodegen.language.parse import load_losses, losses_from_text
 

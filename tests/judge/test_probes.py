@@ -9,14 +9,15 @@ import pytest
 import torch
 
 from losscodegen.ir.loss import Loss
+from losscodegen.judge.compare import compare
 from losscodegen.judge.criterion import Limits, Measure
+from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Point
 from losscodegen.judge.probes import spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype, neighbour, round_float
 from losscodegen.judge.seams import boundaries
-from losscodegen.judge.tally import compare
 from losscodegen.judge.tensors import Bound, Result
-from losscodegen.judge.trial import Oracles, naive_function
+from losscodegen.judge.trial import naive_function
 from losscodegen.judge.variants import Variants
 from losscodegen.language.parse import losses_from_text
 from losscodegen.language.printer import format_expression

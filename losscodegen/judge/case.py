@@ -1,0 +1,108 @@
+"""One entry of a result, beside what it should be."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from losscodegen.judge.certificate import Culprit, Place, Severity, tidy
+from losscodegen.judge.criterion import Fault, Limits, scaled_error
+from losscodegen.judge.point import Array, Point, Real, Truth
+from losscodegen.judge.probes import Spread
+from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.wording import format_number, format_point
+
+
+@dataclass(slots=True)
+class Case:
+    """One entry of the value or of a gradient that is worth a second look."""
+
+    point: Point
+    truth: Truth
+    order: str
+    variable: str | None
+    entry: int
+    want: Real
+    got: float
+    ulp: float
+    fault: Fault
+    naive: float
+    naive_ulp: float
+    naive_value_ulp: float
+    tame: bool
+    """Whether all inputs are of an ordinary size."""
+    smooth: bool = True
+    """False at a kink, where the error is the distance to a hull."""
+    scaled: float = math.inf
+    by_line: float = math.inf
+    """As ``scaled``, with inputs that are right by line and not by entry."""
+    probed: bool = False
+    mixed: float = math.inf
+    """The error by the mixed criterion, once somebody has asked for it."""
+    asked: bool = False
+    """Whether constants and comparisons have had their say in ``mixed``."""
+
+    def settle(self, spread: Spread, dtype: Dtype) -> None:
+        """Takes in how much the conditioning of the point explains."""
+        self.probed = True
+        self.scaled = self.beside(spread, dtype)
+
+    def settle_by_line(self, spread: Spread, dtype: Dtype) -> None:
+        self.by_line = self.beside(spread, dtype)
+
+    def beside(self, spread: Spread, dtype: Dtype) -> float:
+        """The error in units of a spread."""
+        if self.variable is None:
+            width = spread.value[self.entry]
+        else:
+            width = spread.gradient[self.variable][self.entry]
+        return scaled_error(self.want, self.got, width, self.ulp, dtype)
+
+    def local_scale(self, dtype: Dtype) -> float:
+        """The loss over the input: what a slope here would be if nothing cancelled."""
+        if self.variable is None:
+            return 0.0
+        values = [abs(v.rounded(dtype)) for v in self.truth.value]
+        largest = max((v for v in values if math.isfinite(v)), default=0.0)
+        array = self.point.values[self.variable]
+        at = array.entries[self.entry] if isinstance(array, Array) else 0.0
+        return largest / abs(at) if at and math.isfinite(at) else 0.0
+
+    def fails(self, limits: Limits) -> bool:
+        if (
+            self.fault is Fault.CANCELLATION
+            and limits.cancellation is not Severity.FAILURE
+        ):
+            return False
+        return (
+            self.probed
+            and self.ulp > limits.fails(self.order)
+            and min(self.scaled, self.by_line) > limits.scaled
+        )
+
+    def culprit(self, limits: Limits) -> Culprit:
+        """Who is wrong where the module is."""
+        if self.naive_ulp <= limits.fails(self.order):
+            return Culprit.GUARD
+        return self.naive_culprit(limits)
+
+    def naive_culprit(self, limits: Limits) -> Culprit:
+        if self.naive_ulp <= limits.fails(self.order):
+            return Culprit.NOBODY
+        if self.order == "gradient" and self.naive_value_ulp <= limits.value:
+            return Culprit.AUTOGRAD
+        return Culprit.FORMULA
+
+    def place(self, dtype: Dtype) -> Place:
+        return Place(
+            point=format_point(self.point),
+            label=self.point.label,
+            got=format_number(self.got, dtype),
+            want=format_number(self.want.rounded(dtype), dtype),
+            ulp=tidy(self.ulp),
+            scaled=tidy(min(self.scaled, self.ulp)),
+            mixed=tidy(min(self.mixed, self.ulp)),
+            fault=self.fault.code,
+            variable=self.variable,
+            naive=format_number(self.naive, dtype),
+        )
