@@ -54,6 +54,7 @@ class Op:
     meaning: the op in terms of simpler ones; None for a primitive.
     order: the first argument is an integer literal from the first to the second of these numbers
         (None: without end) that says which function is meant; None where it is no such literal.
+    special: whether it is no elementary function; torch computes those to fewer digits.
     domain: where it is defined; None means everywhere.
     range: the interval of its values.
     derivative: one formula per argument, at points that are no kink; () for an n-ary op, whose
@@ -65,7 +66,6 @@ class Op:
     autograd: what torch's own backward of that spelling is worth: ``exact`` within `EXACT_ULPS`
         wherever value and derivative are normal numbers, else where it goes wrong.
     faults: arguments at which it does, in float32 or in float64.
-    special: whether it is no elementary function; torch computes those to fewer digits.
     singular: arguments at which value or derivative is infinite or undefined, as a condition:
         what a dead branch must be kept away from. None: value and derivative are finite and tame
         for every finite argument (no overflow either).
@@ -85,6 +85,7 @@ class Op:
     meaning: str | None = None
     order: tuple[int, int | None] | None = None
     domain: str | None = None
+    special: bool = False
     range: str = "(-oo, oo)"
     shape: Shape = Shape.NONE
     derivative: tuple[str, ...] = ()
@@ -95,7 +96,6 @@ class Op:
     tensors: bool = False
     autograd: str = "exact"
     faults: tuple[tuple[float, ...], ...] = ()
-    special: bool = False
     singular: str | None = None
     safe: str = "1"
     noun: str = "value"
