@@ -91,7 +91,8 @@ def page(rows: list[Row]) -> Iterator[str]:
     yield (
         f"Every {STEP}th bit pattern of float32 (2^28 of them) through a generated loss of one "
         f"input, and all 2^32 through one; other inputs and parameters as in the example of the "
-        f"spec. The reference is the same module in float64. Torch {torch.__version__}, CPU, one thread.\n"
+        f"spec. The reference is the same module in float64. Torch {torch.__version__}, CPU, "
+        "one thread.\n"
     )
     yield (
         f"| loss | numbers | value: judged | beyond {LIMIT:g} ulp | wrong NaN or inf | worst | at "
