@@ -17,6 +17,7 @@ from losscodegen.errors import Diagnostic, LossCodegenError
 
 if TYPE_CHECKING:
     from losscodegen.compiler.rule import Refuted, Rule
+    from losscodegen.compiler.search.differences import Difference
     from losscodegen.ir.loss import Loss
 
 as_json = click.option("--json", "json", is_flag=True, help="Print JSON.")
@@ -199,13 +200,23 @@ def _function_rows() -> list[dict[str, Any]]:
 @as_json
 @common
 def rules(json: bool) -> None:
-    """List the rewrites that make formulas stable, and the tempting ones that are wrong."""
+    """List the rewrites that make formulas stable, and the tempting ones that are wrong.
+
+    Where none applies, the forms that are tried by measurement stand in between.
+    """
     from losscodegen.compiler.rules import REFUTED, RULES
+    from losscodegen.compiler.search.differences import DIFFERENCES
+    from losscodegen.compiler.search.form import WHYS
 
     if json:
-        print_json({"rules": RULES, "refuted": REFUTED})
+        forms = [{"name": name, "why": why} for name, why in WHYS.items()]
+        tables = {"rules": RULES, "forms": forms, "differences": DIFFERENCES}
+        print_json({**tables, "refuted": REFUTED})
         return
     click.echo("\n".join(_rewrite(rule) for rule in RULES))
+    click.echo("Tried by measurement, where no rule applies:\n")
+    click.echo("\n".join(map(_difference, DIFFERENCES)))
+    click.echo("\n".join(_entry(name, (), why) for name, why in WHYS.items()))
     click.echo("Tempting, and refuted:\n")
     click.echo("\n".join(_rewrite(rule) for rule in REFUTED))
 
@@ -217,9 +228,21 @@ def _rewrite(rule: Rule | Refuted) -> str:
     lines = [rule.pattern, f"-> {rule.replacement}"]
     lines += [f"   with {line}" for line in lets]
     lines += [f"   where {condition}"] if condition else []
-    wrapped = textwrap.wrap(rule.why, 88, break_on_hyphens=False)
+    return _entry(rule.name, lines, rule.why)
+
+
+def _difference(row: Difference) -> str:
+    power = "**p" if row.exponent else ""
+    a, b = (f"a{power}", f"b{power}") if power else (f"{row.op}(a)", f"{row.op}(b)")
+    lines = [f"{a} - {b}", f"-> {row.form}", "   with d = a - b"]
+    lines += [f"   where {row.near}"] if row.near else []
+    return _entry(row.name, lines, row.why)
+
+
+def _entry(name: str, lines: Sequence[str], why: str) -> str:
+    wrapped = textwrap.wrap(why, 88, break_on_hyphens=False)
     body = textwrap.indent("\n".join([*lines, *wrapped]), "    ")
-    return f"{heading(rule.name)}\n{body}\n"
+    return f"{heading(name)}\n{body}\n"
 
 
 @click.command()

@@ -17,6 +17,9 @@ from losscodegen.cli.forms import FORMS
 from losscodegen.cli.output import plain
 from losscodegen.cli.outside import OUTSIDE
 from losscodegen.compiler.rules import REFUTED, RULES
+from losscodegen.compiler.search.differences import DIFFERENCES
+from losscodegen.compiler.search.form import FORMS as SEARCHED
+from losscodegen.compiler.search.form import WHYS
 from losscodegen.ir.nodes import Keeper, Reduction
 from losscodegen.ir.ops import OPS
 from losscodegen.language.calls import FORMS as READERS
@@ -163,6 +166,9 @@ def test_rules(cli: Cli) -> None:
     assert [row["name"] for row in tables["rules"]] == [rule.name for rule in RULES]
     assert [row["name"] for row in tables["refuted"]] == [r.name for r in REFUTED]
     assert all(rule.name in text for rule in (*RULES, *REFUTED))
+    assert {row["name"] for row in tables["forms"]} == set(WHYS)
+    assert [row["op"] for row in tables["differences"]] == [r.op for r in DIFFERENCES]
+    assert all(name in text for name in SEARCHED)
 
 
 def test_schema_is_json_schema(cli: Cli) -> None:
