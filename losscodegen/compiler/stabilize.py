@@ -38,13 +38,14 @@ def stabilize(
     *,
     without: frozenset[str] = frozenset(),
     differentiated: bool = True,
+    sloped: bool = True,
 ) -> Stabilized:
     """``loss`` with its definitions expanded and every rule of ``rules`` applied where it helps.
 
     ``without`` names guards of `branches` and forms of `search` to leave out, for the tests that
     show what each is for. Without any rule nothing is searched, either.
     Where the result is not ``differentiated``, what is for the sake of the gradient alone stays
-    out.
+    out; where it is not ``sloped``, the search does not count the digits of the gradient.
     The result has the same inputs, axes, domain and value as a function over the reals.
     """
     loss = inline_loss(loss)
@@ -55,7 +56,8 @@ def stabilize(
         protector = replace(protector, tame=replace(protector.tame, value_only=True))
     rewriter = Rewriter(rules, scalars, protector.tame, steps)
     ranges = Ranges.of_loss(loss)
-    search = Search(_defaults(loss), steps, rewriter.expanded, without)
+    later, defaults = rewriter.expanded, _defaults(loss)
+    search = Search(defaults, steps, later, without, differentiated and sloped)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
 
     def run(expr: Expr) -> Expr:

@@ -116,7 +116,9 @@ class _Derivatives:
         for variable in self.wanted:
             slope = self.slope(function, variable)
             further = self.further(slope, variable, order - 1)
-            slopes.append((variable, further or self.stable(slope)))
+            # Nobody asks for the digits of a third derivative.
+            last = further or self.stable(slope, sloped=order > 1)
+            slopes.append((variable, last))
         value = self.value(function)
         return Elementwise(value=value, slopes=tuple(slopes))
 
@@ -127,7 +129,7 @@ class _Derivatives:
         read = Read(variable.name)
         if order < 1 or len(self.wanted) > 1 or _polynomial(slope.expression, read):
             return None
-        curvature = self.value(self.slope(slope, variable))
+        curvature = self.value(self.slope(slope, variable), searched=False)
         if self.doubts(curvature.loss).infinities:
             return None
         return self.of(slope, order)
@@ -142,7 +144,7 @@ class _Derivatives:
             replace(function, expression=gradient(form.expression, read))
             for form in (function, self.recognised(function))
         )
-        found = [(c, self.value(c).loss) for c in candidates]
+        found = [(c, self.value(c, searched=False).loss) for c in candidates]
         return min(found, key=lambda pair: self.doubts(pair[1]))[0]
 
     def doubts(self, function: Loss) -> Doubts:
@@ -160,18 +162,29 @@ class _Derivatives:
             r for r in self.rules if r.phase is Phase.RECOGNISE and not r.gradient_only
         )
 
-    def stable(self, function: Loss, *, differentiated: bool = True) -> Stabilized:
+    def stable(
+        self,
+        function: Loss,
+        *,
+        differentiated: bool = True,
+        sloped: bool = True,
+        searched: bool = True,
+    ) -> Stabilized:
         return stabilize(
-            function, self.rules, without=self.without, differentiated=differentiated
+            function,
+            self.rules,
+            without=self.without if searched else self.without | FORMS,
+            differentiated=differentiated,
+            sloped=sloped,
         )
 
-    def value(self, function: Loss) -> Stabilized:
+    def value(self, function: Loss, *, searched: bool = True) -> Stabilized:
         """``function`` without what is for its gradient, unless that serves the value as well."""
-        bare = self.stable(function, differentiated=False)
+        bare = self.stable(function, differentiated=False, searched=searched)
         doubts = self.doubts(bare.loss)
         if doubts == NONE:
             return bare
-        guarded = self.stable(function)
+        guarded = self.stable(function, sloped=False, searched=searched)
         return guarded if self.doubts(guarded.loss) < doubts else bare
 
 

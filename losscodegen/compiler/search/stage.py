@@ -62,6 +62,8 @@ class Search:
     """What the rules that come afterwards make of an expression."""
     without: frozenset[str] = frozenset()
     """Forms to leave out, by name."""
+    differentiated: bool = True
+    """Whether the gradient counts as well as the value."""
     done: dict[tuple[Expr, int], Expr] = field(default_factory=dict)
     held: list[Ranges] = field(default_factory=list)
     """The ranges of what is done, so that their identity stays unique."""
@@ -138,6 +140,7 @@ class Search:
             return None
         if not self._forms(expr, ranges, wrt):
             return None
+        variables, wrt = wrt, wrt if self.differentiated else ()
         allowed = {leaf: self._source(leaf, ranges) for leaf in leaves}
         where = points(expr, allowed, wrt, self.conditions)
         before = score(expr, where, wrt)
@@ -148,7 +151,7 @@ class Search:
             return None
         if before.worst <= _GOOD:
             return expr
-        found = self._chain(expr, ranges, wrt, where, before)
+        found = self._chain(expr, ranges, variables, where, before)
         for form in found:
             self.steps.append(
                 Step(rule=form.name, before=expr, after=form.expr, why=form.why)
@@ -176,7 +179,8 @@ class Search:
                 if last in seen:
                     continue
                 seen.add(last)
-                reached = score(self.later(last, ranges), where, wrt)
+                measured = wrt if self.differentiated else ()
+                reached = score(self.later(last, ranges), where, measured)
                 if reached is None:
                     continue
                 following.append((reached.mean, chain))
