@@ -52,13 +52,15 @@ class Compiled:
 def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
     """``loss`` through the middle of the compiler; ``without`` names rules and guards left out."""
     rules = tuple(rule for rule in RULES if rule.name not in without)
-    if settled_gradient(loss) is Gradient.SYMBOLIC:
+    gradient, stable = settled_gradient(loss)
+    if gradient is Gradient.SYMBOLIC:
         form = symbolic(loss, rules, without=without)
         program = lower_symbolic(form, without=without)
         return Compiled(loss=loss, stabilized=form.function.value, program=program)
-    stabilized = stabilize(loss, rules, without=without)
+    if stable is None or without:
+        stable = stabilize(loss, rules, without=without)
     return Compiled(
-        loss=loss, stabilized=stabilized, program=lower(stabilized, without=without)
+        loss=loss, stabilized=stable, program=lower(stable, without=without)
     )
 
 

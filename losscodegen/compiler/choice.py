@@ -1,9 +1,12 @@
-"""Whether a loss is better off with its symbolic gradient: decided by the op table.
+"""Whether a loss is better off with its symbolic gradient: by the op table, or by measurement.
 
 Most ops with a poor backward are rewritten by rules. What is left of them in the stabilised loss is
 looked up: if torch's backward is wrong for an argument that the op can have here, and the op's own
 derivative would be right there, the symbolic gradient is taken. Provided that there is one, and
 nothing in it is in doubt.
+
+A formula that is small enough to be measured is measured: where autograd loses most digits
+somewhere, and the symbolic gradient is good everywhere, that is taken.
 """
 
 from __future__ import annotations
@@ -14,30 +17,89 @@ from losscodegen.compiler.branches import Protector
 from losscodegen.compiler.intervals import Range, point
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES
+from losscodegen.compiler.search.measure import BAD, GOOD, Source, points
+from losscodegen.compiler.search.slopes import Slopes, by_autograd, by_formula
+from losscodegen.compiler.search.stage import defaults, leaves
 from losscodegen.compiler.soundness import NONE, Soundness
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized
-from losscodegen.compiler.symbolic import Elementwise, symbolic
+from losscodegen.compiler.symbolic import Elementwise, differentiated, symbolic
 from losscodegen.compiler.tame import Tame
 from losscodegen.errors import LossCodegenError
 from losscodegen.ir.loss import Gradient, Loss
 from losscodegen.ir.nodes import Call, Expr, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Sort
-from losscodegen.ir.walk import children, walk
+from losscodegen.ir.walk import children, inline_loss, walk
+
+_LEAST = 2.0**-60
+"""Sizes of arguments below it, or beyond its inverse, are not met in training."""
 
 
-def settled_gradient(loss: Loss) -> Gradient:
-    """How the gradient of ``loss`` is computed: never `Gradient.AUTO`."""
+def settled_gradient(loss: Loss) -> tuple[Gradient, Stabilized | None]:
+    """How the gradient of ``loss`` is computed: never `Gradient.AUTO`.
+
+    With the stabilised loss, if that was needed to know and is what autograd is to differentiate.
+    """
     if loss.gradient is not Gradient.AUTO:
-        return loss.gradient
-    if not _suspects(loss) or not _poor(stabilize(loss).loss):
-        return Gradient.AUTOGRAD
+        return loss.gradient, None
+    stable = stabilize(loss)
+    if _measured(loss, stable.loss) or _remedied(loss, stable.loss):
+        return Gradient.SYMBOLIC, None
+    return Gradient.AUTOGRAD, stable
+
+
+def _remedied(loss: Loss, stable: Loss) -> bool:
+    """Whether the op table knows of a poor backward in ``stable`` that has a remedy."""
+    if not _suspects(loss) or not _poor(stable):
+        return False
     try:
         form = symbolic(loss, RULES)
     except LossCodegenError:
-        return Gradient.AUTOGRAD  # not elementwise: nobody asked for it
-    sound = all(_sound(slope) for slope in _slopes(form.function))
-    return Gradient.SYMBOLIC if sound else Gradient.AUTOGRAD
+        return False  # not elementwise: nobody asked for it
+    return all(_sound(slope) for slope in _slopes(form.function))
+
+
+def _measured(loss: Loss, stable: Loss) -> bool:
+    """Whether the symbolic gradient is good at all points and that of ``stable`` is not."""
+    loss = inline_loss(loss)
+    reads = leaves(loss.expression)
+    if reads is None or loss.mean_weight is not None:
+        return False
+    variables = {v.name: v for v in loss.variables}
+    wrt = tuple(r for r in reads if differentiated(variables[r.name]))
+    if not wrt:
+        return False
+    ranges, usual = Ranges.of_loss(loss), defaults(loss)
+    sources: dict[Expr, Source] = {
+        read: Source(ranges.of(read), read.name in usual, usual.get(read.name))
+        for read in reads
+    }
+    where = [
+        point
+        for point in points(loss.expression, sources, wrt, more=True)
+        if all(_usual(value) for value in point.leaves.values())
+    ]
+    plain = by_autograd(stable.expression, where, wrt)
+    if plain is None or plain.worst <= BAD:
+        return False
+    try:
+        form = symbolic(loss, RULES)
+    except LossCodegenError:
+        return False
+    derivatives = {
+        variable.name: (slope.value if isinstance(slope, Elementwise) else slope)
+        for variable, slope in form.function.slopes
+    }
+    slopes = Slopes(
+        dict(form.operands), {n: s.loss.expression for n, s in derivatives.items()}
+    )
+    found = by_formula(slopes, where, wrt)
+    return found is not None and found.worst <= GOOD
+
+
+def _usual(value: float) -> bool:
+    """Whether a number is of a size that is worth an `autograd.Function`."""
+    return value == 0 or _LEAST < abs(value) < 1 / _LEAST
 
 
 def _suspects(loss: Loss) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 
 from losscodegen.compiler.bindings import Match
 from losscodegen.compiler.branches import INTEGRAL, Protector
@@ -20,7 +19,7 @@ from losscodegen.compiler.decided import decided
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES, Phase, Rule
-from losscodegen.compiler.search.stage import Search
+from losscodegen.compiler.search.stage import Search, defaults
 from losscodegen.compiler.steps import Stabilized, Step
 from losscodegen.compiler.tame import Tame
 from losscodegen.ir.loss import Loss
@@ -56,8 +55,8 @@ def stabilize(
         protector = replace(protector, tame=replace(protector.tame, value_only=True))
     rewriter = Rewriter(rules, scalars, protector.tame, steps)
     ranges = Ranges.of_loss(loss)
-    later, defaults = rewriter.expanded, _defaults(loss)
-    search = Search(defaults, steps, later, without, differentiated and sloped)
+    later, usual = rewriter.expanded, defaults(loss)
+    search = Search(usual, steps, later, without, differentiated and sloped)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
 
     def run(expr: Expr) -> Expr:
@@ -71,15 +70,6 @@ def stabilize(
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
     loss = replace(loss, expression=run(loss.expression), mean_weight=weight)
     return Stabilized(loss=loss, steps=tuple(dict.fromkeys(steps)))
-
-
-def _defaults(loss: Loss) -> dict[str, float | None]:
-    """The scalar parameters with their defaults, None where that is no number."""
-    return {
-        v.name: float(v.default) if isinstance(v.default, Fraction) else None
-        for v in loss.parameters
-        if v.scalar
-    }
 
 
 def _chosen(expr: Expr, whole: frozenset[str]) -> Expr:

@@ -20,8 +20,8 @@ FEW, POINTS = 64, 96
 LOST = 64.0
 """Bits that a wrong NaN, infinity or sign counts."""
 _LEAST = 2.0**-1000
-_GOOD = 6.0
-"""Bits that may be lost at the worst by what is good everywhere."""
+GOOD, BAD = 6.0, 26.0
+"""Bits lost at the worst by what is good everywhere, and by what is bad somewhere."""
 _LITTLE, _PRICE, _CLEARLY = 0.2, 0.15, 3.0
 """Bits: a difference on average that is no chance, what a node has to save, and a difference at the
 worst that counts."""
@@ -53,7 +53,7 @@ class Score:
         to be the better the more nodes it has more: ``growth``.
         """
         gain = other.mean - self.mean
-        if self.worst <= _GOOD < other.worst - _CLEARLY:
+        if self.worst <= GOOD < other.worst - _CLEARLY:
             return gain > _LITTLE
         enough = 1.0 + _PRICE * max(growth, 0)
         return gain > enough and self.worst < other.worst + _CLEARLY

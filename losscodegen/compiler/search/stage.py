@@ -9,13 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.search.form import SERIES, Form
 from losscodegen.compiler.search.forms import forms
-from losscodegen.compiler.search.measure import Point, Score, Source, points, score
+from losscodegen.compiler.search.measure import (
+    GOOD,
+    Point,
+    Score,
+    Source,
+    points,
+    score,
+)
 from losscodegen.compiler.search.numerics import DOUBLES
 from losscodegen.compiler.steps import Step
+from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import (
     Call,
     Constant,
@@ -38,8 +47,6 @@ _BAD = 3.0
 """Bits on average that are much."""
 _SERIES = 8
 """The nodes that a power series counts at most."""
-_DONE = 6.0
-"""Bits at the worst of what is good everywhere."""
 _ROUNDS = 3
 """How many forms may follow one from the other."""
 _WIDTH = 3
@@ -132,16 +139,16 @@ class Search:
 
     def _best(self, expr: Call, ranges: Ranges) -> Expr | None:
         """The best form of ``expr``: itself if it is good enough; None if no form is better."""
-        leaves = _leaves(expr)
-        if leaves is None or _size(expr) > _LARGEST // len(leaves):
+        reads = leaves(expr)
+        if reads is None or _size(expr) > _LARGEST // len(reads):
             return None
-        wrt = tuple(v for v in leaves if not self._static(v))
+        wrt = tuple(v for v in reads if not self._static(v))
         if not wrt:
             return None
         if not self._forms(expr, ranges, wrt):
             return None
         variables, wrt = wrt, wrt if self.differentiated else ()
-        allowed = {leaf: self._source(leaf, ranges) for leaf in leaves}
+        allowed: dict[Expr, Source] = {r: self._source(r, ranges) for r in reads}
         where = points(expr, allowed, wrt, self.conditions)
         before = score(expr, where, wrt)
         if before is not None and before.worst > _GOOD:
@@ -188,7 +195,7 @@ class Search:
                 added = _size(last) - _size(expr)
                 growth = min(added, _SERIES) if chain[-1].name == SERIES else added
                 enough = reached.better(before, growth) and not (
-                    made and reached.worst > _DONE
+                    made and reached.worst > GOOD
                 )
                 if enough and (not found or reached.mean < best.mean):
                     best, found = reached, chain
@@ -231,7 +238,16 @@ def _expanded(expr: Expr) -> bool:
     return expr.origin.guard is not None and expr.origin.guard.rule == SERIES
 
 
-def _leaves(expr: Expr) -> tuple[Expr, ...] | None:
+def defaults(loss: Loss) -> dict[str, float | None]:
+    """The scalar parameters with their defaults, None where that is no number."""
+    return {
+        v.name: float(v.default) if isinstance(v.default, Fraction) else None
+        for v in loss.parameters
+        if v.scalar
+    }
+
+
+def leaves(expr: Expr) -> tuple[Read, ...] | None:
     """What ``expr`` is a pointwise function of, in order; None if it is of too much."""
     found: dict[Expr, None] = {}
 
@@ -247,8 +263,9 @@ def _leaves(expr: Expr) -> tuple[Expr, ...] | None:
 
     visit(expr)
     # What a sum over an axis comes to is not exact, and no form is better than it.
-    plain = all(isinstance(leaf, Read) for leaf in found)
-    return tuple(found) if plain and 0 < len(found) <= _VARIABLES else None
+    reads = tuple(leaf for leaf in found if isinstance(leaf, Read))
+    plain = len(reads) == len(found) and 0 < len(reads) <= _VARIABLES
+    return reads if plain else None
 
 
 def _marked(new: Expr, old: Expr, form: Form) -> Expr:
