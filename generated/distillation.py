@@ -2,10 +2,12 @@
 # Edit the spec instead, then run: losscodegen generate specs/distillation.toml
 """Kullback-Leibler divergence of softened student from softened teacher predictions."""
 
+import math
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["DistillationLoss", "distillation_loss"]
 
@@ -38,30 +40,65 @@ def distillation_loss(
     student_logits, teacher_logits = student_logits.to(wide), teacher_logits.to(wide)
 
     ratio = teacher_logits / temperature
-
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
-    largest = ratio.amax(dim=1, keepdim=True)
-    below = torch.where(ratio < largest, (ratio - largest).exp(), 0.0).sum(dim=1)
-    ties = (ratio == largest).sum(dim=1).to(wide)
-    lp = ratio - largest - (below + (ties - 1.0)).log1p().unsqueeze(1)
     ratio_student_logits = student_logits / temperature
-    largest_student_logits = ratio_student_logits.amax(dim=1, keepdim=True)
-    below_student_logits = torch.where(
-        ratio_student_logits < largest_student_logits,
-        (ratio_student_logits - largest_student_logits).exp(),
-        0.0,
-    ).sum(dim=1)
-    ties_student_logits = (
-        (ratio_student_logits == largest_student_logits).sum(dim=1).to(wide)
+
+    # Guard [softmax-divergence]: Between nearly equal predictions the logarithms cancel
+    # to second order. There every term is `exp(-u) - 1 + u` with u the difference of
+    # the logarithms, which adds to the same sum, is never negative, and is summed as
+    # `cosh(u) - 1` less the series of `sinh(u) - u`. Elsewhere all is measured from the
+    # class that leads, where nothing is left of a confident prediction but its rivals.
+    largest = ratio.amax(dim=1)
+    same = ratio == largest.unsqueeze(1)
+    ties = same.sum(dim=1).to(wide)
+    opposite = torch.where(same, ratio_student_logits, 0.0).sum(dim=1) / ties
+    lead = ratio - ratio_student_logits - (largest - opposite).unsqueeze(1)
+    near = lead.abs().amax(dim=1) < 0.5
+    above = ties > 1
+    led = (ratio < largest.unsqueeze(1)) | above.unsqueeze(1)
+
+    # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
+    # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
+    # -inf) = nan`.
+    rivals = torch.where(
+        led.any(dim=1),
+        torch.where(
+            led, ratio - largest.unsqueeze(1), torch.finfo(student_logits.dtype).min
+        ).logsumexp(dim=1),
+        -math.inf,
     )
-    lq = (
-        ratio_student_logits
-        - largest_student_logits
-        - (below_student_logits + (ties_student_logits - 1.0)).log1p().unsqueeze(1)
+    total = torch.where(above, rivals, F.softplus(rivals, threshold=40.0))
+    log_probability = ratio - largest.unsqueeze(1) - total.unsqueeze(1)
+    probability = log_probability.exp()
+    gap = torch.where(near.unsqueeze(1) & led, lead, 0.0)
+    product = 0.5 * gap
+    change = (
+        -2.0 * ((log_probability - product).exp() * product.sinh()).sum(dim=1)
+    ).log1p()
+    u = gap + change.unsqueeze(1)
+    s = u.square()
+    tail = (
+        1.0
+        + s
+        * (1.0 + s * (1.0 + s * (1.0 + s * (1.0 + s / 272.0) / 210.0) / 156.0) / 110.0)
+        / 72.0
     )
-    loss = temperature**2 * (lp.exp() * (lp - lq)).sum(dim=1)
+    odd = u.pow(3) * (1.0 + s * (1.0 + s * tail / 42.0) / 20.0) / 6.0
+    close = (probability * (2.0 * (0.5 * u).sinh().square() - odd)).sum(dim=1)
+    top = ratio_student_logits.amax(dim=1).detach()
+    opposing = torch.where(
+        led.any(dim=1),
+        torch.where(
+            led,
+            ratio_student_logits - top.unsqueeze(1),
+            torch.finfo(student_logits.dtype).min,
+        ).logsumexp(dim=1),
+        -math.inf,
+    ) - (opposite - top)
+    opposite_total = torch.where(above, opposing, F.softplus(opposing, threshold=40.0))
+    far = torch.where(led, probability * lead, 0.0).sum(dim=1) - (
+        total - opposite_total
+    )
+    loss = temperature**2 * torch.where(near, close, far)
 
     return _reduce(loss, reduction).to(dtype)
 

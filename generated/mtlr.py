@@ -42,29 +42,34 @@ def mtlr_loss(
     u = torch.arange(score.shape[1], device=score.device)
     index = interval.unsqueeze(1)
     chosen = torch.where(u >= index, score, 0.0)
-    survive = -chosen.sum(dim=1)
+    total = chosen.sum(dim=1)
     below = u < index
-    s = torch.where(below, score, 0.0).flip(1).cumsum(dim=1).flip(1) - torch.where(
-        u != 0, chosen.cumsum(dim=1).roll(1, dims=1), 0.0
-    )
-    difference = s - survive.unsqueeze(1)
+    difference = torch.where(below, score, 0.0).flip(1).cumsum(dim=1).flip(
+        1
+    ) - torch.where(u != 0, chosen.cumsum(dim=1).roll(1, dims=1), 0.0)
 
-    # Guard [log-sum-exp-normalised]: The backward of `logsumexp` is `exp(x - result)`,
-    # whose entries no longer add up to 1 once a large result is rounded. No gradient
-    # flows through the offset.
+    # Guard [log-add-exp-of-larger]: Measured from a small x, the others are large, and
+    # x is added to them only to cancel. Measured from the larger, both terms add up.
     largest = difference.scatter(1, index, -math.inf).amax(dim=1).detach()
     below_score = difference - largest.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
-    others = survive + F.softplus(
+    total2 = (
         below_score.scatter(1, index, torch.finfo(score.dtype).min).logsumexp(dim=1)
-        + largest,
-        threshold=40.0,
+        + largest
     )
-    largest2 = torch.where(below, s, -math.inf).amax(dim=1).detach()
-    below2 = s - largest2.unsqueeze(1)
+    total3 = total2 + F.softplus(-total - total2, threshold=40.0)
+    others = torch.where(
+        -total >= total2, -total + F.softplus(total2 + total, threshold=40.0), total3
+    )
+
+    # Guard [log-sum-exp-normalised]: The backward of `logsumexp` is `exp(x - result)`,
+    # whose entries no longer add up to 1 once a large result is rounded. No gradient
+    # flows through the offset.
+    largest2 = torch.where(below, difference, -math.inf).amax(dim=1).detach()
+    below2 = difference - largest2.unsqueeze(1)
     earlier = (
         torch.where(
             below.any(dim=1),
@@ -76,14 +81,17 @@ def mtlr_loss(
     above = u > index
     largest3 = torch.where(above, difference, -math.inf).amax(dim=1).detach()
     below3 = difference - largest3.unsqueeze(1)
-    later = survive + F.softplus(
+    total4 = (
         torch.where(
             above.any(dim=1),
             torch.where(above, below3, torch.finfo(score.dtype).min).logsumexp(dim=1),
             -math.inf,
         )
-        + largest3,
-        threshold=40.0,
+        + largest3
+    )
+    total5 = total4 + F.softplus(-total - total4, threshold=40.0)
+    later = torch.where(
+        -total >= total4, -total + F.softplus(total4 + total, threshold=40.0), total5
     )
     loss = F.softplus(
         torch.where(event == 1, others, F.softplus(earlier, threshold=40.0) - later),

@@ -115,6 +115,30 @@ class Sums:
                 )
             for state in self._match(first.body, body, bindings):
                 yield from self._terms(rest, remaining, state, scale, root=root)
+        if name is not None and len(found) > 2 and len(rest) == 1 and not root:
+            yield from self._apart(first, rest[0], found, bindings, scale)
+
+    def _apart(
+        self,
+        first: Term,
+        last: Term,
+        found: tuple[Term, ...],
+        bindings: Bindings,
+        scale: Fraction,
+    ) -> Left:
+        """Two bare names that share a sum: one takes up all that depends on the bound index."""
+        if self._bare(last.body, bindings) is None:
+            return
+        inside = bindings.inside
+        dependent = tuple(t for t in found if inside & set(free_indices(t.body)))
+        constant = tuple(t for t in found if not inside & set(free_indices(t.body)))
+        if not dependent or not constant:
+            return
+        total = from_terms(
+            Term(t.coefficient / (first.coefficient * scale), t.body) for t in dependent
+        )
+        for state in self._match(first.body, total, bindings):
+            yield from self._terms((last,), constant, state, scale, root=False)
 
     def _known(self, pattern: Expr, bindings: Bindings) -> Template | None:
         """What a name of a pattern stands for already."""

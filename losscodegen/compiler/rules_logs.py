@@ -116,6 +116,21 @@ RULES = (
         witness=Witness(point={"x": 100.0, "y": 3.0}),
     ),
     Rule(
+        name="log-add-exp-of-larger",
+        pattern="x + softplus(logsumexp(y[i] - x, i, where=m[i]))",
+        let=(
+            "largest = detach(amax(y[i], i, where=m[i]))",
+            "below[i] = y[i] - largest",
+            "total = logsumexp(below[i], i, where=m[i]) + largest",
+        ),
+        replacement="where(x >= total, x + softplus(total - x), total + softplus(x - total))",
+        why="Measured from a small x, the others are large, and x is added to them only to cancel. "
+        "Measured from the larger, both terms add up.",
+        source="Stan, log_sum_exp; measured",
+        witness=Witness(point={"x": -1e8, "y": (0.25, 1.0)}),
+        balanced=True,
+    ),
+    Rule(
         name="log-add-exp-as-margin",
         pattern="logaddexp(x, logsumexp(y[i], i, where=m[i])) - x",
         let=("margin[i] = y[i] - x", "rivals = logsumexp(margin[i], i, where=m[i])"),

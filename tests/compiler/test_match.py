@@ -102,6 +102,18 @@ def test_a_bound_index_is_solved_for(pattern: str, text: str, subscript: str) ->
     assert found["t"] == subscript
 
 
+def test_two_names_share_a_sum_by_the_index_that_is_bound() -> None:
+    found = first(
+        "x + softplus(logsumexp(y[i] - x, i))",
+        "r + softplus(logsumexp(a[c] - r - s[c]*d[c], c))",
+    )
+    assert found == {"x": "r", "y": "a[c] - s[c]*d[c]"}
+    assert first("logsumexp(y[i] - x, i)", "logsumexp(a[c] - r + d, c)") == {
+        "y": "a[c]",
+        "x": "r - d",
+    }
+
+
 @pytest.mark.parametrize(
     ("pattern", "replacement", "text", "expected"),
     [
