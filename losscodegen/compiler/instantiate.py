@@ -10,7 +10,7 @@ from functools import cache
 from losscodegen.compiler.bindings import Bindings, Match
 from losscodegen.compiler.features import Feature, features, needs
 from losscodegen.compiler.match import Matcher
-from losscodegen.compiler.ranges import TRUE, Ranges
+from losscodegen.compiler.ranges import TRUE, Ranges, conjuncts
 from losscodegen.compiler.rule import INDICES, Rule
 from losscodegen.compiler.simplify import tidy
 from losscodegen.ir.nodes import (
@@ -182,7 +182,7 @@ class Filler:
                 return parts[0] if len(parts) == 1 else self._mark(joined)
             case Call("and", args):
                 parts = tuple(p for p in map(self.fill, args) if p != TRUE)
-                flat = tuple(q for p in parts for q in _conjuncts(p))
+                flat = tuple(q for p in parts for q in conjuncts(p))
                 if len(flat) == 1:
                     return flat[0]
                 return self._mark(Call("and", flat)) if flat else TRUE
@@ -235,14 +235,6 @@ class Filler:
 
     def _mark(self, node: Expr) -> Expr:
         return replace(node, origin=self.origin)
-
-
-def _conjuncts(condition: Expr) -> tuple[Expr, ...]:
-    return (
-        condition.args
-        if isinstance(condition, Call) and condition.op == "and"
-        else (condition,)
-    )
 
 
 def _distinct(index: Index, outer: set[Index]) -> Index:

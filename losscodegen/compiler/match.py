@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 from losscodegen.compiler.bindings import Bindings, Match, Template, solve
 from losscodegen.compiler.canonical import Factor, factors, rational, scaled, terms
 from losscodegen.compiler.equality import same
 from losscodegen.compiler.match_products import Products, hardest_factors
 from losscodegen.compiler.match_sums import hardest_terms
-from losscodegen.compiler.ranges import TRUE, opposite
+from losscodegen.compiler.ranges import TRUE, conjuncts, opposite
 from losscodegen.ir.nodes import (
     Call,
     Constant,
@@ -173,6 +174,9 @@ class Matcher(Products):
             inner = inner.bind(where.name, Template((found,), expr.indices))
         elif expr.where is None:
             return
+        elif parts := _bare_conjuncts(where):
+            yield from self._masked(pattern, parts, expr, bindings, inner)
+            return
         for state in self._match(pattern.body, expr.body, inner):
             states: Iterator[Bindings] = iter((state,))
             if where is not None and not isinstance(where, Read):
@@ -185,6 +189,33 @@ class Matcher(Products):
                         yield outside
                 else:
                     yield from self._match(pattern.order, expr.order, outside)
+
+    def _masked(
+        self,
+        pattern: Reduce,
+        parts: tuple[Read, Read],
+        expr: Reduce,
+        outer: Bindings,
+        inner: Bindings,
+    ) -> Iterator[Bindings]:
+        """A condition ``m[i] and n[i]``: the first may stand for nothing, the second may not."""
+        assert expr.where is not None
+        found = conjuncts(expr.where)
+        first, second = parts
+        for size in range(len(found)):
+            for chosen in combinations(range(len(found)), size):
+                state = inner
+                for name, kept in ((first.name, True), (second.name, False)):
+                    mine = [c for k, c in enumerate(found) if (k in chosen) is kept]
+                    condition = mine[0] if len(mine) == 1 else Call("and", tuple(mine))
+                    seen = state.names.get(name)
+                    if seen is None:
+                        state = state.bind(name, Template((condition,), expr.indices))
+                    elif not same(seen.at(expr.indices), condition):
+                        break
+                else:
+                    for known in self._match(pattern.body, expr.body, state):
+                        yield known.leave(outer)
 
     # ------------------------------------------------------------ names
 
@@ -227,3 +258,12 @@ class Matcher(Products):
                 yield bindings.bind(pattern.name, Template(found))
         elif len(known.bodies) == len(found) and all(map(same, known.bodies, found)):
             yield bindings
+
+
+def _bare_conjuncts(condition: Expr) -> tuple[Read, Read] | None:
+    """The two names of a condition ``m[i] and n[i]``."""
+    match condition:
+        case Call("and", (Read() as first, Read() as second)):
+            return first, second
+        case _:
+            return None

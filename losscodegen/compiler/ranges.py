@@ -51,6 +51,15 @@ def opposite(condition: Expr) -> Expr:
             return Call("not", (condition,))
 
 
+def conjuncts(condition: Expr) -> tuple[Expr, ...]:
+    """The conditions of which ``condition`` is the conjunction."""
+    return (
+        condition.args
+        if isinstance(condition, Call) and condition.op == "and"
+        else (condition,)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Ranges(Bounds):
     """What is known at one place of a loss: domains, and the conditions that hold there."""

@@ -11,6 +11,10 @@ INDICES = {"i": "I", "j": "J"}
 """The bound indices of patterns and the axes they run over."""
 
 
+Entries = float | tuple[float, ...] | tuple[tuple[float, ...], ...]
+"""A number, a row of them, or a matrix."""
+
+
 class Phase(Enum):
     """When a rule is tried. Every phase runs until none of its rules fires any more."""
 
@@ -32,12 +36,12 @@ class Witness:
     """A point where the pattern fails in floating point and the replacement does not.
 
     ``point`` gives every name of the pattern a number, or a tuple of numbers for a name that
-    depends on a bound index; a subscript such as ``t`` is a position. ``wrt`` is the name whose
-    derivative fails. ``instead`` puts formulas in place of names, where it takes a context to
-    see the fault.
+    depends on a bound index, of rows for one that depends on two; a subscript such as ``t`` is a
+    position. ``wrt`` is the name whose derivative fails. ``instead`` puts formulas in place of
+    names, where it takes a context to see the fault.
     """
 
-    point: Mapping[str, float | tuple[float, ...]] = field(hash=False)
+    point: Mapping[str, Entries] = field(hash=False)
     fault: Fault = Fault.VALUE
     dtype: str = "float32"
     wrt: str | None = None

@@ -20,6 +20,7 @@ from losscodegen.compiler.rules_divergences import RULES as DIVERGENCES
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
+from losscodegen.compiler.rules_nearest import RULES as NEAREST
 from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
@@ -42,6 +43,7 @@ RULES: tuple[Rule, ...] = (
     + BINARY
     + DIVERGENCES
     + CLASSES
+    + NEAREST
     + AXES
     + LOGS
     + DISTANCES

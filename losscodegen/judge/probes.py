@@ -101,11 +101,24 @@ def _probes(
         for leaf in found:
             for step in (-1, 1):
                 yield loss, moved(loss, point, {leaf: step}, dtype)
-    for _ in range(_TOGETHER if found else 0):
-        steps = {leaf: random.choice((-1, 1)) for leaf in found}
-        yield loss, moved(loss, point, steps, dtype)
+    for other_point in _together(loss, point, found, dtype, random):
+        yield loss, other_point
     for other in variants(loss, dtype):
         yield other, point
+
+
+def neighbours(loss: Loss, point: Point, dtype: Dtype) -> Iterator[Point]:
+    """Points that differ from ``point`` by an ulp in every entry; none where all are exact."""
+    found = list(leaves(loss, point))
+    yield from _together(loss, point, found, dtype, Random(len(found)))
+
+
+def _together(
+    loss: Loss, point: Point, leaves: list[Leaf], dtype: Dtype, random: Random
+) -> Iterator[Point]:
+    for _ in range(_TOGETHER if leaves else 0):
+        steps = {leaf: random.choice((-1, 1)) for leaf in leaves}
+        yield moved(loss, point, steps, dtype)
 
 
 def _line_probes(

@@ -68,6 +68,7 @@ def witnessed(rule: Rule) -> Loss:
 def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
     pattern = found.matcher.pattern
     conditions = _conditions(pattern)
+    narrower = _narrower(pattern)
     names: dict[str, Template] = {}
     indices = {Index(n, a): (Index(n, a),) for n, a in INDICES.items()}
     for node in walk(pattern):
@@ -77,6 +78,9 @@ def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
         if node.name in conditions:
             kept = Call("gt", (Read("kept", inner), Number(Fraction(0))))
             names[node.name] = Template((kept if mask else TRUE,), inner)
+        elif node.name in narrower:
+            own = Call("gt", (Read(node.name, inner), Number(Fraction(0))))
+            names[node.name] = Template((own,), inner)
         elif inner or not node.subscripts:
             names[node.name] = Template((Read(node.name, inner),), inner)
     return fill(expr, Bindings(names, indices))
@@ -88,6 +92,18 @@ def _conditions(expr: Expr) -> set[str]:
         for n in walk(expr)
         if isinstance(n, Reduce) and isinstance(n.where, Read)
     }
+
+
+def _narrower(expr: Expr) -> set[str]:
+    """The ``n`` of conditions ``m[i] and n[i]``, which cannot be left out."""
+    found = set()
+    for node in walk(expr):
+        match node:
+            case Reduce(where=Call("and", (Read(), Read(name)))):
+                found.add(name)
+            case _:
+                pass
+    return found
 
 
 def _loss(row: Row, expression: Expr) -> Loss:
@@ -175,8 +191,8 @@ def points(row: Row, loss: Loss, count: int, seed: int = 0) -> Iterator[Point]:
 def _entry(variable: Variable, random: Random) -> Array | float:
     if variable.scalar:
         return random.choice((1.0, 1.5, 2.0, 3.0))
-    size = SIZE if variable.subscripted_axes else 1
-    shape = (SIZE,) if variable.subscripted_axes else ()
+    shape = (SIZE,) * len(variable.subscripted_axes)
+    size = math.prod(shape)
     if variable.domain.kind is DomainKind.INDEX:
         return Array((), (random.randrange(SIZE),))
     interval = variable.domain.interval
@@ -207,32 +223,39 @@ def witness_point(loss: Loss, witness: Witness) -> Point:
             assert isinstance(given, float)
             values[variable.name] = given
         elif isinstance(given, tuple):
-            values[variable.name] = Array((len(given),), given)
+            values[variable.name] = _array(given)
         elif variable.domain.kind is DomainKind.INDEX:
             values[variable.name] = Array((), (int(given),))
         elif variable.subscripted_axes:
-            values[variable.name] = Array((SIZE,), (given,) * SIZE)
+            shape = (SIZE,) * len(variable.subscripted_axes)
+            values[variable.name] = Array(shape, (given,) * math.prod(shape))
         else:
             values[variable.name] = Array((), (given,))
     return Point(values=values)
+
+
+def _array(given: tuple[float, ...] | tuple[tuple[float, ...], ...]) -> Array:
+    rows = [row if isinstance(row, tuple) else (row,) for row in given]
+    shape = (len(rows), len(rows[0])) if isinstance(given[0], tuple) else (len(rows),)
+    return Array(shape, tuple(entry for row in rows for entry in row))
 
 
 # ---------------------------------------------------------------- values
 
 
 @cache
-def oracle(loss: Loss, size: int = SIZE) -> Oracle:
+def oracle(loss: Loss, rows: int, columns: int) -> Oracle:
     wrt = [v.name for v in loss.inputs if v.domain.kind is DomainKind.REAL]
-    return Oracle(loss, {"I": size, "J": size}, wrt=wrt)
+    return Oracle(loss, {"I": rows, "J": columns}, wrt=wrt)
 
 
 def truth(loss: Loss, point: Point, dtype: Dtype = Dtype.FLOAT64) -> Truth:
-    sizes = [
-        len(a.entries)
-        for a in point.values.values()
-        if isinstance(a, Array) and a.shape
-    ]
-    return oracle(loss, sizes[0] if sizes else SIZE).truth(point, dtype)
+    sizes = {"I": SIZE, "J": SIZE}
+    for variable in loss.variables:
+        array = point.values[variable.name]
+        if isinstance(array, Array):
+            sizes |= dict(zip(variable.subscripted_axes, array.shape, strict=True))
+    return oracle(loss, sizes["I"], sizes["J"]).truth(point, dtype)
 
 
 def rounded_point(point: Point, dtype: torch.dtype) -> Point:

@@ -51,6 +51,12 @@ def written(text: str) -> Expr:
         ("Max(x, 0)", "Max(0, a)", {"x": "a"}),
         ("abs(r) <= d", "d2 >= abs(a)", {"r": "a", "d": "d2"}),
         ("x**p", "a**q", {"x": "a", "p": "q"}),
+        (
+            "logsumexp(x[i], i, where=m[i]) - logsumexp(x[i], i, where=m[i] and n[i])",
+            "logsumexp(a[b, c], c, where=c != b and t[c] == 1)"
+            " - logsumexp(a[b, c], c, where=t[c] == 1 and w[c] > 0 and c != b)",
+            {"m": "c != b and t[c] == 1", "n": "w[c] > 0", "x": "a[b, c]"},
+        ),
     ],
 )
 def test_bindings(pattern: str, text: str, expected: dict[str, str]) -> None:
@@ -70,6 +76,10 @@ def test_bindings(pattern: str, text: str, expected: dict[str, str]) -> None:
         ("logsumexp(x[i], i) - x[t]", "logsumexp(a[b, c], c) + a[b, t[b]]"),
         ("logsumexp(x[i], i)", "logsumexp(a[b, c], c, where=c != k)"),
         ("Sum(x, i)", "Sum(a[b, c], c)"),
+        (
+            "logsumexp(x[i], i, where=m[i]) - logsumexp(x[i], i, where=m[i] and n[i])",
+            "logsumexp(a[b, c], c, where=c != b) - logsumexp(a[b, c], c, where=t[c] == 1)",
+        ),
     ],
 )
 def test_no_match(pattern: str, text: str) -> None:

@@ -225,6 +225,33 @@ def test_what_rounding_leaves_of_a_zero_is_no_slope(slope: float, fails: bool) -
     assert all("gradient by x" in f.message for f in findings), findings
 
 
+ZERO = """
+import torch
+from torch import nn
+
+class TestLoss(nn.Module):
+    def __init__(self, *, reduction):
+        super().__init__()
+
+    def forward(self, x):
+        return {slope} * x.sum(-1)
+"""
+
+
+@pytest.mark.parametrize(("slope", "fails"), [(0.0, False), (1e-12, True)])
+def test_what_rounding_leaves_of_a_loss_that_is_zero_is_no_loss(
+    slope: float, fails: bool
+) -> None:
+    """The formula as typed gives some 1e-16 for the value, and for the gradient."""
+    loss = loss_of("""
+    inputs.x = { type = "real[B, C]", doc = "a" }
+    loss = "log(Prod(exp(x[b, c]), c)) - Sum(x[b, c], c)"
+    """)
+    module = Accused.load(loss, ZERO.format(slope=slope))
+    claims, findings = check_shapes(loss, module, 0)
+    assert [f.code for f in findings] == ["disagrees-with-formula"] * fails, claims
+
+
 def test_modules_are_loaded_from_text_alone() -> None:
     module = load_text("losscodegen_test_module", "x = __name__\n")
     assert module.x == "losscodegen_test_module"

@@ -45,6 +45,17 @@ def sup_con(z, t, tau):
     return np.array(losses)
 
 
+@TABLE.add(change=paired)
+def nca(z, t):
+    losses = []
+    for i, point in enumerate(z):
+        same, rivals = members(t, i)
+        chances = {j: math.exp(-math.dist(point, z[j]) ** 2) for j in same + rivals}
+        picked = sum(chances[j] for j in same) / sum(chances.values()) if same else 1.0
+        losses.append(-math.log(picked))
+    return np.array(losses)
+
+
 @TABLE.add()
 def n_pairs(a, p):
     losses = []
