@@ -58,6 +58,18 @@ def test_the_leading_class_takes_what_the_others_give() -> None:
     assert found[0].tolist() == pytest.approx([-sum(others), *others], rel=1e-6)
 
 
+def test_the_gradient_of_an_entropy_near_its_maximum() -> None:
+    """It is -p*(x - Sum(p*x)), as small as the logits are."""
+    loss = built("entropy", "EntropyLoss")
+    logits = torch.tensor([[3e-6, 1e-6, -1e-6, 0.0]], requires_grad=True)
+    loss(logits).backward()
+    exact = logits.detach().double()
+    p = exact.softmax(dim=1)
+    expected = -p * (exact - (p * exact).sum())
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad.double(), expected, rtol=1e-6, atol=0.0)
+
+
 def test_ignored_target() -> None:
     loss = built("cross_entropy", "CrossEntropyLoss")
     logits, target = torch.tensor([[1.0, 2.0], [0.5, 0.0]]), torch.tensor([-100, 1])
