@@ -72,14 +72,14 @@ def cross_entropy_loss(
     if label_smoothing > 0:
         # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
         # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-        # its digits.
-        below2 = torch.where(
-            logits < largest.unsqueeze(1), (logits - largest.unsqueeze(1)).exp(), 0.0
-        ).sum(dim=1)
+        # its digits. Alone in the lead, a class is no distance from itself, and its
+        # gradient is what the others give.
+        below2 = logits < largest.unsqueeze(1)
         ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-        lp = (
-            logits - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
-        )
+        difference = logits - largest.unsqueeze(1)
+        lag = torch.where(below2 | (ties > 1).unsqueeze(1), difference, 0.0)
+        below3 = torch.where(below2, difference.exp(), 0.0).sum(dim=1)
+        lp = lag - (below3 + (ties - 1.0)).log1p().unsqueeze(1)
         chosen = (
             label_smoothing
             / logits.shape[1]

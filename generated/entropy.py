@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/entropy.toml
 """Entropy of the softmax prediction, to be minimised without labels."""
 
+import math
 from typing import Literal
 
 import torch
@@ -27,15 +28,32 @@ def entropy_loss(logits: Tensor, *, reduction: Reduction = "mean") -> Tensor:
 
     # Guard [softmax-entropy]: The derivative by the logit of a confident prediction is
     # the small difference of large terms. Summed over the others alone, measured from
-    # the largest, no such term comes up.
+    # the largest, no such term comes up. Between classes that are nearly equal it is
+    # small as well: there the entropy is measured from its maximum, by the divergence
+    # from it.
     largest = logits.amax(dim=1, keepdim=True)
-    difference = logits - largest
-    exp_difference = difference.exp()
-    below = logits < largest
-    moment = torch.where(below, difference * exp_difference, 0.0).sum(dim=1)
+    below = logits - largest
+    near = below.amin(dim=1) > -0.5
+    gap = torch.where(near.unsqueeze(1), below, 0.0)
+    probability = gap.softmax(dim=1)
+    product = 0.5 * gap
+    u = gap - (2.0 * (product.exp() * product.sinh()).mean(dim=1)).log1p().unsqueeze(1)
+    s = u.square()
+    tail = (
+        1.0
+        + s
+        * (1.0 + s * (1.0 + s * (1.0 + s * (1.0 + s / 272.0) / 210.0) / 156.0) / 110.0)
+        / 72.0
+    )
+    odd = u.pow(3) * (1.0 + s * (1.0 + s * tail / 42.0) / 20.0) / 6.0
+    close = (probability * (2.0 * (0.5 * u).sinh().square() - odd)).sum(dim=1)
+    exp_below = below.exp()
+    below2 = logits < largest
+    moment = torch.where(below2, below * exp_below, 0.0).sum(dim=1)
     ties = (logits == largest).sum(dim=1).to(wide)
-    rest = torch.where(below, exp_difference, 0.0).sum(dim=1)
-    loss = -(moment / (ties + rest) - (rest + (ties - 1.0)).log1p())
+    rest = torch.where(below2, exp_below, 0.0).sum(dim=1)
+    far = moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
+    loss = -torch.where(near, close - math.log(1.0 * logits.shape[1]), far)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -49,15 +49,15 @@ def gaussian_mixture_nll_loss(
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
+    # its digits. Alone in the lead, a class is no distance from itself, and its
+    # gradient is what the others give.
     largest = weight_logits.amax(dim=-1, keepdim=True)
-    below = torch.where(
-        weight_logits < largest, (weight_logits - largest).exp(), 0.0
-    ).sum(dim=-1)
+    below = weight_logits < largest
     ties = (weight_logits == largest).sum(dim=-1).to(wide)
-    log_probability = (
-        weight_logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
-    )
+    difference = weight_logits - largest
+    lag = torch.where(below | (ties > 1).unsqueeze(-1), difference, 0.0)
+    below2 = torch.where(below, difference.exp(), 0.0).sum(dim=-1)
+    log_probability = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
     total = (
         log_probability
         - scales.log()
@@ -69,8 +69,8 @@ def gaussian_mixture_nll_loss(
     # whose entries no longer add up to 1 once a large result is rounded. No gradient
     # flows through the offset.
     largest2 = total.amax(dim=-1).detach()
-    below2 = total - largest2.unsqueeze(-1)
-    loss = -(below2.logsumexp(dim=-1) + largest2)
+    below3 = total - largest2.unsqueeze(-1)
+    loss = -(below3.logsumexp(dim=-1) + largest2)
 
     return _reduce(loss, reduction).to(dtype)
 

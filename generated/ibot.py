@@ -46,15 +46,15 @@ def ibot_loss(
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
+    # its digits. Alone in the lead, a class is no distance from itself, and its
+    # gradient is what the others give.
     largest = student_logits.amax(dim=-1, keepdim=True)
-    below = torch.where(
-        student_logits < largest, (student_logits - largest).exp(), 0.0
-    ).sum(dim=-1)
+    below = student_logits < largest
     ties = (student_logits == largest).sum(dim=-1).to(wide)
-    log_probability = (
-        student_logits - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
-    )
+    difference = student_logits - largest
+    lag = torch.where(below | (ties > 1).unsqueeze(-1), difference, 0.0)
+    below2 = torch.where(below, difference.exp(), 0.0).sum(dim=-1)
+    log_probability = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
     loss = torch.where(
         mask == 1,
         -(teacher_logits.softmax(dim=-1).detach() * log_probability).sum(dim=-1),

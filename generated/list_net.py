@@ -34,11 +34,15 @@ def list_net_loss(
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
+    # its digits. Alone in the lead, a class is no distance from itself, and its
+    # gradient is what the others give.
     largest = scores.amax(dim=-1, keepdim=True)
-    below = torch.where(scores < largest, (scores - largest).exp(), 0.0).sum(dim=-1)
+    below = scores < largest
     ties = (scores == largest).sum(dim=-1).to(wide)
-    log_probability = scores - largest - (below + (ties - 1.0)).log1p().unsqueeze(-1)
+    difference = scores - largest
+    lag = torch.where(below | (ties > 1).unsqueeze(-1), difference, 0.0)
+    below2 = torch.where(below, difference.exp(), 0.0).sum(dim=-1)
+    log_probability = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
     loss = -(relevance.softmax(dim=-1) * log_probability).sum(dim=-1)
 
     return _reduce(loss, reduction).to(dtype)

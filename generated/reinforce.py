@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/reinforce.toml
 """Policy gradient loss of a softmax policy, with an entropy bonus."""
 
+import math
 from typing import Literal
 
 import torch
@@ -60,17 +61,35 @@ def reinforce_loss(
 
     # Guard [softmax-entropy]: The derivative by the logit of a confident prediction is
     # the small difference of large terms. Summed over the others alone, measured from
-    # the largest, no such term comes up.
-    difference = logits - largest.unsqueeze(1)
-    exp_difference = difference.exp()
-    below2 = logits < largest.unsqueeze(1)
-    moment = torch.where(below2, difference * exp_difference, 0.0).sum(dim=1)
-    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    rest = torch.where(below2, exp_difference, 0.0).sum(dim=1)
-    product = entropy_coefficient * (
-        moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
+    # the largest, no such term comes up. Between classes that are nearly equal it is
+    # small as well: there the entropy is measured from its maximum, by the divergence
+    # from it.
+    below2 = logits - largest.unsqueeze(1)
+    near = below2.amin(dim=1) > -0.5
+    gap = torch.where(near.unsqueeze(1), below2, 0.0)
+    probability = gap.softmax(dim=1)
+    product = 0.5 * gap
+    u = gap - (2.0 * (product.exp() * product.sinh()).mean(dim=1)).log1p().unsqueeze(1)
+    s = u.square()
+    tail = (
+        1.0
+        + s
+        * (1.0 + s * (1.0 + s * (1.0 + s * (1.0 + s / 272.0) / 210.0) / 156.0) / 110.0)
+        / 72.0
     )
-    loss = F.softplus(rivals, threshold=40.0) * advantage.detach() + product
+    odd = u.pow(3) * (1.0 + s * (1.0 + s * tail / 42.0) / 20.0) / 6.0
+    close = (probability * (2.0 * (0.5 * u).sinh().square() - odd)).sum(dim=1)
+    exp_below2 = below2.exp()
+    below3 = logits < largest.unsqueeze(1)
+    moment = torch.where(below3, below2 * exp_below2, 0.0).sum(dim=1)
+    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
+    rest = torch.where(below3, exp_below2, 0.0).sum(dim=1)
+    far = moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
+    loss = F.softplus(
+        rivals, threshold=40.0
+    ) * advantage.detach() + entropy_coefficient * torch.where(
+        near, close - math.log(1.0 * logits.shape[1]), far
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -41,6 +41,8 @@ UNSHOWN = {
     # Where the digits are lost, another addend is larger by far.
     ("discopop", "one-minus-sigmoid"),
     ("gaussian_mixture_nll", "log-softmax-tail"),
+    # The tail of log_softmax, which takes its place, has the same digits.
+    ("cross_entropy", "cross-entropy-as-margin"),
     # Needed only where alpha is negative and gamma 0 at once, which settings rarely combine.
     ("sigmoid_focal", "cross-entropy-split"),
     # Needed only for an epsilon below about 1e-22, or ten thousand million positions.

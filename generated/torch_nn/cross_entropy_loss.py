@@ -111,12 +111,14 @@ def cross_entropy_loss(
     if label_smoothing > 0:
         # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
         # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-        # its digits.
-        below2 = torch.where(
-            input < largest.unsqueeze(1), (input - largest.unsqueeze(1)).exp(), 0.0
-        ).sum(dim=1)
+        # its digits. Alone in the lead, a class is no distance from itself, and its
+        # gradient is what the others give.
+        below2 = input < largest.unsqueeze(1)
         ties = (input == largest.unsqueeze(1)).sum(dim=1).to(wide)
-        lp = input - largest.unsqueeze(1) - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
+        difference = input - largest.unsqueeze(1)
+        lag = torch.where(below2 | (ties > 1).unsqueeze(1), difference, 0.0)
+        below3 = torch.where(below2, difference.exp(), 0.0).sum(dim=1)
+        lp = lag - (below3 + (ties - 1.0)).log1p().unsqueeze(1)
         chosen = (
             label_smoothing
             / input.shape[1]
@@ -267,11 +269,15 @@ def cross_entropy_probabilities_loss(
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
+    # its digits. Alone in the lead, a class is no distance from itself, and its
+    # gradient is what the others give.
     largest = input.amax(dim=1, keepdim=True)
-    below = torch.where(input < largest, (input - largest).exp(), 0.0).sum(dim=1)
+    below = input < largest
     ties = (input == largest).sum(dim=1).to(wide)
-    lp = input - largest - (below + (ties - 1.0)).log1p().unsqueeze(1)
+    difference = input - largest
+    lag = torch.where(below | (ties > 1).unsqueeze(1), difference, 0.0)
+    below2 = torch.where(below, difference.exp(), 0.0).sum(dim=1)
+    lp = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
     unweighted = (
         (1.0 - label_smoothing) * target + label_smoothing / input.shape[1]
     ) * lp

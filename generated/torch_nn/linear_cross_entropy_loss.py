@@ -152,12 +152,14 @@ def linear_cross_entropy_loss(
     if label_smoothing > 0:
         # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
         # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-        # its digits.
-        below2 = torch.where(
-            z < largest.unsqueeze(-1), (z - largest.unsqueeze(-1)).exp(), 0.0
-        ).sum(dim=-1)
+        # its digits. Alone in the lead, a class is no distance from itself, and its
+        # gradient is what the others give.
+        below2 = z < largest.unsqueeze(-1)
         ties = (z == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
-        lp = z - largest.unsqueeze(-1) - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
+        difference = z - largest.unsqueeze(-1)
+        lag = torch.where(below2 | (ties > 1).unsqueeze(-1), difference, 0.0)
+        below3 = torch.where(below2, difference.exp(), 0.0).sum(dim=-1)
+        lp = lag - (below3 + (ties - 1.0)).log1p().unsqueeze(-1)
         chosen = (
             label_smoothing
             / linear_weight.shape[0]
@@ -355,11 +357,15 @@ def linear_cross_entropy_probabilities_loss(
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits.
+    # its digits. Alone in the lead, a class is no distance from itself, and its
+    # gradient is what the others give.
     largest = z.amax(dim=1, keepdim=True)
-    below = torch.where(z < largest, (z - largest).exp(), 0.0).sum(dim=1)
+    below = z < largest
     ties = (z == largest).sum(dim=1).to(wide)
-    lp = z - largest - (below + (ties - 1.0)).log1p().unsqueeze(1)
+    difference = z - largest
+    lag = torch.where(below | (ties > 1).unsqueeze(1), difference, 0.0)
+    below2 = torch.where(below, difference.exp(), 0.0).sum(dim=1)
+    lp = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
     unweighted = (
         (1.0 - label_smoothing) * target + label_smoothing / target.shape[1]
     ) * lp

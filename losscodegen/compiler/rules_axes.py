@@ -123,11 +123,13 @@ RULES = (
             "largest = amax(x[i], i)",
             "below = Sum(exp(x[i] - largest), i, where=x[i] < largest)",
             "ties = Sum(1, i, where=x[i] == largest)",
-            "log_probability = x[t] - largest - log1p(below + (ties - 1))",
+            "lag = where(x[t] < largest or ties > 1, x[t] - largest, 0)",
+            "log_probability = lag - log1p(below + (ties - 1))",
         ),
         replacement="log_probability",
         why="The logarithm of the largest probability is lost where it is taken of a sum that "
-        "rounds to 1; `log1p` of what the others add to it keeps its digits.",
+        "rounds to 1; `log1p` of what the others add to it keeps its digits. Alone in the lead, a "
+        "class is no distance from itself, and its gradient is what the others give.",
         source="pytorch#195680",
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
         phase=Phase.EXPAND,

@@ -4,23 +4,6 @@ from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 RULES = (
     Rule(
-        name="softmax-entropy",
-        pattern="Sum(exp(log_softmax(x[i], i))*log_softmax(x[i], i), i)",
-        let=(
-            "largest = amax(x[i], i)",
-            "rest = Sum(exp(x[i] - largest), i, where=x[i] < largest)",
-            "moment = Sum((x[i] - largest)*exp(x[i] - largest), i, where=x[i] < largest)",
-            "ties = Sum(1, i, where=x[i] == largest)",
-        ),
-        replacement="moment/(ties + rest) - log1p(rest + (ties - 1))",
-        why="The derivative by the logit of a confident prediction is the small difference of "
-        "large terms. Summed over the others alone, measured from the largest, no such term "
-        "comes up.",
-        source="measured",
-        witness=Witness(point={"x": (20.0, 0.0, 1.0)}, fault=Fault.GRADIENT, wrt="x"),
-        safe=True,
-    ),
-    Rule(
         name="softmax-power",
         pattern="1 - softmax(x[i], i, at=t)**p",
         replacement="-expm1(p*log_softmax(x[i], i, at=t))",

@@ -42,6 +42,34 @@ def test_finite_mask(guarded: bool) -> None:
     assert bool(found[0].isfinite().all()) == guarded
 
 
+def test_the_leading_class_takes_what_the_others_give() -> None:
+    """Its own share of the gradient cancels and stays out: it hides that of the others."""
+    loss = built("soft_target_cross_entropy", "SoftTargetCrossEntropyLoss")
+    target = torch.tensor([[0.75, 0.125, 0.125]])
+    found = gradient(loss, torch.tensor([[20.0, 0.0, 1.0]]), target)
+    others = [math.exp(-20.0), math.exp(-19.0)]
+    others = [e / (1 + sum(others)) for e in others]
+    expected = [0.25 - sum(others), others[0] - 0.125, others[1] - 0.125]
+    assert found[0].tolist() == pytest.approx(expected, rel=1e-6)
+
+    found = gradient(
+        loss, torch.tensor([[20.0, 0.0, 1.0]]), torch.tensor([[1.0, 0.0, 0.0]])
+    )
+    assert found[0].tolist() == pytest.approx([-sum(others), *others], rel=1e-6)
+
+
+def test_the_gradient_of_an_entropy_near_its_maximum() -> None:
+    """It is -p*(x - Sum(p*x)), as small as the logits are."""
+    loss = built("entropy", "EntropyLoss")
+    logits = torch.tensor([[3e-6, 1e-6, -1e-6, 0.0]], requires_grad=True)
+    loss(logits).backward()
+    exact = logits.detach().double()
+    p = exact.softmax(dim=1)
+    expected = -p * (exact - (p * exact).sum())
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad.double(), expected, rtol=1e-6, atol=0.0)
+
+
 def test_ignored_target() -> None:
     loss = built("cross_entropy", "CrossEntropyLoss")
     logits, target = torch.tensor([[1.0, 2.0], [0.5, 0.0]]), torch.tensor([-100, 1])
