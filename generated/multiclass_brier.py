@@ -36,17 +36,26 @@ def multiclass_brier_loss(
     c = torch.arange(logits.shape[1], device=logits.device)
 
     # Guard [softmax-residual]: A confident probability rounds to 1; what is missing to
-    # 1 is the sigmoid of what the rivals add up to.
-    largest = logits.amax(dim=1).detach()
-    below = logits - largest.unsqueeze(1)
+    # 1 is the sigmoid of what the rivals add up to. Where another class leads, nothing
+    # is left of its derivative in that of `softmax`; alone in the lead, it is no
+    # distance from itself, and its gradient is what the others give.
+    largest = logits.amax(dim=1)
+    largest2 = largest.detach()
+    below = logits - largest2.unsqueeze(1)
     index = target.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
-        logits.gather(1, index).squeeze(1) - largest
+        logits.gather(1, index).squeeze(1) - largest2
     )
+    below2 = logits < largest.unsqueeze(1)
+    ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
+    difference = logits - largest.unsqueeze(1)
+    lag = torch.where(below2 | (ties > 1).unsqueeze(1), difference, 0.0)
+    rest = torch.where(below2, difference.exp(), 0.0).sum(dim=1)
+    probability = (lag - (rest + (ties - 1.0)).log1p().unsqueeze(1)).exp()
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
@@ -54,7 +63,7 @@ def multiclass_brier_loss(
         torch.where(
             c.reshape(c.shape + (1,) * (logits.ndim - 2)) == index,
             -F.logsigmoid(rivals).exp().unsqueeze(1),
-            logits.softmax(dim=1),
+            probability,
         )
         .square()
         .sum(dim=1)

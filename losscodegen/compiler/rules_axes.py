@@ -109,12 +109,22 @@ RULES = (
     Rule(
         name="softmax-residual",
         pattern="softmax(x[i], i, at=k) - delta(k, t)",
-        let=_UNMASKED,
-        replacement="where(k == t, -sigmoid(rivals), softmax(x[i], i, at=k))",
+        let=(
+            *_UNMASKED,
+            "leading = amax(x[i], i)",
+            "ties = Sum(1, i, where=x[i] == leading)",
+            "rest = Sum(exp(x[i] - leading), i, where=x[i] < leading)",
+            "lag = where(x[k] < leading or ties > 1, x[k] - leading, 0)",
+            "probability = exp(lag - log1p(rest + (ties - 1)))",
+        ),
+        replacement="where(k == t, -sigmoid(rivals), probability)",
         why="A confident probability rounds to 1; what is missing to 1 is the sigmoid of what "
-        "the rivals add up to.",
+        "the rivals add up to. Where another class leads, nothing is left of its derivative in that "
+        "of `softmax`; alone in the lead, it is no distance from itself, and its gradient is what "
+        "the others give.",
         source="pytorch#195684",
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "k": 0, "t": 0}),
+        safe=True,
     ),
     Rule(
         name="log-softmax-tail",

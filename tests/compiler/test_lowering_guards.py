@@ -58,6 +58,15 @@ def test_the_leading_class_takes_what_the_others_give() -> None:
     assert found[0].tolist() == pytest.approx([-sum(others), *others], rel=1e-6)
 
 
+def test_the_leading_class_of_a_residual() -> None:
+    """Of a confident mistake: the loss is 2*p**2, its slope 4*p**2*(1 - p), far below p."""
+    loss = built("multiclass_brier", "MulticlassBrierLoss")
+    found = gradient(loss, torch.tensor([[0.0, 20.0]]), torch.tensor([0]))
+    rare = 1 / (1 + math.exp(20.0))
+    slope = 4 * (1 - rare) ** 2 * rare
+    assert found[0].tolist() == pytest.approx([-slope, slope], rel=1e-5)
+
+
 def test_the_gradient_of_an_entropy_near_its_maximum() -> None:
     """It is -p*(x - Sum(p*x)), as small as the logits are."""
     loss = built("entropy", "EntropyLoss")
