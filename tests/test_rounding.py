@@ -23,7 +23,6 @@ WRONG = {
     "cbrt_step": "the backward of the cube root is nan at 0, where the slope is infinite",
     "exp_ratio": "a product of two small numbers underflows in the denominator",
     "sqrt_sum_prod": "the square under the root overflows although the root does not",
-    "verhulst": "the derivative by k overflows for a tiny k although it is bounded",
 }
 """What the judge finds wrong somewhere, and why."""
 
