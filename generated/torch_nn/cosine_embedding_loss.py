@@ -57,7 +57,6 @@ def cosine_embedding_loss(
     input1, input2 = input1.to(wide), input2.to(wide)
 
     target_is_one = target == 1
-    total = (input1 * input2).sum(dim=1)
 
     # Guard [norm-scaling]: The squares leave the floating-point range long before the
     # norm does, and at 0 the root has infinite slope. The scale cancels from the
@@ -68,6 +67,11 @@ def cosine_embedding_loss(
     scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (input1 / scale.unsqueeze(1)).square().sum(dim=1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+
+    # Guard [cosine-of-large-vectors]: The product of the vectors and that of their
+    # lengths overflow although the cosine does not; each vector is divided by its own
+    # length first.
+    u = input1 / torch.hypot(largest * root, input1.new_full((), 1e-06)).unsqueeze(1)
     largest_input2 = input2.abs().amax(dim=1).detach()
     largest_input2_positive = largest_input2 > 0
     scale_input2 = torch.where(
@@ -75,27 +79,24 @@ def cosine_embedding_loss(
     )
     square_sum_input2 = (input2 / scale_input2.unsqueeze(1)).square().sum(dim=1)
     root_input2 = torch.where(largest_input2_positive, square_sum_input2, 1.0).sqrt()
-
-    # Guard [hypot]: The squares leave the floating-point range long before the root
-    # does.
-    # Guard [root-of-product]: The product leaves the floating-point range although its
-    # root does not.
-    product = torch.hypot(largest * root, input1.new_full((), 1e-06)) * torch.hypot(
+    v = input2 / torch.hypot(
         largest_input2 * root_input2, input1.new_full((), 1e-06)
-    )
+    ).unsqueeze(1)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    cs = torch.where(target_is_one, total, 1.0) / product
+    cs = (u * torch.where(target_is_one.unsqueeze(1), v, 0.0)).sum(dim=1)
     same = target == -1
-    difference = total / product - margin
-    cs2 = torch.where(same, torch.where(difference >= 0, total, 1.0), 1.0) / product
+    cs2 = (u * v).sum(dim=1)
+    difference = cs2 - margin
+    safe_v = torch.where((difference >= 0).unsqueeze(1), v, 0.0)
+    cs3 = (u * torch.where(same.unsqueeze(1), safe_v, 0.0)).sum(dim=1)
 
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
     loss = torch.where(target_is_one, 1.0 - cs, 0.0) + torch.where(
-        same, torch.where(difference < 0, 0.0, cs2 - margin), 0.0
+        same, torch.where(difference < 0, 0.0, cs3 - margin), 0.0
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -52,6 +52,23 @@ RULES = (
         witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
     ),
     Rule(
+        name="cosine-of-large-vectors",
+        pattern="Sum(x[i]*y[i], i)/(hypot(norm(x[i], i), a)*hypot(norm(y[i], i), b))",
+        condition="a > 0 and b > 0",
+        let=(
+            "u[i] = x[i]/hypot(norm(x[i], i), a)",
+            "v[i] = y[i]/hypot(norm(y[i], i), b)",
+        ),
+        replacement="Sum(u[i]*v[i], i)",
+        why="The product of the vectors and that of their lengths overflow although the cosine does "
+        "not; each vector is divided by its own length first.",
+        source="pytorch#78064",
+        witness=Witness(
+            point={"x": (1e20, 2e20), "y": (2e20, 1e20), "a": 1e-6, "b": 1e-6}
+        ),
+        domain={"a": "(0, 1]", "b": "(0, 1]"},
+    ),
+    Rule(
         name="cosine-as-distance",
         pattern="1 - Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i))",
         let=(
