@@ -173,3 +173,19 @@ def test_a_loss_is_a_module_like_any_other(cls: type[nn.Module]) -> None:
     assert isinstance(pickle.loads(pickle.dumps(loss)), MAPPING[cls])
     assert isinstance(copy.deepcopy(loss), MAPPING[cls])
     assert loss.half().double() is loss
+
+
+@pytest.mark.parametrize("classes", [1, 2, 5])
+def test_a_list_of_labels_ends_at_the_first_negative_one(classes: int) -> None:
+    """What stands behind it is no label, class 0 in particular, whatever it is replaced by."""
+    torch.manual_seed(classes)
+    generated = ours(nn.MultiLabelMarginLoss)(reduction="none")
+    theirs = nn.MultiLabelMarginLoss(reduction="none")
+    for _ in range(20):
+        x = torch.randn(3, classes, dtype=torch.float64, requires_grad=True)
+        target = torch.stack([torch.randperm(classes) for _ in range(3)])
+        target[torch.rand(3, classes) < 0.4] = -1
+        values = generated(x, target), theirs(x, target)
+        slopes = [torch.autograd.grad(v.sum(), x)[0] for v in values]
+        torch.testing.assert_close(values[0], values[1])
+        torch.testing.assert_close(slopes[0], slopes[1])

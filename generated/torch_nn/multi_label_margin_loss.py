@@ -48,28 +48,22 @@ def multi_label_margin_loss(
     safe_target = torch.where(listed, target, 0)
     c = torch.arange(input.shape[1], device=input.device)
     index = safe_target.unsqueeze(1)
-    chosen = (index == c.unsqueeze(1)).to(wide)
-    within = c <= c.unsqueeze(1)
-    listed2 = (
-        torch.where(
-            within,
-            (torch.where(listed.unsqueeze(2), target.unsqueeze(1), 0) < 0).to(wide),
-            0.0,
-        ).sum(dim=2)
-        == 0
+    applies = (
+        torch.where(listed.unsqueeze(1), (index == c.unsqueeze(1)).to(wide), 0.0).sum(
+            dim=2
+        )
+        > 0
     )
-    applies = torch.where(listed2.unsqueeze(1), chosen, 0.0).sum(dim=2) > 0
-    safe_target2 = torch.where((~applies).unsqueeze(2), index, 0)
-    applies2 = torch.where(listed.unsqueeze(1), chosen, 0.0).sum(dim=2) > 0
+    other = ~applies
     rivals = torch.where(
-        (~applies2).unsqueeze(2),
+        other.unsqueeze(2),
         (
             1.0
             - input[
                 torch.arange(input.shape[0], device=input.device)
                 .unsqueeze(1)
                 .unsqueeze(2),
-                safe_target2,
+                torch.where(other.unsqueeze(2), index, 0),
             ]
             + input.unsqueeze(2)
         ).relu(),

@@ -24,7 +24,14 @@ from losscodegen.ir.nodes import (
     Size,
     Switch,
 )
-from losscodegen.ir.walk import children, rebuild, transform, walk
+from losscodegen.ir.walk import (
+    bound_indices,
+    children,
+    free_indices,
+    rebuild,
+    transform,
+    walk,
+)
 
 _COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 
@@ -197,8 +204,10 @@ def safe_gathers(expr: Expr, loss: Loss) -> Expr:
 def _guarded(expr: Expr, ruled: set[str], condition: Expr) -> Expr:
     """``expr`` with ``where(condition, t, 0)`` for every ``t`` of ``ruled`` that picks an entry.
 
-    As a number in arithmetic and in comparisons with other numbers it can stay what it is.
+    As a number in arithmetic and in comparisons with other numbers it can stay what it is. Inside a
+    binder that takes an index of the condition for something else, the condition says nothing.
     """
+    known_indices = set(free_indices(condition))
 
     def guard(node: Expr, *, picks: bool) -> Expr:
         match node:
@@ -209,10 +218,14 @@ def _guarded(expr: Expr, ruled: set[str], condition: Expr) -> Expr:
                     return node
                 origin = Origin(name=f"safe_{name}", guard=IGNORED)
                 return Select(condition, node, ZERO, origin=origin)
+            case Reduce() | Keep() if known_indices.intersection(bound_indices(node)):
+                return node
             case Read():
                 places = (True,) * len(node.subscripts)
             case Keep():
                 places = (picks, True)
+            case Select():
+                places = (False, picks, picks)
             case Call("eq" | "ne", args) if any(isinstance(a, Index) for a in args):
                 places = (True,) * len(args)
             case _:
