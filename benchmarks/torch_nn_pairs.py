@@ -84,7 +84,7 @@ class Bench:
         self.variants = Variants()
         for path in sorted((ROOT / "specs" / "torch_nn").glob("*.toml")):
             text = (ROOT / "generated" / "torch_nn" / f"{path.stem}.py").read_text()
-            module = load_text(f"torch_nn_{path.stem}", text)
+            module = load_text(f"beside_torch_nn_{path.stem}", text)
             for loss in load_losses(path):
                 # The class for indices turns to that for probabilities by itself.
                 name = loss.name.replace("Probabilities", "")
