@@ -86,13 +86,9 @@ def _measured(loss: Loss, stable: Loss) -> bool:
         form = symbolic(loss, RULES)
     except LossCodegenError:
         return False
-    derivatives = {
-        variable.name: (slope.value if isinstance(slope, Elementwise) else slope)
-        for variable, slope in form.function.slopes
-    }
-    slopes = Slopes(
-        dict(form.operands), {n: s.loss.expression for n, s in derivatives.items()}
-    )
+    names = (variable.name for variable, _ in form.function.slopes)
+    formulas = (slope.loss.expression for slope in _slopes(form.function))
+    slopes = Slopes(dict(form.operands), dict(zip(names, formulas, strict=True)))
     found = by_formula(slopes, where, wrt)
     return found is not None and found.worst <= GOOD
 

@@ -113,39 +113,36 @@ def every(dtype: Dtype) -> Tensor:
 def sweep(
     accused: Accused, one: Slice, numbers: Tensor, dtype: Dtype, limit: float
 ) -> tuple[Count, Count]:
-    """The errors of value and gradient at those ``numbers`` that the domain admits."""
-    loss = accused.loss
+    """The errors of value and gradient at those ``numbers`` that the domain admits.
+
+    What is fixed in ``one`` must be representable in ``dtype`` (`narrowed`).
+    """
     allowed = Range.of(one.swept.domain, dtype)
     wide = numbers.double()
     numbers = numbers[(wide >= allowed.low) & (wide <= allowed.high)]
-    got = _run(accused, loss, one, numbers, TORCH[dtype])
-    want = _run(accused, loss, one, numbers.double(), torch.float64)
+    got = _run(accused, one, numbers)
+    want = _run(accused, one, numbers.double())
     value, slope = (
         _errors(g, w, numbers, dtype, limit) for g, w in zip(got, want, strict=True)
     )
     return value, slope
 
 
-def _run(
-    accused: Accused, loss: Loss, one: Slice, numbers: Tensor, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
+def _run(accused: Accused, one: Slice, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """Value and slope in the format of ``numbers``."""
     bound: dict[str, Bound] = {}
-    for variable in loss.variables:
+    leaf = numbers.clone().requires_grad_()
+    for variable in accused.loss.variables:
         entry = one.fixed[variable.name]
         if variable.name == one.swept.name:
-            bound[variable.name] = numbers.clone().requires_grad_()
+            bound[variable.name] = leaf
         elif isinstance(entry, Array):
-            # The same number in both formats: the narrower one decides.
-            made = tensor(variable, entry, torch.float64)
-            if made.is_floating_point():
-                made = made.to(numbers.dtype if dtype != torch.float64 else dtype)
+            made = tensor(variable, entry, numbers.dtype)
             of_batch = ELLIPSIS in variable.axes
             bound[variable.name] = made.expand(numbers.shape) if of_batch else made
         else:
             bound[variable.name] = entry
     value = accused.call(bound)
-    leaf = bound[one.swept.name]
-    assert isinstance(leaf, Tensor)
     (slope,) = torch.autograd.grad(value.sum(), leaf)
     return value.detach(), slope
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from losscodegen.compiler.intervals import EVERYTHING, Range, read_range
-from losscodegen.compiler.search.form import FORMS
+from losscodegen.compiler.search.form import FORMS, WHYS
 from losscodegen.compiler.search.measure import Score, Source, lost, points, score
 from losscodegen.compiler.search.numerics import DOUBLES, Evaluator, precise
 from losscodegen.compiler.stabilize import stabilize
@@ -64,6 +64,40 @@ def read_range_of(domain: str) -> Range:
         "positive": read_range("(0, oo)"),
         "nonnegative": read_range("[0, oo)"),
     }[domain]
+
+
+POSITIVE = "positive[...]"
+WITNESSES: dict[str, tuple[str, dict[str, str]]] = {
+    "common-denominator": ("1/(x + 1) - 1/x", {"x": POSITIVE}),
+    "product-form": ("(x + y)**2 - x**2 - y**2", {"x": "real[...]", "y": "real[...]"}),
+    "conjugate": ("sqrt(x + 4) - 2", {"x": "nonnegative[...]"}),
+    "log-of-near-one": ("log(2*x/(x + y))", {"x": POSITIVE, "y": POSITIVE}),
+    "split-root": ("sqrt(x**3 + x)", {"x": POSITIVE}),
+    "joined-roots": ("sqrt((exp(2*x) - 1)/(exp(x) - 1))", {"x": POSITIVE}),
+    "exponentials-cancelled": (
+        "expm1(x + y)/(expm1(x)*expm1(y))",
+        {"x": POSITIVE, "y": POSITIVE},
+    ),
+    "shares": (
+        "-u*v/(u + t)**2",
+        {"u": POSITIVE, "v": "real[...]", "t": POSITIVE},
+    ),
+    "series-at-zero": ("x - sin(x)", {"x": "real[...]"}),
+}
+"""For each form a formula that loses digits, or leaves the range of numbers, without it."""
+
+
+def test_one_form_alone_has_none() -> None:
+    assert set(WHYS) - set(WITNESSES) == {"expanded"}  # others are found over it
+
+
+@pytest.mark.parametrize("form", WITNESSES)
+def test_every_form_has_a_witness(form: str) -> None:
+    formula, inputs = WITNESSES[form]
+    loss = loss_of(formula, **inputs)
+    assert form in [step.rule for step in stabilize(loss).steps]
+    without = frozenset({form})
+    assert form not in [s.rule for s in stabilize(loss, without=without).steps]
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,20 @@ Which of them is any good where is for `measure` to say; here, everything is exa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 
-from losscodegen.compiler.canonical import Factor, factors, from_factors
+from losscodegen.compiler.canonical import factors, from_factors
 from losscodegen.compiler.ranges import Ranges
 from losscodegen.compiler.search.form import SERIES, Form, form
 from losscodegen.compiler.search.paired import differences
 from losscodegen.compiler.search.products import products, split_root
-from losscodegen.compiler.search.rational import Algebra, Quotient, TooLargeError
+from losscodegen.compiler.search.rational import (
+    Algebra,
+    Quotient,
+    TooLargeError,
+    inverted,
+)
 from losscodegen.compiler.search.series import expansion
 from losscodegen.ir.build import ZERO, number
 from losscodegen.ir.nodes import Call, Expr, Select
@@ -82,6 +87,7 @@ def _quotients(expr: Call, ranges: Ranges) -> Iterator[Form]:
 
 
 def _expanded(algebra: Algebra, quotient: Quotient) -> Expr:
+    """No witness has it for its result: other forms are found on the way over it."""
     above = algebra.polynomial(quotient.above)
     if quotient.below.is_one():
         return above
@@ -114,7 +120,7 @@ def _conjugate(
         return
     below = [*denominator[1], *bottom]
     found = from_factors(
-        numerator[0] / denominator[0] / scale, [*numerator[1], *_inverted(below)]
+        numerator[0] / denominator[0] / scale, [*numerator[1], *inverted(below)]
     )
     if ranges.proves(Call("le", (signs, ZERO))):
         yield form("conjugate", found)
@@ -137,14 +143,6 @@ def _negative(product: Expr, ranges: Ranges) -> Expr:
         rest.append(factor)
     below = from_factors(Fraction(1), rest)
     return Call("lt" if sign > 0 else "gt", (below, ZERO))
-
-
-def _inverted(parts: Iterable[Factor]) -> list[Factor]:
-    found = []
-    for part in parts:
-        assert isinstance(part.exponent, Fraction)
-        found.append(Factor(part.base, -part.exponent))
-    return found
 
 
 # ---------------------------------------------------------------- logarithms and series

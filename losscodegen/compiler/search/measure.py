@@ -18,8 +18,9 @@ from losscodegen.ir.nodes import Expr
 
 FEW, POINTS = 64, 96
 LOST = 64.0
-"""Bits that a wrong NaN, infinity or sign counts."""
+"""Bits that a wrong NaN or infinity counts."""
 _LEAST = 2.0**-1000
+"""What is smaller counts as 0: products may underflow on the way to it."""
 GOOD, BAD = 6.0, 26.0
 """Bits lost at the worst by what is good everywhere, and by what is bad somewhere."""
 _LITTLE, _PRICE, _CLEARLY = 0.2, 0.15, 3.0
@@ -197,7 +198,6 @@ def lost(got: float, want: float) -> float:
     if not math.isfinite(got):
         return LOST
     if abs(want) < _LEAST:
-        # A product that underflows on the way is no worse than what it should be.
         return 0.0 if abs(got) < 2 * _LEAST else 53.0
     error = abs(got - want) / abs(want)
     return min(LOST, math.log2(1 + error * 2.0**53))

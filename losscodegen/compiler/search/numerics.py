@@ -131,7 +131,7 @@ class Evaluator:
             case Call("mul", args):
                 return self._times([self.of(a) for a in args])
             case Call("pow", (base, exponent)):
-                return self._power(self.of(base), self.of(exponent), exponent)
+                return self._power(self.of(base), self.of(exponent))
             case Call(op, args) if op in self.arithmetic.functions:
                 return self._chain(op, [self.of(a) for a in args])
             case _:
@@ -165,7 +165,7 @@ class Evaluator:
             found = Jet(found.value * jet.value, slopes)
         return found
 
-    def _power(self, base: Jet, exponent: Jet, written: Expr) -> Jet:
+    def _power(self, base: Jet, exponent: Jet) -> Jet:
         value = self._call("pow", base.value, exponent.value)
         lower = self._call("pow", base.value, exponent.value - self.one)
         by_base = exponent.value * lower

@@ -101,8 +101,7 @@ class Algebra:
                 return Quotient(gen, self.constant(1))
 
     def _atom(self, expr: Expr) -> fmpq_mpoly:
-        assert self.context is not None
-        return self.context.gens()[self.atoms.index(expr)]
+        return self.generator(self.atoms.index(expr))
 
     def constant(self, value: Fraction | int) -> fmpq_mpoly:
         assert self.context is not None
@@ -156,7 +155,7 @@ class Algebra:
                 continue
             square = self.squared(place)
             if square is not None:
-                poly = poly % (self._atom(atom) ** 2 - square)
+                poly = poly % (self.generator(place) ** 2 - square)
         return poly
 
     def generator(self, place: int) -> fmpq_mpoly:
@@ -227,7 +226,7 @@ class Algebra:
         if len(poly) == 1:
             ((powers, _),) = poly.to_dict().items()
             return [
-                Factor(self._base(k), self._exponent(k, p * exponent))
+                Factor(self.atoms[k], self._exponent(k, p * exponent))
                 for k, p in enumerate(powers)
                 if p
             ]
@@ -259,9 +258,6 @@ class Algebra:
             plain.append(Factor(Call("exp", (from_terms(exponents),)), Fraction(1)))
         return plain
 
-    def _base(self, place: int) -> Expr:
-        return self.atoms[place]
-
     def _exponent(self, place: int, power: int) -> Fraction:
         atom = self.atoms[place]
         return Fraction(int(power), self._units.get(atom, 1))
@@ -269,11 +265,12 @@ class Algebra:
     def expression(self, quotient: Quotient) -> Expr:
         """The quotient, factored, in readable form."""
         above, below = self.parts(quotient)
-        return from_factors(above[0] / below[0], [*above[1], *_inverted(below[1])])
+        return from_factors(above[0] / below[0], [*above[1], *inverted(below[1])])
 
     def parts(
         self, quotient: Quotient
     ) -> tuple[tuple[Fraction, list[Factor]], tuple[Fraction, list[Factor]]]:
+        """What stands above and below the line, each factored."""
         above, below = self.factored(quotient.above), self.factored(quotient.below)
         return _merged(above), _merged(below)
 
@@ -311,7 +308,8 @@ def _merged(
     return coefficient, rest
 
 
-def _inverted(parts: Iterable[Factor]) -> list[Factor]:
+def inverted(parts: Iterable[Factor]) -> list[Factor]:
+    """One over a product; of an exponential, that of the negative."""
     found = []
     for part in parts:
         base, exponent = part.base, part.exponent
@@ -331,7 +329,7 @@ def _inverse(quotient: Quotient) -> Quotient:
 
 
 def _exponents(arg: Expr) -> list[Term]:
-    """The terms of an exponent; a number stays a factor of its own."""
+    """The terms of an exponent; each makes a factor of its own."""
     return [t for t in terms(arg) if t.coefficient]
 
 

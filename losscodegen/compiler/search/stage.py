@@ -1,8 +1,8 @@
 """The search: where an expression loses bits, its other forms are tried and the best one is kept.
 
 It looks at what the rules have left, from the largest expression down, so that a series or a
-common denominator of the whole comes before changes to its parts. What a rule has made is left
-alone. The same expression gives the same form every time.
+common denominator of the whole comes before changes to its parts. What a rule has made gives way
+only if it is bad, or to what is good everywhere. The same expression always gives the same form.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ _OPS = ("add", "div", "mul", "log", "sqrt")
 _GOOD = 4.0
 """Bits at the worst, 8 ulp: what loses no more is not searched."""
 _VARIABLES = 4
-_BAD = 3.0
-"""Bits on average that are much."""
+"""An expression of more is not searched."""
+_MUCH = 3.0
+"""Bits on average beyond which what a rule has made is bad."""
 _SERIES = 8
 """The nodes that a power series counts at most."""
 _ROUNDS = 3
@@ -176,7 +177,7 @@ class Search:
         """The forms, one from the other, that lead to the best one found."""
         best, found = before, tuple[Form, ...]()
         # What a rule has made and is not bad gives way only to what is good everywhere.
-        made = before.mean < _BAD and expr.origin.guard is not None
+        made = before.mean < _MUCH and expr.origin.guard is not None
         seen = {expr}
         chains: list[tuple[Form, ...]] = [(f,) for f in self._forms(expr, ranges, wrt)]
         for _ in range(_ROUNDS):
