@@ -193,8 +193,8 @@ class _Maker:
                     if slot.variable.name == name:
                         numbers[slot] = value
                 yield self.point(numbers, f"missing {name}")
-        for name, parameter in self.ignored.items():
-            sentinel = self.setting.scalars[parameter]
+        for name, mark in self.ignored.items():
+            sentinel = self.setting.scalars[mark] if isinstance(mark, str) else mark
             if not isinstance(sentinel, int | float):
                 continue
             for style in STYLES.values():

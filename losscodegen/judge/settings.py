@@ -16,6 +16,7 @@ from losscodegen.judge.rounding import Dtype, round_fraction
 from losscodegen.judge.samplers import Range
 
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,20 +155,30 @@ def compared(loss: Loss, name: str) -> list[Fraction]:
 # ---------------------------------------------------------------------- what inputs may hold
 
 
-def ignored_values(loss: Loss) -> dict[str, str]:
-    """Index inputs that the formula compares with a scalar parameter, as ``t != ignore_index``."""
-    found: dict[str, str] = {}
+def ignored_values(loss: Loss) -> dict[str, str | int]:
+    """Inputs that the formula compares with a mark for entries that do not count, and the mark.
+
+    It is the scalar parameter in ``t != ignore_index``; without one, the number outside of an
+    index's range in ``t != -100``, or the next one in ``t < 0``.
+    """
+    found: dict[str, str | int] = {}
     scalars = {v.name for v in loss.parameters if v.scalar}
+    indices = {v.name for v in loss.inputs if v.domain.kind is DomainKind.INDEX}
     for node in walk(inline_loss(loss).expression):
-        if isinstance(node, Call) and node.op in COMPARISONS:
-            for one, other in (node.args, node.args[::-1]):
-                if (
-                    isinstance(one, Read)
-                    and isinstance(other, Read)
-                    and other.name in scalars
-                    and one.name not in scalars
-                ):
-                    found[one.name] = other.name
+        if not (isinstance(node, Call) and node.op in COMPARISONS):
+            continue
+        for (one, other), op in (
+            (node.args, node.op),
+            (node.args[::-1], MIRRORED.get(node.op, node.op)),
+        ):
+            if not isinstance(one, Read) or one.name in scalars:
+                continue
+            if isinstance(other, Read) and other.name in scalars:
+                found[one.name] = other.name
+            elif isinstance(other, Number) and one.name in indices:
+                mark = math.ceil(other.value) - (op in ("lt", "ge"))
+                if mark < 0:
+                    found.setdefault(one.name, mark)
     return found
 
 

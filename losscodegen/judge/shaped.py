@@ -269,22 +269,24 @@ class _Maker:
         return True
 
     def ignore(self, arrays: dict[str, Array]) -> str:
-        """Some targets replaced by the value that the formula ignores."""
+        """Targets marked as ones that do not count: some, or all from some place of a line on."""
         label = ""
-        for name, parameter in self.ignored.items():
-            sentinel = self.setting.scalars.get(parameter)
+        for name, mark in self.ignored.items():
+            sentinel = self.setting.scalars.get(mark) if isinstance(mark, str) else mark
             if name not in arrays or not isinstance(sentinel, int | float):
                 continue
-            chance = self.random.choice((0.3, 0.5, 1.0))
-            array = arrays[name]
-            arrays[name] = Array(
-                array.shape,
-                tuple(
-                    sentinel if self.random.random() < chance else e
-                    for e in array.entries
-                ),
-            )
-            label = f", ignored {name}"
+            array, random = arrays[name], self.random
+            entries = list(array.entries)
+            if array.shape and random.random() < 0.5:
+                for line in Lines(array.shape, len(array.shape) - 1).lines:
+                    for place in line[random.randint(0, len(line)) :]:
+                        entries[place] = sentinel
+                label = f", ended {name}"
+            else:
+                chance = random.choice((0.3, 0.5, 1.0))
+                entries = [sentinel if random.random() < chance else e for e in entries]
+                label = f", ignored {name}"
+            arrays[name] = Array(array.shape, tuple(entries))
         return label
 
     def missing_points(self) -> Iterator[Point]:

@@ -255,6 +255,35 @@ def test_what_a_formula_asks_of_its_inputs_is_seen() -> None:
     assert "missing y" in labels
 
 
+ENDED = """
+inputs.x = { type = "real[B, C]", doc = "a" }
+inputs.t = { type = "index(C)[B, C]", doc = "b" }
+indices = { k = "C" }
+let = "listed[b,k] = t[b,k] OP NUMBER"
+loss = "Sum(x[b,t[b,k]], k, where=listed)"
+"""
+
+
+@pytest.mark.parametrize(
+    ("op", "number", "mark"),
+    [(">=", "0", -1), ("!=", "-100", -100), (">", "-1", -1), ("!=", "2", None)],
+)
+def test_marks_that_are_no_index_are_tried_and_lists_end_early(
+    op: str, number: str, mark: int | None
+) -> None:
+    loss = loss_of(ENDED.replace("OP", op).replace("NUMBER", number))
+    if mark is None:
+        assert not ignored_values(loss)
+        return
+    assert ignored_values(loss) == {"t": mark}
+    points = sample(loss, Dtype.FLOAT32, count=200).points
+    ended = [p.values["t"] for p in points if p.label.endswith("ended t")]
+    assert any(
+        isinstance(t, Array) and 0 < t.entries[: t.shape[-1]].count(mark) < t.shape[-1]
+        for t in ended
+    )
+
+
 def test_tidy_points_are_exact_in_few_bits() -> None:
     for point in tidy_points(
         POINTWISE, Dtype.FLOAT64, seed=0, count=20, purpose="test"
