@@ -42,7 +42,7 @@ def crps_gaussian_loss(
     # Guard [gaussian-tail]: Far out the exponential is 0 in every format, and its
     # derivative 0 times that of an overflowing square is nan. Clipping where it has
     # long been 0 changes no value.
-    bound = 28.0 / math.sqrt(0.5)
+    bound = 40.0 / math.sqrt(0.5)
     both = (z <= bound) & (z >= -bound)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0

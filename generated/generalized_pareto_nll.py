@@ -32,18 +32,20 @@ def generalized_pareto_nll_loss(
 
     product = shape * target
 
-    # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
-    # overflows; the sum of the two is one logarithm.
+    # Guard [log-far-out]: The argument overflows although the result does not; far out
+    # it is taken by its logarithm.
+    within = product <= 1e9
     total = scale + product
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    log_value = torch.where(within, 1.0, product).log()
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there. For small q the ratio and its slope
     # overflow.
     below = product < 0.25 * scale
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
     safe_scale = torch.where(below, scale, 1.0)
     below2 = product < 0.25 * safe_scale
     s = torch.where(
@@ -63,7 +65,13 @@ def generalized_pareto_nll_loss(
     ratio2 = (
         torch.where(below, 1.0, total).log() - torch.where(below, 1.0, scale).log()
     ) / torch.where(below, 1.0, shape)
-    loss = total.log() + torch.where(below, target / safe_scale * ratio, ratio2)
+    chosen = torch.where(
+        within, total.log(), log_value + (scale * (-log_value).exp()).log1p()
+    )
+
+    # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
+    # overflows; the sum of the two is one logarithm.
+    loss = chosen + torch.where(below, target / safe_scale * ratio, ratio2)
 
     return _reduce(loss, reduction).to(dtype)
 

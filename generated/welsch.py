@@ -38,7 +38,7 @@ def welsch_loss(
     # Guard [gaussian-tail]: Far out the exponential is 0 in every format, and its
     # derivative 0 times that of an overflowing square is nan. Clipping where it has
     # long been 0 changes no value.
-    bound = 28.0 / math.sqrt(0.5)
+    bound = 40.0 / math.sqrt(0.5)
     near = torch.where(ratio < -bound, -bound, torch.where(ratio > bound, bound, ratio))
     near_squared = near.square()
     product = -0.5 * near_squared

@@ -20,8 +20,12 @@ class Phase(Enum):
 
     RECOGNISE = "recognise"
     """Formulas become the functions they are: ``log(1 + exp(x))`` becomes ``softplus(x)``."""
+    LEVEL = "level"
+    """Functions that level off are kept from arguments whose derivative overflows."""
     EXPAND = "expand"
     """Functions whose own gradient is poor become expressions whose gradient is good."""
+    OVERFLOW = "overflow"
+    """What overflows although the result does not is replaced far out."""
 
 
 class Fault(Enum):
@@ -86,6 +90,12 @@ class Rule:
             to a function that does what the rule does.
         slopes: the names by which the gradient fails, if it is not all of them; the rule stays
             out where no gradient flows through what they stand for.
+        huge: names; the rule fires only where what they stand for may overflow although every
+            input is of an ordinary size.
+        steep: names; the rule fires only where the derivative of what they stand for may overflow.
+        calm: names; the rule stays out where what they stand for may overflow.
+        outside: the rule stays out of the branches that another rule has made.
+        overflows: the rule fires only where an argument of the pattern may.
     """
 
     name: str
@@ -113,6 +123,11 @@ class Rule:
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()
+    huge: tuple[str, ...] = ()
+    steep: tuple[str, ...] = ()
+    calm: tuple[str, ...] = ()
+    outside: bool = False
+    overflows: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
 from losscodegen.compiler.rules_nearest import RULES as NEAREST
+from losscodegen.compiler.rules_overflow import RULES as OVERFLOW
 from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
@@ -32,7 +33,8 @@ from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
-    COUNTS
+    OVERFLOW
+    + COUNTS
     + SCALES
     + DIRICHLET
     + RANGES

@@ -103,6 +103,7 @@ RULES = (
         pattern="atan(x/y)",
         condition="y > 0",
         varying=("y",),
+        calm=("x", "y"),
         let=("longer = detach(Max(abs(x), y))",),
         replacement="atan2(x/longer, y/longer)",
         why=_LENGTH,

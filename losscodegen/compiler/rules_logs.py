@@ -116,6 +116,25 @@ RULES = (
         witness=Witness(point={"x": 100.0, "y": 3.0}),
     ),
     Rule(
+        name="log-of-exponential",
+        pattern="log(exp(x))",
+        replacement="x",
+        why="The exponential overflows and underflows although its logarithm is its argument.",
+        source="measured",
+        witness=Witness(point={"x": 100.0}),
+    ),
+    Rule(
+        name="log-add-exp",
+        pattern="log(c + exp(x))",
+        condition="c > 0",
+        unless="x <= 80",
+        replacement="logaddexp(x, log(c))",
+        why="The exponential overflows although its logarithm does not.",
+        source="measured",
+        witness=Witness(point={"x": 100.0, "c": 2.0}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
         name="log-add-exp-of-larger",
         pattern="x + softplus(logsumexp(y[i] - x, i, where=m[i]))",
         let=(

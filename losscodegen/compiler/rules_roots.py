@@ -45,6 +45,25 @@ RULES = (
     ),
     Rule(
         name="hypot",
+        pattern="sqrt(x**4 + c)",
+        condition="c > 0",
+        replacement="hypot(x**2, sqrt(c))",
+        why="The power leaves the floating-point range long before the root does.",
+        source="measured",
+        witness=Witness(point={"x": 1e15, "c": 1.0}),
+        domain={"c": "(0, oo)"},
+    ),
+    Rule(
+        name="square-of-product",
+        pattern="x**2*y**2",
+        replacement="(x*y)**2",
+        varying=("x", "y"),
+        why="One square may overflow where the other underflows; that of the product is finite.",
+        source="measured",
+        witness=Witness(point={"x": 1e25, "y": 1e-25}),
+    ),
+    Rule(
+        name="hypot",
         pattern="sqrt(x**2 + y**2)",
         replacement="hypot(x, y)",
         why="The squares leave the floating-point range long before the root does.",
@@ -108,14 +127,33 @@ RULES = (
         witness=Witness(point={"x": 1e20, "c": 1.0}),
         domain={"c": "(0, oo)"},
     ),
+    *(
+        Rule(
+            name="saturating-ratio",
+            pattern=f"{power}/({power} + c)",
+            condition=condition,
+            let=(f"u = {u}",),
+            replacement=f"where(abs(u) <= 1, u**{p}/(u**{p} + 1), 1/(1 + (1/u)**{p}))",
+            varying=("x",),
+            why="For large x the powers overflow to `inf/inf = nan`, and the derivative of the "
+            "quotient cancels long before.",
+            source="measured",
+            witness=Witness(point={"x": 1e15, "c": 1.0, "p": 3.0}),
+            domain={"c": "(0, oo)", "x": "(0, oo)", "p": "[1, 4]"},
+        )
+        for power, p, condition, u in (
+            ("x**4", "4", "c > 0", "x/sqrt(sqrt(c))"),
+            ("x**p", "p", "c > 0 and p >= 1 and x >= 0", "x/exp(log(c)/p)"),
+        )
+    ),
     Rule(
         name="gaussian-tail",
         pattern="exp(-a*x**2)",
         optional=("a",),
         varying=("x",),
         condition="a > 0",
-        unless="a*x**2 <= 800",
-        let=("bound = 28/sqrt(a)", "near = clip(x, -bound, bound)"),
+        unless="a*x**2 <= 1600",
+        let=("bound = 40/sqrt(a)", "near = clip(x, -bound, bound)"),
         replacement="exp(-a*near**2)",
         why="Far out the exponential is 0 in every format, and its derivative 0 times that of "
         "an overflowing square is nan. Clipping where it has long been 0 changes no value.",

@@ -92,6 +92,16 @@ RULES = (
         phase=Phase.EXPAND,
     ),
     Rule(
+        name="sech",
+        pattern="1/cosh(x)",
+        let=("small = exp(-where(x > 0, x, -x))",),
+        replacement="2*small/(1 + small**2)",
+        unless="x >= -80 and x <= 80",
+        why="Where `cosh` overflows, the derivative of its reciprocal is `0 * inf = nan`.",
+        source="measured",
+        witness=Witness(point={"x": 800.0}, fault=Fault.GRADIENT, wrt="x"),
+    ),
+    Rule(
         name="tanh-tail",
         pattern="tanh(x)",
         replacement="where(size < 1, tanh(x), sign(x)*(1 - 2*sigmoid(-2*size)))",

@@ -57,6 +57,14 @@ RULES = (
     ),
     Rule(
         name="softplus",
+        pattern="log1p(exp(x)*exp(y))",
+        replacement="softplus(x + y)",
+        why="The exponentials overflow although the logarithm of their product does not.",
+        source="measured",
+        witness=Witness(point={"x": 60.0, "y": 60.0}),
+    ),
+    Rule(
+        name="softplus",
         pattern="log1p(exp(x))",
         replacement="softplus(x)",
         why="`exp(x)` overflows for large x, and the gradient becomes `inf/inf = nan`.",

@@ -16,16 +16,28 @@ from losscodegen.compiler.canonical import (
     from_factors,
 )
 from losscodegen.compiler.decided import decided
+from losscodegen.compiler.degrees import degree
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.search.stage import Search, defaults
 from losscodegen.compiler.steps import Stabilized, Step
 from losscodegen.compiler.tame import Tame
-from losscodegen.ir.loss import Loss
+from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Group
 from losscodegen.ir.walk import children, inline_loss, rebuild, transform, walk
+
+UNLIMITED = frozenset(
+    {
+        DomainKind.REAL,
+        DomainKind.POSITIVE,
+        DomainKind.NONNEGATIVE,
+        DomainKind.NEGATIVE,
+        DomainKind.LOGPROB,
+    }
+)
+"""The domains that hold numbers of any size."""
 
 _LIMIT = 1000
 """More rewrites than any loss needs: a table that gets here does not terminate."""
@@ -53,7 +65,8 @@ def stabilize(
     protector = Protector.of_loss(loss, rules, steps, without)
     if not differentiated:
         protector = replace(protector, tame=replace(protector.tame, value_only=True))
-    rewriter = Rewriter(rules, scalars, protector.tame, steps)
+    inputs = frozenset(v.name for v in loss.inputs if v.domain.kind in UNLIMITED)
+    rewriter = Rewriter(rules, scalars, protector.tame, inputs, steps)
     ranges = Ranges.of_loss(loss)
     later, usual = rewriter.expanded, defaults(loss)
     search = Search(usual, steps, later, without, differentiated and sloped)
@@ -64,7 +77,8 @@ def stabilize(
         expr = rewriter.run(expr, Phase.RECOGNISE, ranges)
         if rules:
             expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
-        expr = rewriter.run(expr, Phase.EXPAND, ranges)
+        for phase in (Phase.LEVEL, Phase.EXPAND, Phase.OVERFLOW):
+            expr = rewriter.run(expr, phase, ranges)
         return protector.protect(_chosen(expr, whole), ranges)
 
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
@@ -99,15 +113,21 @@ class Rewriter:
     rules: tuple[Rule, ...]
     scalars: frozenset[str]
     tame: Tame
+    free: frozenset[str]
+    """The inputs, which may be of any size."""
     steps: list[Step] = field(default_factory=list)
     done: dict[Hashable, tuple[Expr, Ranges]] = field(default_factory=dict)
     """What has been rewritten; the ranges are held so that their identity stays unique."""
 
     expansions: frozenset[str] = field(init=False)
+    branching: frozenset[str] = field(init=False)
+    """The rules whose replacement has branches."""
 
     def __post_init__(self) -> None:
         expanding = (r.name for r in self.rules if r.phase is Phase.EXPAND)
         self.expansions = frozenset(expanding)
+        choosing = (r.name for r in self.rules if "where(" in r.replacement)
+        self.branching = frozenset(choosing)
 
     def run(self, expr: Expr, phase: Phase, ranges: Ranges) -> Expr:
         """``expr`` with the rules of one phase applied wherever they can be."""
@@ -153,6 +173,8 @@ class Rewriter:
                     continue
                 if rule.cut and _is_relu(names[rule.cut].bodies[0]):
                     continue
+                if not self._sized(rule, expr, match, ranges):
+                    continue
                 if rule.slopes and not any(
                     self.tame.depends(names[n].bodies[0]) for n in rule.slopes
                 ):
@@ -169,6 +191,20 @@ class Rewriter:
                     raise RecursionError(f"rule {rule.name} fires without end")
                 return self._visit(new, rules, ranges, gradient=gradient)
         return expr
+
+    def _sized(self, rule: Rule, expr: Expr, match: Match, ranges: Ranges) -> bool:
+        """Whether what may overflow at a match is what the rule is for."""
+        names = match.bindings.names
+
+        def grows(body: Expr) -> float:
+            return degree(body, ranges, self.free.__contains__)
+
+        return (
+            all(grows(names[n].bodies[0]) > 1 for n in rule.huge)
+            and all(grows(names[n].bodies[0]) > 2 for n in rule.steep)
+            and all(grows(names[n].bodies[0]) <= 1 for n in rule.calm)
+            and not (rule.overflows and all(grows(c) <= 1 for c in children(expr)))
+        )
 
     def _children(
         self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
@@ -206,6 +242,8 @@ class Rewriter:
         if guard is None:
             return False
         if rule.as_written or guard == Guard(rule=rule.name, why=rule.why):
+            return True
+        if rule.outside and guard.rule in self.branching:
             return True
         return guard.rule in self.expansions
 

@@ -69,6 +69,7 @@ def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
     pattern = found.matcher.pattern
     conditions = _conditions(pattern)
     narrower = _narrower(pattern)
+    huge = found.rule.huge + found.rule.steep
     names: dict[str, Template] = {}
     indices = {Index(n, a): (Index(n, a),) for n, a in INDICES.items()}
     for node in walk(pattern):
@@ -81,6 +82,9 @@ def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
         elif node.name in narrower:
             own = Call("gt", (Read(node.name, inner), Number(Fraction(0))))
             names[node.name] = Template((own,), inner)
+        elif node.name in huge:
+            cube = Call("pow", (Read(node.name, inner), Number(Fraction(3))))
+            names[node.name] = Template((cube,), inner)
         elif inner or not node.subscripts:
             names[node.name] = Template((Read(node.name, inner),), inner)
     return fill(expr, Bindings(names, indices))

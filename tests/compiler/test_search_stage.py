@@ -10,7 +10,15 @@ import torch
 
 from losscodegen.compiler.intervals import EVERYTHING, Range, read_range
 from losscodegen.compiler.search.form import FORMS, WHYS
-from losscodegen.compiler.search.measure import Score, Source, lost, points, score
+from losscodegen.compiler.search.measure import (
+    Score,
+    Source,
+    extremes,
+    gaps,
+    lost,
+    points,
+    score,
+)
 from losscodegen.compiler.search.numerics import DOUBLES, Evaluator, precise
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.ir.loss import Loss
@@ -115,6 +123,18 @@ def test_what_is_good_enough_or_has_no_gradient_stays(
 ) -> None:
     loss = loss_of(formula, **inputs)
     assert not FORMS & {step.rule for step in stabilize(loss).steps}
+
+
+def test_no_form_overflows_where_the_formula_does_not() -> None:
+    # Over one denominator it would be `(x - y)**2/(...)`, good for what is small and usual.
+    loss = loss_of("sqrt(1 + (x - y)**2) - 1", x="real[...]", y="count[...]")
+    stable = stabilize(loss).loss.expression
+    sources = {X: Source(EVERYTHING), Y: Source(read_range("[0, oo)"))}
+    far = extremes(loss.expression, sources, (X,))
+    assert len(far) > 12
+    assert gaps(stable, far, (X,)) == frozenset()
+    over_one = parse_formula("(x - y)**2/(hypot(x - y, 1) + 1)")
+    assert gaps(over_one, far, (X,))
 
 
 def test_a_form_can_be_left_out() -> None:

@@ -28,6 +28,11 @@ _LITTLE, _PRICE, _CLEARLY = 0.2, 0.15, 3.0
 worst that counts."""
 _FAR, _FAR_TOGETHER = 900.0, 600.0
 """How far an argument goes from 1, in powers of 2: alone, and beside others."""
+_EXTREMES = (
+    *(math.ldexp(s, k) for k in (530, 700, 1000, -530, -1000) for s in (1.0, -1.0)),
+    *(800.0, -800.0),
+)
+"""Numbers whose squares, cubes or exponentials leave the range of doubles."""
 _TRIES = 200
 """After so many numbers that lie outside, a domain is taken to have none."""
 
@@ -98,6 +103,59 @@ def points(
         if truth is not None and all(map(math.isfinite, truth)):
             found.append(Point(leaves, truth))
     return tuple(found)
+
+
+def extremes(
+    expr: Expr,
+    sources: Mapping[Expr, Source],
+    wrt: tuple[Expr, ...],
+    conditions: Sequence[Expr] = (),
+) -> tuple[Point, ...]:
+    """Points at the ends of the floating-point range where value and gradient are finite.
+
+    Every leaf in turn, and all of them together, of sizes whose squares overflow or underflow.
+    """
+    base = {leaf: _tame(source) for leaf, source in sources.items()}
+    free = [leaf for leaf, source in sources.items() if not source.fixed]
+    groups = [[leaf] for leaf in free] + ([free] if len(free) > 1 else [])
+    found = []
+    for group in groups:
+        for size in _EXTREMES:
+            leaves = {**base, **dict.fromkeys(group, size)}
+            inside = all(
+                _within(v, sources[leaf].allowed) for leaf, v in leaves.items()
+            )
+            if not inside or not _meets(leaves, conditions):
+                continue
+            truth = precise(expr, leaves, wrt)
+            if truth is not None and all(map(math.isfinite, truth)):
+                found.append(Point(leaves, truth))
+    return tuple(found)
+
+
+def _tame(source: Source) -> float:
+    """A number of ordinary size for a leaf."""
+    if source.usual is not None:
+        return source.usual
+    low, high = source.allowed.low, source.allowed.high
+    middle = (low + high) / 2
+    tries = (1.0, 0.5, -1.0, low + 1.0, high - 1.0, middle)
+    return next((v for v in tries if _within(v, source.allowed)), 1.0)
+
+
+def gaps(
+    expr: Expr, where: Sequence[Point], wrt: tuple[Expr, ...]
+) -> frozenset[int] | None:
+    """The places of the points at which ``expr`` or its gradient is nan or infinite."""
+    found = set()
+    for place, point in enumerate(where):
+        try:
+            jet = Evaluator(DOUBLES, dict(point.leaves), wrt).of(expr)
+        except UnsupportedError:
+            return None
+        if not all(map(math.isfinite, (jet.value, *jet.slopes))):
+            found.add(place)
+    return frozenset(found)
 
 
 def _meets(leaves: Mapping[Expr, float], conditions: Sequence[Expr]) -> bool:

@@ -19,6 +19,8 @@ from losscodegen.compiler.search.measure import (
     Point,
     Score,
     Source,
+    extremes,
+    gaps,
     points,
     score,
 )
@@ -159,7 +161,8 @@ class Search:
             return None
         if before.worst <= _GOOD:
             return expr
-        found = self._chain(expr, ranges, variables, where, before)
+        far = extremes(expr, allowed, wrt, self.conditions)
+        found = self._chain(expr, ranges, variables, where, before, far)
         for form in found:
             self.steps.append(
                 Step(rule=form.name, before=expr, after=form.expr, why=form.why)
@@ -173,8 +176,14 @@ class Search:
         wrt: tuple[Expr, ...],
         where: tuple[Point, ...],
         before: Score,
+        far: tuple[Point, ...],
     ) -> tuple[Form, ...]:
-        """The forms, one from the other, that lead to the best one found."""
+        """The forms, one from the other, that lead to the best one found.
+
+        None that is nan or infinite at a point of ``far`` where ``expr`` is not.
+        """
+        measured = wrt if self.differentiated else ()
+        known = gaps(self.later(expr, ranges), far, measured)
         best, found = before, tuple[Form, ...]()
         # What a rule has made and is not bad gives way only to what is good everywhere.
         made = before.mean < _MUCH and expr.origin.guard is not None
@@ -187,7 +196,6 @@ class Search:
                 if last in seen:
                     continue
                 seen.add(last)
-                measured = wrt if self.differentiated else ()
                 reached = score(self.later(last, ranges), where, measured)
                 if reached is None:
                     continue
@@ -199,7 +207,9 @@ class Search:
                     made and reached.worst > GOOD
                 )
                 if enough and (not found or reached.mean < best.mean):
-                    best, found = reached, chain
+                    new = gaps(self.later(last, ranges), far, measured)
+                    if new is None or known is None or new <= known:
+                        best, found = reached, chain
             if found and best.worst <= _GOOD:
                 break
             following.sort(key=lambda ranked: ranked[0])

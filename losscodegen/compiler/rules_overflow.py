@@ -1,0 +1,210 @@
+"""Functions of arguments that overflow although the result does not.
+
+What is far out is computed from the logarithm of the argument, which other rows take apart.
+"""
+
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+
+_LEVEL = (
+    "Where the argument overflows the function has long levelled off, and its derivative 0 times "
+    "that of the argument is nan."
+)
+_FAR = "The argument overflows although the result does not; far out it is taken by its logarithm."
+_LOG = "The argument of the logarithm overflows although the logarithm does not."
+
+_LEVELLED = (
+    # function, where it has not levelled off in any format, what it is beyond
+    ("tanh(x)", "abs(x) <= 400", "where(x > 0, 1, -1)"),
+    ("sigmoid(x)", "abs(x) <= 800", "where(x > 0, 1, 0)"),
+    ("erf(x)", "abs(x) <= 40", "where(x > 0, 1, -1)"),
+    ("softplus(x)", "x >= -800", "0"),
+    ("logsigmoid(x)", "x <= 800", "0"),
+    ("exp(x)", "x >= -800", "0"),
+)
+
+RULES = (
+    *(
+        Rule(
+            name="levelled-off",
+            pattern=function,
+            replacement=f"where({near}, {function}, {beyond})",
+            unless=near,
+            why=_LEVEL,
+            source="measured",
+            witness=Witness(
+                point={"x": -1e30 if "-800" in near else 1e30},
+                fault=Fault.GRADIENT,
+                wrt="x",
+            ),
+            phase=Phase.LEVEL,
+            outside=True,
+            gradient_only=True,
+            steep=("x",),
+        )
+        for function, near, beyond in _LEVELLED
+    ),
+    Rule(
+        name="angle-far-out",
+        pattern="atan(x)",
+        let=("size = abs(x)",),
+        replacement="where(size <= 1e9, atan(x), where(x > 0, 1, -1)*(pi/2 - exp(-log(size))))",
+        unless="size <= 1e9",
+        why=_FAR,
+        source="DLMF 4.24.3",
+        witness=Witness(point={"x": 1e7}, fault=Fault.GRADIENT, wrt="x"),
+        phase=Phase.LEVEL,
+        outside=True,
+        gradient_only=True,
+        steep=("x",),
+    ),
+    Rule(
+        name="asinh-far-out",
+        pattern="asinh(x)",
+        let=("size = abs(x)",),
+        replacement="where(size <= 1e9, asinh(x), where(x > 0, 1, -1)*(log(2) + log(size)))",
+        unless="size <= 1e9",
+        why=_FAR,
+        source="DLMF 4.37.16",
+        witness=Witness(point={"x": 1e20}),
+        phase=Phase.OVERFLOW,
+        outside=True,
+        huge=("x",),
+    ),
+    *(
+        Rule(
+            name="log-of-square-sum",
+            pattern=pattern,
+            condition=condition,
+            varying=("x", "y"),
+            let=("total = x**2 + y**2",),
+            replacement=f"where(total <= 1e9, {near}, 2*log(hypot(hypot(x, y), {root})))",
+            why=_FAR,
+            source="measured",
+            witness=Witness(point={"x": 1e20, "y": 1e19, "c": 2.0}),
+            domain={"c": "(0, oo)"},
+            phase=Phase.EXPAND,
+            calm=calm,
+        )
+        for pattern, near, root, condition, calm in (
+            ("log1p(x**2 + y**2)", "log1p(total)", "1", None, ()),
+            ("log(c + x**2 + y**2)", "log(c + total)", "sqrt(c)", "c > 0", ("c",)),
+        )
+    ),
+    *(
+        Rule(
+            name="log-far-out",
+            pattern=pattern,
+            condition=condition,
+            let=(
+                "p = where(x > 0, log(x), -2000)",
+                "q = where(y > 0, log(y), -2000)",
+                "both = logaddexp(p, q)",
+            ),
+            replacement=f"where(x + y <= 1e9, {near}, {far})",
+            why=_FAR,
+            source="measured",
+            witness=Witness(point={"x": 1e20, "y": 1e19, "c": 1.0}),
+            domain={"x": "(0, oo)", "y": "(0, oo)", "c": "(0, oo)"},
+            phase=Phase.OVERFLOW,
+            outside=True,
+            huge=("x", "y"),
+            calm=calm,
+        )
+        for pattern, near, far, condition, calm in (
+            (
+                "log1p(x + y)",
+                "log1p(x + y)",
+                "both + exp(-both)",
+                "x >= 0 and y >= 0",
+                (),
+            ),
+            (
+                "log(c + x + y)",
+                "log(c + x + y)",
+                "both + log1p(c*exp(-both))",
+                "c > 0 and x >= 0 and y >= 0",
+                ("c",),
+            ),
+        )
+    ),
+    Rule(
+        name="log-far-out",
+        pattern="log1p(x)",
+        condition="x >= 0",
+        unless="x <= 1e9",
+        replacement="where(x <= 1e9, log1p(x), log(x) + exp(-log(x)))",
+        why=_FAR,
+        source="measured",
+        witness=Witness(point={"x": 1e20}),
+        domain={"x": "[0, oo)"},
+        phase=Phase.OVERFLOW,
+        outside=True,
+        huge=("x",),
+    ),
+    Rule(
+        name="log-far-out",
+        pattern="log(c + x)",
+        condition="c > 0 and x >= 0",
+        unless="x <= 1e9",
+        replacement="where(x <= 1e9, log(c + x), log(x) + log1p(c*exp(-log(x))))",
+        why=_FAR,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "c": 2.0}),
+        domain={"x": "[0, oo)", "c": "(0, oo)"},
+        phase=Phase.OVERFLOW,
+        outside=True,
+        huge=("x",),
+        calm=("c",),
+    ),
+    Rule(
+        name="log-far-out",
+        pattern="log(x + y)",
+        condition="x >= 0 and y >= 0",
+        let=(
+            "p = where(x > 0, log(x), -2000)",
+            "q = where(y > 0, log(y), -2000)",
+        ),
+        replacement="where(x + y <= 1e9, log(x + y), logaddexp(p, q))",
+        why=_FAR,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "y": 1e19}),
+        domain={"x": "(0, oo)", "y": "(0, oo)"},
+        phase=Phase.OVERFLOW,
+        outside=True,
+        huge=("x", "y"),
+    ),
+    Rule(
+        name="log-of-factors",
+        pattern="log(x*y)",
+        condition="x > 0 and y > 0 and x*y >= 1e9",
+        replacement="log(x) + log(y)",
+        why=_LOG,
+        source="measured",
+        witness=Witness(point={"x": 1e20, "y": 1e20}),
+        domain={"x": "[1e5, oo)", "y": "[1e5, oo)"},
+        phase=Phase.OVERFLOW,
+        overflows=True,
+    ),
+    *(
+        Rule(
+            name="log-of-power",
+            pattern=f"log({power})",
+            condition=condition,
+            varying=("x",),
+            replacement=f"{p}*log({base})",
+            why=_LOG,
+            source="measured",
+            witness=Witness(point={"x": 1e20, "p": 3.0}),
+            domain={"x": "(0, oo)", "p": "(1, 4)"},
+            phase=Phase.OVERFLOW,
+            overflows=True,
+        )
+        for power, p, base, condition in (
+            ("x**2", "2", "abs(x)", None),
+            ("abs(x**3)", "3", "abs(x)", None),
+            ("x**4", "4", "abs(x)", None),
+            ("x**p", "p", "x", "x >= 0"),
+            ("abs(x)**p", "p", "abs(x)", "p > 0"),
+        )
+    ),
+)

@@ -1,0 +1,40 @@
+"""How fast expressions grow."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from losscodegen.compiler.degrees import degree
+from losscodegen.compiler.intervals import read_range
+from losscodegen.compiler.ranges import Ranges
+from losscodegen.language.formula import parse_formula
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("x + 3", 1),
+        ("x*y", 2),
+        ("x**3*y", 4),
+        ("sqrt(1 + x**4)", 2),
+        ("hypot(x, y)", 1),
+        ("x**2/y", 2),
+        ("a*x", 1),
+        ("u*x", 1),
+        ("log(x**4)", 0),
+        ("tanh(x**3)", 0),
+        ("softplus(x*y)", 2),
+        ("exp(x)", math.inf),
+        ("exp(-abs(x))", 0),
+        ("exp(min(x, a))", 0),
+        ("cosh(x)", math.inf),
+        ("where(x > 0, x**2, y)", 2),
+    ],
+)
+def test_degree(formula: str, expected: float) -> None:
+    ranges = Ranges({"u": read_range("[0, 1]")})
+    assert (
+        degree(parse_formula(formula), ranges, {"x", "y", "u"}.__contains__) == expected
+    )
