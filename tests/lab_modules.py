@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from losscodegen.ir.loss import Loss, Role
+from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import words_as_numbers
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.oracles import Oracles
@@ -29,6 +29,9 @@ from losscodegen.language.parse import load_losses
 LAB = Path(__file__).parent / "lab"
 SPECS = Path(__file__).parent.parent / "specs"
 ORACLES = Oracles()
+
+
+Caller = Callable[[Mapping[str, Bound]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -85,69 +88,56 @@ class LabModule:
                 found[variable.name] = defaults[variable.name]
         return found
 
-    def call(self, bound: Mapping[str, Bound]) -> Tensor:
-        """What it returns for a value of every variable, by symbol."""
-        floats = [
+    def prepared(self, bound: Mapping[str, Bound]) -> Caller:
+        """The function, or an instance of the class for these parameters, ready to be called."""
+        target = self.target
+        dtype = next(
             b.dtype
             for b in bound.values()
             if isinstance(b, Tensor) and b.dtype.is_floating_point
-        ]
-        given = {
-            self.keyword(symbol): value
-            for symbol, value in bound.items()
-            if not (value is None and self.loss.variable(symbol).role is not Role.INPUT)
-        }
+        )
         fixed = {
-            k: torch.tensor(v, dtype=floats[0]) if isinstance(v, list) else v
+            k: torch.tensor(v, dtype=dtype) if isinstance(v, list) else v
             for k, v in self.init.items()
         }
-        target = self.target
-        own = parameters(target)
-        built = {k: v for k, v in given.items() if k in own} | fixed
+        given = self._keywords(bound)
+        built = {k: v for k, v in given.items() if k in parameters(target)} | fixed
         if not isinstance(target, type):
-            return self._result(target(**built))
-        module = target(**built)
-        module = module.to(floats[0]) if isinstance(module, nn.Module) else module
+            own = {self.keyword(v.name) for v in self.loss.inputs}
+            constants = {k: v for k, v in built.items() if k not in own}
+
+            def function(again: Mapping[str, Bound]) -> Tensor:
+                given = self._keywords(again)
+                inputs = {k: v for k, v in given.items() if k in built and k in own}
+                return tensor_of(target(**inputs, **constants))
+
+            return function
+        instance = target(**built)
+        if isinstance(instance, nn.Module):
+            instance = instance.to(dtype)
         takes = parameters(forward(target))
-        return self._result(module(**{k: v for k, v in given.items() if k in takes}))
 
-    def again(self, bound: Mapping[str, Bound]) -> tuple[Tensor, Tensor]:
-        """What one instance returns when it is called twice with the same arguments."""
-        results: list[Tensor] = []
-        target = self.target
-        if isinstance(target, type):
-            takes = parameters(forward(target))
-            own = parameters(target)
-            given = {self.keyword(s): v for s, v in bound.items() if v is not None}
-            fixed = {
-                k: torch.tensor(v) if isinstance(v, list) else v
-                for k, v in self.init.items()
-            }
-            module = target(**({k: v for k, v in given.items() if k in own} | fixed))
-            for _ in range(2):
-                results.append(
-                    module(
-                        **{
-                            k: v.clone() if isinstance(v, Tensor) else v
-                            for k, v in given.items()
-                            if k in takes
-                        }
-                    ).detach()
-                )
-        else:
-            for _ in range(2):
-                copies = {
-                    s: v.clone() if isinstance(v, Tensor) else v
-                    for s, v in bound.items()
-                }
-                results.append(self.call(copies).detach())
-        return results[0], results[1]
+        def method(again: Mapping[str, Bound]) -> Tensor:
+            given = self._keywords(again)
+            return tensor_of(instance(**{k: v for k, v in given.items() if k in takes}))
 
-    @staticmethod
-    def _result(value: Any) -> Tensor:
-        if not isinstance(value, Tensor):
-            raise TypeError(f"the loss is a {type(value).__name__}, not a tensor")
-        return value
+        return method
+
+    def call(self, bound: Mapping[str, Bound]) -> Tensor:
+        """What it returns for a value of every variable, by symbol."""
+        return self.prepared(bound)(bound)
+
+    def _keywords(self, bound: Mapping[str, Bound]) -> dict[str, Bound]:
+        """The values under the names that the module has for them; none for what is left out."""
+        return {
+            self.keyword(s): value for s, value in bound.items() if value is not None
+        }
+
+
+def tensor_of(value: Any) -> Tensor:
+    if not isinstance(value, Tensor):
+        raise TypeError(f"the loss is a {type(value).__name__}, not a tensor")
+    return value
 
 
 def forward(target: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,7 +154,8 @@ def parameters(function: Callable[..., Any]) -> frozenset[str]:
 def entry(value: Any) -> Entry:
     """A value of the manifest as an entry of a point; lists are tensors."""
     if not isinstance(value, list):
-        return value
+        plain: Entry = value
+        return plain
     shape: list[int] = []
     level: Any = value
     while isinstance(level, list):
@@ -282,17 +273,28 @@ def faults(
         found += _gradient_faults(
             got, leaves, truth.gradient, share, dtype, rtol, floor
         )
-    try:
-        fresh = {
-            k: v.detach() if isinstance(v, Tensor) else v
-            for k, v in bind(loss, values, TORCH[dtype]).items()
-        }
-        first, second = module.again(fresh)
-        if not torch.equal(first.nan_to_num(), second.nan_to_num()):
-            found.append("a second call differs")
-    except Exception as problem:
-        found.append(f"a second call raises {type(problem).__name__}: {problem}")
+    found += _repetition_faults(module, bind(loss, values, TORCH[dtype]))
     return found
+
+
+def _repetition_faults(module: LabModule, bound: Mapping[str, Bound]) -> list[str]:
+    """Whether one instance says something else when it is asked again."""
+
+    def copies() -> dict[str, Bound]:
+        return {
+            k: v.detach().clone() if isinstance(v, Tensor) else v
+            for k, v in bound.items()
+        }
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ready = module.prepared(copies())
+            first, second = ready(copies()).detach(), ready(copies()).detach()
+    except Exception as problem:
+        return [f"a second call raises {type(problem).__name__}: {problem}"]
+    same = torch.equal(first.nan_to_num(), second.nan_to_num())
+    return [] if same else ["a second call differs"]
 
 
 def _gradient_faults(
