@@ -62,18 +62,21 @@ def evidential_regression_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_nu = torch.where(within, nu, 1.0)
+
+    # Guard [joined-roots]: What is under the roots leaves the floating-point range
+    # although their ratio does not.
     u2 = (
         safe_nu.sqrt()
-        * (math.sqrt(0.5) / (1.0 + safe_nu).sqrt())
-        / torch.where(within, beta, 1.0).sqrt()
         * torch.where(within, residual, 1.0)
+        * (math.sqrt(0.5) / (safe_nu + 1.0).sqrt())
+        / torch.where(within, beta, 1.0).sqrt()
     )
     safe_nu2 = torch.where(within, 1.0, nu)
     u3 = (
         safe_nu2.sqrt()
-        * (math.sqrt(0.5) / (1.0 + safe_nu2).sqrt())
-        / torch.where(within, 1.0, beta).sqrt()
         * torch.where(within, 1.0, residual)
+        * (math.sqrt(0.5) / (safe_nu2 + 1.0).sqrt())
+        / torch.where(within, 1.0, beta).sqrt()
     )
     size = u3.abs()
 

@@ -182,6 +182,24 @@ RULES = (
         balanced=True,
     ),
     Rule(
+        name="tangent-minus-log",
+        pattern="x - log(x) - 1",
+        as_written=True,
+        let=(
+            "d = where(abs(x - 1) < 1/4, x - 1, 0)",
+            "r = d/(2 + d)",
+            "q = r**2",
+            f"odd = 2*r**3*({_ATANH_SERIES})",
+        ),
+        replacement="where(abs(x - 1) < 1/4, d*r - odd, x - log(x) - 1)",
+        why="Near 1 the terms cancel to `(x - 1)**2/2`; there a series in `(x - 1)/(x + 1)` is "
+        "summed.",
+        source="Loader, Fast and accurate computation of binomial probabilities",
+        witness=Witness(point={"x": 1.0001}),
+        domain={"x": "(0, 100)"},
+        balanced=True,
+    ),
+    Rule(
         name="log1p",
         pattern="log(1 + x)",
         replacement="log1p(x)",

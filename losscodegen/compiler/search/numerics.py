@@ -29,6 +29,8 @@ class Arithmetic(Protocol):
     functions: Mapping[str, Callable[..., Any]]
     backward: Mapping[str, Callable[[Any, Any], Any]]
     """Derivatives that are computed from argument and result instead of by the op table."""
+    partials: Mapping[tuple[str, int], Callable[..., Any]]
+    """Those by one of several arguments, computed from these in another way than the op table."""
 
     def __hash__(self) -> int: ...
 
@@ -188,6 +190,8 @@ class Evaluator:
                 continue
             if backward is not None:
                 factor = backward(values[0], value)
+            elif (op, place) in self.arithmetic.partials:
+                factor = self.arithmetic.partials[op, place](*values)
             else:
                 factor = _derivative(self.arithmetic, op, place)(values)
             slopes = [
