@@ -1,9 +1,9 @@
 """Whether a loss is better off with its symbolic gradient: by the op table, or by measurement.
 
 Most ops with a poor backward are rewritten by rules. What is left of them in the stabilised loss is
-looked up: if torch's backward is wrong for an argument that the op can have here, and the op's own
-derivative would be right there, the symbolic gradient is taken. Provided that there is one, and
-nothing in it is in doubt.
+looked up: if torch's backward was measured to be wrong for an argument that the op can have here,
+and the op's own derivative would be right there, the symbolic gradient is taken. Provided that
+there is one, and nothing in it is in doubt.
 
 A formula that is small enough to be measured is measured: where autograd loses most digits
 somewhere, and the symbolic gradient is good everywhere, that is taken.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from losscodegen.compiler.branches import Protector
-from losscodegen.compiler.intervals import Range, point
+from losscodegen.compiler.intervals import Range
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.search.measure import BAD, GOOD, Source, points
@@ -26,6 +26,7 @@ from losscodegen.compiler.steps import Stabilized
 from losscodegen.compiler.symbolic import Elementwise, differentiated, symbolic
 from losscodegen.compiler.tame import Tame
 from losscodegen.errors import LossCodegenError
+from losscodegen.ir.accuracy import bands
 from losscodegen.ir.loss import Gradient, Loss
 from losscodegen.ir.nodes import Call, Expr, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Sort
@@ -137,15 +138,17 @@ def poor_ops(expr: Expr, ranges: Ranges, tame: Tame) -> Iterator[str]:
         case Call(op) if OPS[op].sort is Sort.BOOL:
             return
         case Call(op, args) if OPS[op].remedy:
-            found = [ranges.of(a) for a in args]
-            for fault in OPS[op].faults:
-                if all(map(_contains, found, fault)):
-                    yield op
+            (found,) = (ranges.of(a) for a in args)
+            if any(_meets(found, low, high) for low, high in bands(op)):
+                yield op
         case _:
             pass
     for child in children(expr):
         yield from poor_ops(child, ranges, tame)
 
 
-def _contains(found: Range, value: float) -> bool:
-    return found & point(value) == point(value)
+def _meets(found: Range, low: float, high: float) -> bool:
+    """Whether an argument can be between the two numbers."""
+    above = low < found.high or (low == found.high and not found.high_open)
+    below = found.low < high or (found.low == high and not found.low_open)
+    return above and below

@@ -333,6 +333,8 @@ def keep(builder: Builder, expr: Keep) -> Value:
         base = builder.value(whole(expr))
         if offset(expr.at) is not None:
             return lower_reads.moved(builder, expr, base)
+        if builder.static(expr.at):
+            return lower_reads.item(builder, expr, base)
         index = lower_reads.whole_subscript(builder, expr.at)
         return lower_reads.take(builder, expr, base, base.layout, expr.index, index)
     body = builder.whole(builder.value(expr.body))

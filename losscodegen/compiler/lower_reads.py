@@ -123,6 +123,18 @@ def moved(builder: Builder, expr: Keep, value: Value) -> Value:
     return replace(value, tensor=permute(tensor, layout, target), layout=target)
 
 
+def item(builder: Builder, expr: Keep, value: Value) -> Value:
+    """``value``, which has the whole axis of ``expr``, at a place that is known beforehand."""
+    dim = dim_at(value.layout, value.layout.index(expr.index))
+    place = (
+        int(expr.at.value)
+        if isinstance(expr.at, Number)
+        else builder.value(expr.at).tensor
+    )
+    layout = tuple(e for e in value.layout if e != expr.index)
+    return replace(value, tensor=Item(value.tensor, dim, place), layout=layout)
+
+
 def _window(
     builder: Builder, expr: Read | Keep, part: Part, shift: int
 ) -> tuple[int, int]:

@@ -24,6 +24,13 @@ _BESSEL = (
     "excess = where(x > 64, tail, log(besseli(0, near)) - near)",
 )
 
+_SMALL = (
+    "d = where(x < 1, x, 0)",
+    "q = d**2/4",
+    "above = q*(1 + q/4*(1 + q/9*(1 + q/16*(1 + q/25*(1 + q/36*(1 + q/49*(1 + q/64*(1 + q/81*(1 + q/100)))))))))",
+)
+"""``above`` is I0(x) - 1 for x < 1, to the last digit of float64."""
+
 _WHY = "`I0(x)` overflows for large x although its logarithm is nearly x. What it is less, is found from \
 the asymptotic series there."
 
@@ -47,10 +54,10 @@ RULES = (
         pattern="log(besseli(0, x))",
         condition="x >= 0",
         unless="x <= 64",
-        let=_BESSEL,
-        replacement="x + excess",
-        why=_WHY,
-        source=_SOURCE,
+        let=(*_SMALL, *_BESSEL),
+        replacement="where(x < 1, log1p(above), x + excess)",
+        why=_WHY + " For small x it is 1 and a series.",
+        source=_SOURCE + ", 9.6.12",
         witness=Witness(point={"x": 1000.0}),
         domain={"x": "[0, 200)"},
     ),

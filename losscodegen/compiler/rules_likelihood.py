@@ -252,6 +252,7 @@ RULES = (
             point={"c": 1.0, "d": 1.0, "s": 1e-25}, fault=Fault.GRADIENT, wrt="s"
         ),
         domain={"s": "(0, 10)", "c": "(0, 10)"},
+        slopes=("s",),
     ),
     Rule(
         name="digamma-shifted",

@@ -116,14 +116,6 @@ RULES = (
         witness=Witness(point={"x": 100.0, "y": 3.0}),
     ),
     Rule(
-        name="log-of-exponential",
-        pattern="log(exp(x))",
-        replacement="x",
-        why="The exponential overflows and underflows although its logarithm is its argument.",
-        source="measured",
-        witness=Witness(point={"x": 100.0}),
-    ),
-    Rule(
         name="log-add-exp",
         pattern="log(c + exp(x))",
         condition="c > 0",
@@ -198,6 +190,24 @@ RULES = (
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"x": 1e-6}),
         domain={"x": "(-1, 100)"},
+        balanced=True,
+    ),
+    Rule(
+        name="tangent-minus-log",
+        pattern="x - log(x) - 1",
+        as_written=True,
+        let=(
+            "d = where(abs(x - 1) < 1/4, x - 1, 0)",
+            "r = d/(2 + d)",
+            "q = r**2",
+            f"odd = 2*r**3*({_ATANH_SERIES})",
+        ),
+        replacement="where(abs(x - 1) < 1/4, d*r - odd, x - log(x) - 1)",
+        why="Near 1 the terms cancel to `(x - 1)**2/2`; there a series in `(x - 1)/(x + 1)` is "
+        "summed.",
+        source="Loader, Fast and accurate computation of binomial probabilities",
+        witness=Witness(point={"x": 1.0001}),
+        domain={"x": "(0, 100)"},
         balanced=True,
     ),
     Rule(

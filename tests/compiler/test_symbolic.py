@@ -25,8 +25,9 @@ from losscodegen import resources
 from losscodegen.api import import_text
 from losscodegen.compiler.choice import settled_gradient
 from losscodegen.errors import LossCodegenError
+from losscodegen.ir.accuracy import EXACT_ULPS, bands
 from losscodegen.ir.loss import Gradient
-from losscodegen.ir.ops import EXACT_ULPS, OPS, Op
+from losscodegen.ir.ops import OPS, Op
 from losscodegen.judge.check import verify
 from losscodegen.language.parse import losses_from_text
 from losscodegen.pipeline import compile_losses, generate_text
@@ -450,9 +451,12 @@ def test_a_remedy_is_one(row: Op, dtype: torch.dtype) -> None:
         "expm1": mp.exp,
         "log1mexp": lambda x: 1 / mp.expm1(x),
     }[row.name]
-    assert row.faults
-    for (fault,) in row.faults:
+    arguments = [x for band in bands(row.name) for x in band]
+    assert arguments
+    for fault in arguments:
         x = torch.tensor(fault, dtype=dtype, requires_grad=True)
+        if not (x.isfinite() and abs(x) != 1):
+            continue  # a number of float64
         (got,) = torch.autograd.grad(function(x), x)
         with mp.workdps(60):
             wanted = exact(mp.mpf(x.item()))

@@ -59,6 +59,7 @@ class Balls:
         "relu": lambda x: x if _ball_sign(x) > 0 else arb(0),
     }
     backward: Mapping[str, Callable[[Any, Any], Any]] = {}
+    partials: Mapping[tuple[str, int], Callable[..., Any]] = {}
 
     def rational(self, node: Number) -> arb:
         return arb(fmpq(node.value.numerator, node.value.denominator))

@@ -130,6 +130,10 @@ class Doubles:
     functions: Mapping[str, Callable[..., Any]] = {
         name: _guarded(function) for name, function in _FUNCTIONS.items()
     }
+    partials: Mapping[tuple[str, int], Callable[..., float]] = {
+        # Nothing is squared.
+        ("div", 1): lambda x, y: -_divide(_divide(x, y), y),
+    }
     backward: Mapping[str, Callable[[float, float], float]] = {
         "exp": lambda x, y: y,
         "sqrt": lambda x, y: _divide(0.5, y),

@@ -29,6 +29,8 @@ class Arithmetic(Protocol):
     functions: Mapping[str, Callable[..., Any]]
     backward: Mapping[str, Callable[[Any, Any], Any]]
     """Derivatives that are computed from argument and result instead of by the op table."""
+    partials: Mapping[tuple[str, int], Callable[..., Any]]
+    """Those by one of several arguments, computed from these in another way than the op table."""
 
     def __hash__(self) -> int: ...
 
@@ -130,8 +132,6 @@ class Evaluator:
                 return Jet(value, tuple(self._call("add", *s) for s in slopes))
             case Call("mul", args):
                 return self._times([self.of(a) for a in args])
-            case Call("div", (top, bottom)):
-                return self._quotient(self.of(top), self.of(bottom))
             case Call("pow", (base, exponent)):
                 return self._power(self.of(base), self.of(exponent))
             case Call(op, args) if op in self.arithmetic.functions:
@@ -167,18 +167,6 @@ class Evaluator:
             found = Jet(found.value * jet.value, slopes)
         return found
 
-    def _quotient(self, top: Jet, bottom: Jet) -> Jet:
-        """As PyTorch has it, without the square of the denominator, which may overflow."""
-        value = self._call("div", top.value, bottom.value)
-        by_top = self._call("div", self.one, bottom.value)
-        by_bottom = self._call("div", value, bottom.value)
-        slopes = []
-        for a, b in zip(top.slopes, bottom.slopes, strict=True):
-            first = self.zero if _is_zero(a) else a * by_top
-            second = self.zero if _is_zero(b) else b * by_bottom
-            slopes.append(first - second)
-        return Jet(value, tuple(slopes))
-
     def _power(self, base: Jet, exponent: Jet) -> Jet:
         value = self._call("pow", base.value, exponent.value)
         lower = self._call("pow", base.value, exponent.value - self.one)
@@ -202,6 +190,8 @@ class Evaluator:
                 continue
             if backward is not None:
                 factor = backward(values[0], value)
+            elif (op, place) in self.arithmetic.partials:
+                factor = self.arithmetic.partials[op, place](*values)
             else:
                 factor = _derivative(self.arithmetic, op, place)(values)
             slopes = [
