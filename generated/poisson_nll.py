@@ -55,12 +55,7 @@ def poisson_nll_loss(
         / 72.0
     )
     odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
-    total_target = (
-        2.0 * (0.5 * d).sinh().square()
-        + odd
-        + (1.0 - (target - 1.0) * d)
-        - 0.0 * target
-    )
+    total_target = 2.0 * (0.5 * d).sinh().square() + odd + (1.0 - (target - 1.0) * d)
     loss = torch.where(below, total_target, log_rate.exp() - target * log_rate) + (
         (target + 1.0).lgamma() if full else 0.0
     )

@@ -53,12 +53,11 @@ def sigmoid_focal_loss(
     complement_is_zero = complement == 0
 
     # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
-    # it is the difference of two softplus. What they share is split off; `where` keeps
-    # the derivative at 0.
-    beyond = logits >= 0
-    size = torch.where(beyond, logits, -logits)
-    ce = F.softplus(-size, threshold=40.0) + size * torch.where(
-        beyond, one_minus_target, target
+    # it is the difference of two softplus. What they share is split off; the step keeps
+    # the derivative by x at 0.
+    step = (logits >= 0).to(wide)
+    ce = F.softplus((1.0 - 2.0 * step) * logits, threshold=40.0) + logits * (
+        step - target
     )
     chosen = (
         alpha * target + (1.0 - alpha) * one_minus_target

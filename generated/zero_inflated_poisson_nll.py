@@ -112,12 +112,7 @@ def zero_inflated_poisson_nll_loss(
         / 72.0
     )
     odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
-    total2 = (
-        2.0 * (0.5 * d).sinh().square()
-        + odd
-        + (1.0 - (target - 1.0) * d)
-        - 0.0 * target
-    )
+    total2 = 2.0 * (0.5 * d).sinh().square() + odd + (1.0 - (target - 1.0) * d)
     loss = torch.where(
         target_is_zero,
         mixed,

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from losscodegen import resources
 from losscodegen.errors import fail
-from losscodegen.ir.loss import Gradient
+from losscodegen.ir.loss import Accuracy, Gradient
 from losscodegen.language.parse import losses_from_text
 from losscodegen.language.write import toml_key, toml_value
 from losscodegen.pipeline import check_text, generate, generate_text
@@ -24,13 +24,18 @@ if TYPE_CHECKING:
 
 _PREFIX = "losscodegen_in_memory"
 
+Mode = TypeVar("Mode", Gradient, Accuracy)
 
-def load(path: str | Path, *, gradient: str | None = None) -> ModuleType:
+
+def load(
+    path: str | Path, *, gradient: str | None = None, accuracy: str | None = None
+) -> ModuleType:
     """The module that a spec file describes: its classes and functions as attributes.
 
     Args:
         path: A spec file, or the name of a bundled one (``"huber"``).
         gradient: ``"auto"``, ``"autograd"`` or ``"symbolic"``, in place of what the spec says.
+        accuracy: ``"relative"`` or ``"absolute"``, in place of what the spec says.
 
     Raises:
         LossCodegenError: if there is no such file, or for every problem in it.
@@ -39,18 +44,22 @@ def load(path: str | Path, *, gradient: str | None = None) -> ModuleType:
     if not spec.exists() and spec.suffix == "":
         bundled = resources.specs_directory() / f"{spec}.toml"
         spec = bundled if bundled.is_file() else spec
-    source = generate(spec, gradient=None if gradient is None else _mode(gradient))
+    source = generate(
+        spec,
+        gradient=_mode("gradient", gradient, Gradient),
+        accuracy=_mode("accuracy", accuracy, Accuracy),
+    )
     return import_text(source.name.removesuffix(".py"), source.text)
 
 
-def _mode(word: str) -> Gradient:
+def _mode(key: str, word: str | None, modes: type[Mode]) -> Mode | None:
+    if word is None:
+        return None
     try:
-        return Gradient(word)
+        return modes(word)
     except ValueError:
-        words = ", ".join(repr(mode.value) for mode in Gradient)
-        raise fail(
-            "gradient", f"gradient must be one of {words}, got {word!r}"
-        ) from None
+        words = ", ".join(repr(mode.value) for mode in modes)
+        raise fail(key, f"{key} must be one of {words}, got {word!r}") from None
 
 
 def import_text(name: str, text: str) -> ModuleType:
@@ -106,7 +115,8 @@ def compile_loss(
             symbol.
         name: The class name, in CamelCase.
         verify: Whether to judge the module; the certificate is None if not.
-        keys: Any further key of a spec: ``let``, ``indices``, ``laws``, ``gradient``, ...
+        keys: Any further key of a spec: ``let``, ``indices``, ``laws``, ``gradient``,
+            ``accuracy``, ...
 
     Raises:
         LossCodegenError: for whatever a spec file would be refused for.

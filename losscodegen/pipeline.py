@@ -31,7 +31,7 @@ from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized
 from losscodegen.compiler.symbolic import symbolic
-from losscodegen.ir.loss import Gradient, Loss
+from losscodegen.ir.loss import Accuracy, Gradient, Loss
 from losscodegen.language.parse import parse
 from losscodegen.language.spec import read_spec, read_spec_text
 from losscodegen.resources import origin
@@ -69,38 +69,56 @@ def compile_losses(
     *,
     origin: str,
     gradient: Gradient | None = None,
+    accuracy: Accuracy | None = None,
     without: frozenset[str] = NOTHING,
 ) -> SourceFile:
     """The module of all losses of one spec file.
 
-    ``origin`` is its path for the header; ``gradient`` overrides the modes of the losses.
+    ``origin`` is its path for the header; ``gradient`` and ``accuracy`` override what the losses
+    say.
     """
     if gradient is not None:
         losses = [replace(o, gradient=gradient, gradient_place=None) for o in losses]
+    losses = _as_accurate(losses, accuracy)
+    given = {"gradient": gradient, "accuracy": accuracy}
     compiled = [compile_expressions(loss, without=without) for loss in losses]
     return emit(
         tuple((c.loss, c.program) for c in compiled),
         module=losses[0].module,
         origin=origin,
         version=__version__,
-        options="" if gradient is None else f" --gradient {gradient.value}",
+        options="".join(f" --{k} {mode.value}" for k, mode in given.items() if mode),
     )
+
+
+def _as_accurate(losses: Sequence[Loss], accuracy: Accuracy | None) -> tuple[Loss, ...]:
+    """``losses`` with another ``accuracy``, if there is one."""
+    if accuracy is None:
+        return tuple(losses)
+    return tuple(replace(loss, accuracy=accuracy) for loss in losses)
 
 
 def generate(
     path: Path,
     *,
     gradient: Gradient | None = None,
+    accuracy: Accuracy | None = None,
     without: frozenset[str] = NOTHING,
 ) -> SourceFile:
-    """The module that the spec file at ``path`` describes; ``gradient`` overrides its modes.
+    """The module that the spec file at ``path`` describes.
+
+    ``gradient`` and ``accuracy`` override what its losses say.
 
     Raises:
         LossCodegenError: with every problem of the file.
     """
     losses = parse(read_spec(path))
     return compile_losses(
-        losses, origin=origin(path), gradient=gradient, without=without
+        losses,
+        origin=origin(path),
+        gradient=gradient,
+        accuracy=accuracy,
+        without=without,
     )
 
 
@@ -113,18 +131,25 @@ def generate_package(folder: str, modules: Mapping[str, str]) -> SourceFile:
 
 
 def generate_text(
-    text: str, *, file: str, gradient: Gradient | None = None
+    text: str,
+    *,
+    file: str,
+    gradient: Gradient | None = None,
+    accuracy: Accuracy | None = None,
 ) -> SourceFile:
     """`generate` for the text of a spec file."""
     losses = parse(read_spec_text(text, file))
-    return compile_losses(losses, origin=origin(Path(file)), gradient=gradient)
+    return compile_losses(
+        losses, origin=origin(Path(file)), gradient=gradient, accuracy=accuracy
+    )
 
 
 def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:
     """Judge the text of a generated module against its spec, one certificate per loss.
 
     A wrong NaN, infinity or zero fails it, and so do lost digits; those that a small result loses
-    to the rounding of larger ones are listed, and fail it only if it is judged ``strict``.
+    to the rounding of larger ones are listed, and fail it only if it is judged ``strict``. They are
+    neither where the spec, or ``accuracy`` in its place, asks for no more than absolute accuracy.
     """
     return _verify(parse(read_spec(path)), source, options)
 
@@ -144,5 +169,6 @@ def _verify(
     from losscodegen.judge.criterion import Limits
 
     strict = options.pop("strict", False)
+    losses = _as_accurate(losses, options.pop("accuracy", None))
     limits = Limits(cancellation=Severity.FAILURE if strict else Severity.LOOSE)
     return tuple(verify(loss, source, limits=limits, **options) for loss in losses)

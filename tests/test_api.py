@@ -91,6 +91,34 @@ def test_load_with_a_gradient_that_is_none() -> None:
         losscodegen.load("huber", gradient="numeric")
 
 
+def test_load_with_absolute_accuracy() -> None:
+    """The plain form: its small results are 0, its large ones as right as before."""
+    x, y = torch.tensor([[20.0, 0.0], [0.0, 20.0]]), torch.tensor([0, 0])
+    name = "torch_nn/cross_entropy_loss"
+    plain = losscodegen.load(name, accuracy="absolute").CrossEntropyLoss
+    exact = losscodegen.load(name).CrossEntropyLoss
+    assert plain(reduction="none")(x, y).tolist() == [0.0, 20.0]
+    assert exact(reduction="none")(x, y)[0].item() == pytest.approx(2.0611537e-9)
+
+
+def test_load_with_an_accuracy_that_is_none() -> None:
+    with pytest.raises(
+        LossCodegenError, match="accuracy must be one of 'relative', 'a"
+    ):
+        losscodegen.load("huber", accuracy="high")
+
+
+def test_compile_with_absolute_accuracy() -> None:
+    compiled = losscodegen.compile_loss(
+        "exp(x) - x - 1", {"x": "real[...]"}, accuracy="absolute"
+    )
+    assert "torch.where" not in compiled.source
+    assert "Its accuracy is absolute" in compiled.source
+    assert compiled.certificate is not None
+    assert compiled.certificate.passed
+    assert compiled.certificate.accuracy == "absolute"
+
+
 def test_compile_with_a_symbolic_gradient() -> None:
     compiled = losscodegen.compile_loss(
         "log(cosh(x))", {"x": "real[...]"}, gradient="symbolic"

@@ -42,19 +42,25 @@ def bce_with_logits_loss(
     input, target = input.to(wide), target.to(wide)
 
     # Guard [cross-entropy-split]: The derivative by y cancels for small x when it is
-    # the difference of two softplus. What they share is split off; `where` keeps the
-    # derivative at 0.
+    # the difference of two softplus. What they share is split off; the step keeps the
+    # derivative by x at 0.
     beyond = input >= 0
-    size = torch.where(beyond, input, -input)
-    part = torch.where(
-        beyond, 1.0 - target, target if pos_weight is None else pos_weight * target
+    step = beyond.to(wide)
+    unweighted = F.softplus((1.0 - 2.0 * step) * input, threshold=40.0)
+    chosen = (
+        unweighted
+        if pos_weight is None
+        else (1.0 + (pos_weight - 1.0) * target) * unweighted
     )
-    unweighted = (
-        1.0
-        + ((input.new_full((), 1.0) if pos_weight is None else pos_weight) - 1.0)
-        * target
-    ) * F.softplus(-size, threshold=40.0) + size * part
-    loss = unweighted if weight is None else weight * unweighted
+    unweighted_target = chosen + input * (
+        step
+        - (
+            target
+            if pos_weight is None
+            else torch.where(beyond, 1.0, pos_weight) * target
+        )
+    )
+    loss = unweighted_target if weight is None else weight * unweighted_target
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -37,12 +37,12 @@ def multi_label_soft_margin_loss(
     input, target = input.to(wide), target.to(wide)
 
     # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
-    # it is the difference of two softplus. What they share is split off; `where` keeps
-    # the derivative at 0.
-    beyond = input >= 0
-    size = torch.where(beyond, input, -input)
-    part = torch.where(beyond, 1.0 - target, target)
-    unweighted = F.softplus(-size, threshold=40.0) + size * part
+    # it is the difference of two softplus. What they share is split off; the step keeps
+    # the derivative by x at 0.
+    step = (input >= 0).to(wide)
+    unweighted = F.softplus((1.0 - 2.0 * step) * input, threshold=40.0) + input * (
+        step - target
+    )
     loss = (unweighted if weight is None else weight * unweighted).sum(
         dim=-1
     ) / input.shape[-1]

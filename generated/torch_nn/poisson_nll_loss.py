@@ -59,10 +59,7 @@ def poisson_nll_loss(
             d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
         )
         total_target = (
-            2.0 * (0.5 * d).sinh().square()
-            + odd
-            + (1.0 - (target - 1.0) * d)
-            - 0.0 * target
+            2.0 * (0.5 * d).sinh().square() + odd + (1.0 - (target - 1.0) * d)
         )
         chosen = torch.where(below, total_target, input.exp() - target * input)
     else:

@@ -3,7 +3,6 @@
 # specs/torch_nn/smooth_l1_loss.toml
 """Smooth L1 loss, as a replacement of torch.nn.SmoothL1Loss."""
 
-import math
 import warnings
 
 import torch
@@ -36,22 +35,14 @@ def smooth_l1_loss(
     input, target = input.to(wide), target.to(wide)
 
     residual = input - target
-    abs_residual = residual.abs()
     if beta == 0:
-        loss = abs_residual
+        loss = residual.abs()
     else:
-        below = abs_residual < beta
-
-        # Guard [square-over-scale]: The square leaves the floating-point range although the
-        # ratio does not.
-        # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-        # times an infinite derivative is nan. There it is computed at a harmless point
-        # instead.
-        loss = torch.where(
-            below,
-            0.5 * torch.where(below, residual / math.sqrt(beta), 0.0).square(),
-            abs_residual - 0.5 * beta,
-        )
+        # Guard [smooth-l1-as-clip]: With `c = clip(r, -d, d)` both branches are `c/d (r -
+        # c/2)`. Selecting them with torch.where would also differentiate the branch not
+        # taken, where an infinite r gives `0 * inf = nan`.
+        c = residual.clamp(-beta, beta)
+        loss = c / beta * (residual - 0.5 * c)
 
     return _reduce(loss, reduction).to(dtype)
 

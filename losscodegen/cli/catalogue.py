@@ -88,6 +88,7 @@ def _card(loss: Loss) -> dict[str, Any]:
         "mean_weight": loss.mean_weight and format_expression(loss.mean_weight),
         "reduction": None if loss.scalar else loss.reduction,
         "gradient": loss.gradient.value,
+        "accuracy": loss.accuracy.value,
         "shape": _shape(loss),
         "require": [format_expression(condition) for condition in loss.require],
         "laws": [law.text for law in loss.laws],
@@ -123,6 +124,8 @@ def _card_text(card: dict[str, Any]) -> str:
         lines.append(f"  mean_weight = {card['mean_weight']}")
     if card["gradient"] != "auto":
         lines.append(f"  gradient = {card['gradient']!r}")
+    if card["accuracy"] != "relative":
+        lines.append(f"  accuracy = {card['accuracy']!r}")
     shape = ", ".join(card["shape"])
     reduced = f", reduction {card['reduction']!r}" if card["reduction"] else ""
     lines += ["", f"  unreduced shape: ({shape}){reduced}"]

@@ -17,6 +17,7 @@ from losscodegen.cli.output import print_problems, say, to_json
 from losscodegen.cli.progress import as_finished, processors
 from losscodegen.cli.settings import CLEAN, FINDINGS, common, current
 from losscodegen.errors import Diagnostic, Location, LossCodegenError
+from losscodegen.ir.loss import Accuracy
 
 if TYPE_CHECKING:
     from losscodegen.judge.certificate import Certificate
@@ -41,6 +42,11 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
     "--strict",
     is_flag=True,
     help="Fail for digits that cancel in small results, too, not only list them.",
+)
+@click.option(
+    "--accuracy",
+    type=click.Choice([mode.value for mode in Accuracy]),
+    help="Compile and judge for this accuracy, whatever the specs say.",
 )
 @click.option(
     "-j",
@@ -69,6 +75,7 @@ def check(
     points: int | None,
     seed: int,
     strict: bool,
+    accuracy: str | None,
     jobs: int | None,
     module: Path | None,
     json_file: Path | None,
@@ -92,6 +99,8 @@ def check(
         options["dtypes"] = dtypes
     if points is not None:
         options["points"] = points
+    if accuracy is not None:
+        options["accuracy"] = Accuracy(accuracy)
     memory = open_memory(cache_dir, no_cache=no_cache)
     verdicts = judge_all(paths, module, options, jobs or processors(), memory)
     judged = [(path, c) for path, verdict in verdicts for c in verdict.certificates]

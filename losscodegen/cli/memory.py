@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
 from losscodegen.cli import ingredients
 from losscodegen.errors import LossCodegenError, fail
-from losscodegen.ir.loss import Gradient
+from losscodegen.ir.loss import Accuracy, Gradient
 from losscodegen.resources import origin
 from losscodegen.store import Store
 
@@ -30,6 +30,17 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = ".losscodegen_cache"
 MODULE, VERDICT = "module", "verdict"
+
+
+class Modes(TypedDict):
+    """What stands in place of a mode that the losses of a spec ask for, if anything does."""
+
+    gradient: Gradient | None
+    accuracy: Accuracy | None
+
+
+NO_MODES: Modes = {"gradient": None, "accuracy": None}
+
 PARTS = {MODULE: ingredients.COMPILER, VERDICT: ingredients.JUDGE}
 
 
@@ -106,14 +117,14 @@ class Memory:
 
     # ------------------------------------------------------------------ modules
 
-    def module(self, spec: Path, gradient: Gradient | None = None) -> Module | None:
+    def module(self, spec: Path, modes: Modes = NO_MODES) -> Module | None:
         """The module of a spec, if it was compiled before."""
         if self.store is None or (text := _text(spec)) is None:
             return None
-        return self._module(spec, text, gradient)
+        return self._module(spec, text, modes)
 
-    def compile(self, spec: Path, gradient: Gradient | None = None) -> Module:
-        """The module of a spec; ``gradient`` overrides what its losses say of it.
+    def compile(self, spec: Path, modes: Modes = NO_MODES) -> Module:
+        """The module of a spec; ``modes`` override what its losses say.
 
         Raises:
             LossCodegenError: with every problem of the file.
@@ -122,37 +133,32 @@ class Memory:
         from losscodegen.language.spec import spec_text
 
         text = spec_text(spec)
-        if (known := self._module(spec, text, gradient)) is not None:
+        if (known := self._module(spec, text, modes)) is not None:
             return known
         try:
-            source = pipeline.generate_text(
-                text, file=spec.as_posix(), gradient=gradient
-            )
+            source = pipeline.generate_text(text, file=spec.as_posix(), **modes)
         except LossCodegenError:
             raise
         except Exception as error:
             error.add_note(f"while compiling {spec}")
             raise
         value = {"name": source.name, "text": source.text}
-        self._keep(MODULE, self._module_key(spec, text, gradient), value)
+        self._keep(MODULE, self._module_key(spec, text, modes), value)
         return Module(name=source.name, text=source.text)
 
-    def _module(
-        self, spec: Path, text: str, gradient: Gradient | None = None
-    ) -> Module | None:
+    def _module(self, spec: Path, text: str, modes: Modes = NO_MODES) -> Module | None:
         if self.store is None:
             return None
-        match self.store.get(MODULE, self._module_key(spec, text, gradient)):
+        match self.store.get(MODULE, self._module_key(spec, text, modes)):
             case {"name": str(name), "text": str(source)}:
                 return Module(name=name, text=source, remembered=True)
         return None
 
-    def _module_key(
-        self, spec: Path, text: str, gradient: Gradient | None
-    ) -> dict[str, Any]:
+    def _module_key(self, spec: Path, text: str, modes: Modes) -> dict[str, Any]:
         return {
             "spec": text,
-            "gradient": gradient and gradient.value,
+            "gradient": (mode := modes["gradient"]) and mode.value,
+            "accuracy": (word := modes["accuracy"]) and word.value,
             "file": spec.name,
             "origin": origin(spec),
             "compiler": self.compiler,
@@ -167,7 +173,7 @@ class Memory:
         if self.store is None or (text := _text(spec)) is None:
             return None
         if module is None:
-            compiled = self._module(spec, text)
+            compiled = self._module(spec, text, _modes(options))
             source = None if compiled is None else compiled.text
         else:
             source = _text(module)
@@ -184,7 +190,10 @@ class Memory:
         from losscodegen import pipeline
         from losscodegen.language.spec import spec_text
 
-        source = self.compile(spec).text if module is None else _module_text(module)
+        if module is None:
+            source = self.compile(spec, _modes(options)).text
+        else:
+            source = _module_text(module)
         text = spec_text(spec)
         if (known := self._verdict(spec, text, source, options)) is not None:
             return known
@@ -218,7 +227,7 @@ class Memory:
             "spec": text,
             "file": spec.name,
             "module": source,
-            "options": dict(options),
+            "options": {k: _word(option) for k, option in options.items()},
             "judge": self.judge,
         }
 
@@ -236,6 +245,16 @@ class Memory:
         """Throws away what has not been used for long."""
         if self.store is not None:
             self.store.prune()
+
+
+def _modes(options: Mapping[str, Any]) -> Modes:
+    """What the options of a verdict say of the module that is judged."""
+    return {**NO_MODES, "accuracy": options.get("accuracy")}
+
+
+def _word(option: Any) -> Any:
+    """An option of a verdict as plain data."""
+    return option.value if isinstance(option, Accuracy) else option
 
 
 def _text(path: Path) -> str | None:

@@ -6,7 +6,8 @@ and the op's own derivative would be right there, the symbolic gradient is taken
 there is one, and nothing in it is in doubt.
 
 A formula that is small enough to be measured is measured: where autograd loses most digits
-somewhere, and the symbolic gradient is good everywhere, that is taken.
+somewhere, and the symbolic gradient is good everywhere, that is taken. Not where the accuracy is
+absolute: the digits that are lost there are those of small results.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from losscodegen.compiler.symbolic import Elementwise, differentiated, symbolic
 from losscodegen.compiler.tame import Tame
 from losscodegen.errors import LossCodegenError
 from losscodegen.ir.accuracy import bands
-from losscodegen.ir.loss import Gradient, Loss
+from losscodegen.ir.loss import Accuracy, Gradient, Loss
 from losscodegen.ir.nodes import Call, Expr, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Sort
 from losscodegen.ir.walk import children, inline_loss, walk
@@ -44,7 +45,8 @@ def settled_gradient(loss: Loss) -> tuple[Gradient, Stabilized | None]:
     if loss.gradient is not Gradient.AUTO:
         return loss.gradient, None
     stable = stabilize(loss)
-    if _measured(loss, stable.loss) or _remedied(loss, stable.loss):
+    relative = loss.accuracy is Accuracy.RELATIVE
+    if (relative and _measured(loss, stable.loss)) or _remedied(loss, stable.loss):
         return Gradient.SYMBOLIC, None
     return Gradient.AUTOGRAD, stable
 

@@ -12,6 +12,7 @@ from losscodegen.compiler.kinks import kink_sentences
 from losscodegen.compiler.latex import definition_math
 from losscodegen.ir.loss import (
     ELLIPSIS,
+    Accuracy,
     Domain,
     DomainKind,
     Interval,
@@ -40,6 +41,12 @@ def module_docstring(text: str) -> list[str]:
     return [*textwrap.wrap(flat, WIDTH, break_on_hyphens=False), ""]
 
 
+_ABSOLUTE = (
+    "Its accuracy is absolute: errors are small beside what results usually are, and small results "
+    "may lose their digits."
+)
+
+
 def class_docstring(written: Loss) -> list[str]:
     """The lines between the quotes; ``written`` is the loss as the spec has it."""
     lines = _paragraph(written.summary or written.name)
@@ -54,6 +61,8 @@ def class_docstring(written: Loss) -> list[str]:
         lines += ["", *_paragraph(kinks)]
     for part in _parts(written.notes):
         lines += ["", *_paragraph(part)]
+    if written.accuracy is Accuracy.ABSOLUTE:
+        lines += ["", *_paragraph(_ABSOLUTE)]
     arguments = _arguments(written)
     if arguments:
         lines += ["", "Args:", *arguments]

@@ -7,8 +7,9 @@ An optional tensor that was left out is the factor 1: the products it stands in 
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
-from losscodegen.ir.build import ONE, ZERO, add, mul
+from losscodegen.ir.build import ONE, ZERO, add, mul, number
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import (
     Call,
@@ -56,6 +57,8 @@ def _resolve(expr: Expr, optional: set[str]) -> Expr:
         subscripts = tuple(_resolve(s, optional) for s in expr.subscripts)
         return Switch(absent(expr.name), ONE, replace(expr, subscripts=subscripts))
     expr = rebuild(expr, tuple(_resolve(c, optional) for c in children(expr)))
+    if isinstance(expr, Select):
+        return _select(expr)
     if isinstance(expr, Call):
         if expr.op in ("mul", "add"):
             return _nary(expr)
@@ -70,6 +73,22 @@ def _absence(expr: Expr) -> str | None:
             return name
         case _:
             return None
+
+
+def _select(expr: Select) -> Expr:
+    """``where(c, 1, weight)`` of a weight that is 1 is 1: the switch moves out."""
+    for here, other in (
+        (expr.then, expr.otherwise),
+        (expr.otherwise, expr.then),
+    ):
+        match here:
+            case Switch(condition, then, given) if _absence(here) and then == other:
+                sides = (given, other) if here is expr.then else (other, given)
+                present = replace(expr, then=sides[0], otherwise=sides[1])
+                return Switch(condition, then, present, origin=expr.origin)
+            case _:
+                pass
+    return expr
 
 
 def _unary(expr: Call) -> Expr:
@@ -90,6 +109,8 @@ def _unary(expr: Call) -> Expr:
 
 def _nary(expr: Call) -> Expr:
     """Switches whose absent side is neutral move out of a product or sum."""
+    if (folded := _folded(expr)) is not None:
+        return folded
     neutral = ONE if expr.op == "mul" else ZERO
     for position, arg in enumerate(expr.args):
         match expr.op, arg:
@@ -126,6 +147,30 @@ def _nary(expr: Call) -> Expr:
             origin=expr.origin,
         )
     return expr
+
+
+def _folded(expr: Call) -> Switch | None:
+    """``weight - 1`` of a weight that is 1 is 0: the switch moves out of a sum with numbers."""
+    found = [a for a in expr.args if isinstance(a, Switch) and _absence(a)]
+    values = [_number(a) for a in expr.args if a not in found]
+    if expr.op != "add" or len(found) != 1 or None in values:
+        return None
+    (switch,) = found
+    assert isinstance(switch.then, Number)
+    total = sum((v for v in values if v is not None), switch.then.value)
+    args = tuple(switch.otherwise if a is switch else a for a in expr.args)
+    present = replace(expr, args=args)
+    return Switch(switch.condition, number(total), present, origin=expr.origin)
+
+
+def _number(expr: Expr) -> Fraction | None:
+    match expr:
+        case Number(value):
+            return value
+        case Call("neg", (Number(value),)):
+            return -value
+        case _:
+            return None
 
 
 def static_selects(expr: Expr, loss: Loss) -> Expr:

@@ -177,11 +177,11 @@ class Ranges(Bounds):
         gap = self.of(sub(left, right))
         match op:
             case "lt":
-                return gap.negative
+                return gap.negative or (gap.high <= 0 and self._differ(left, right))
             case "le":
                 return gap.high <= 0
             case "gt":
-                return gap.positive
+                return gap.positive or (gap.low >= 0 and self._differ(left, right))
             case "ge":
                 return gap.low >= 0
             case "eq":

@@ -35,6 +35,18 @@ class Fault(Enum):
     GRADIENT = "gradient"
 
 
+class Purpose(Enum):
+    """What goes wrong without a rule, at its witness or anywhere else."""
+
+    RANGE = "range"
+    """NaN and infinities, or errors that are not small beside usual results; or a row that is for
+    those does not recognise its pattern any more."""
+    DIGITS = "digits"
+    """Nothing but digits of results, and of gradients, that are small beside usual ones. Where the
+    spec asks for absolute accuracy, such a rule stays out unless those digits matter to the rest
+    of the formula."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Witness:
     """A point where the pattern fails in floating point and the replacement does not.
@@ -72,6 +84,7 @@ class Rule:
         witness: a point where the pattern fails and the replacement does not.
         domain: where the names may lie when the two sides are compared; a range such as
             ``"(0, oo)"`` by name, ``"(-oo, oo)"`` for the others.
+        purpose: what the rule is for.
         as_written: the rule fires only on what stands in the spec, not on what other rules made.
         whole: the rule fires only where the pattern is all there is, not on a factor of a product
             or some terms of a sum: with ``as_written``, on functions that the spec itself calls.
@@ -113,6 +126,7 @@ class Rule:
         default_factory=lambda: MappingProxyType({}), hash=False
     )
     phase: Phase = Phase.RECOGNISE
+    purpose: Purpose = Purpose.RANGE
     as_written: bool = False
     whole: bool = False
     safe: bool = False

@@ -1,6 +1,6 @@
 """Softmax, cross entropy and norms: what runs over a whole axis."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 _MARGIN = (
     "largest = detach(amax(x[i], i, where=m[i]))",
@@ -41,6 +41,7 @@ RULES = (
         "softplus of what the rivals add up to, where nothing is left to cancel. The largest x "
         "is taken out for the digits of the rivals; no gradient flows through it.",
         source="pytorch#195678",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
     ),
     Rule(
@@ -84,6 +85,7 @@ RULES = (
         "softplus of what the rivals add up to, where nothing is left to cancel. The largest x "
         "is taken out for the digits of the rivals; no gradient flows through it.",
         source="pytorch#195678",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
     ),
     Rule(
@@ -104,6 +106,7 @@ RULES = (
         why="A confident probability rounds to 1; what is missing to 1 is the sigmoid of what "
         "the rivals add up to.",
         source="pytorch#195684",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
     ),
     Rule(
@@ -123,6 +126,7 @@ RULES = (
         "of `softmax`; alone in the lead, it is no distance from itself, and its gradient is what "
         "the others give.",
         source="pytorch#195684",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "k": 0, "t": 0}),
         safe=True,
     ),
@@ -141,6 +145,7 @@ RULES = (
         "rounds to 1; `log1p` of what the others add to it keeps its digits. Alone in the lead, a "
         "class is no distance from itself, and its gradient is what the others give.",
         source="pytorch#195680",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (20.0, 0.0, 1.0), "t": 0}),
         phase=Phase.EXPAND,
         safe=True,

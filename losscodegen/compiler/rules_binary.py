@@ -1,6 +1,6 @@
 """Binary cross entropy in its many spellings, and products of probabilities."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 RULES = (
     Rule(
@@ -25,11 +25,12 @@ RULES = (
         name="cross-entropy-split",
         pattern="(1 - y)*softplus(x) + y*softplus(-x)",
         condition="y >= 0 and y <= 1",
-        let=("size = where(x >= 0, x, -x)", "part = where(x >= 0, 1 - y, y)"),
-        replacement="softplus(-size) + size*part",
+        let=("step = where(x >= 0, 1, 0)",),
+        replacement="softplus((1 - 2*step)*x) + x*(step - y)",
         why="The derivative by y, `-x`, cancels for small x when it is the difference of two "
-        "softplus. What they share is split off; `where` keeps the derivative at 0.",
+        "softplus. What they share is split off; the step keeps the derivative by x at 0.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-9, "y": 0.25}, fault=Fault.GRADIENT, wrt="y"),
         domain={"y": "[0, 1]"},
         phase=Phase.EXPAND,
@@ -41,11 +42,12 @@ RULES = (
         name="cross-entropy-split",
         pattern="(1 - y)*softplus(x) + p*y*softplus(-x)",
         condition="y >= 0 and y <= 1",
-        let=("size = where(x >= 0, x, -x)", "part = where(x >= 0, 1 - y, p*y)"),
-        replacement="(1 + (p - 1)*y)*softplus(-size) + size*part",
+        let=("step = where(x >= 0, 1, 0)",),
+        replacement="(1 + (p - 1)*y)*softplus((1 - 2*step)*x) + x*(step - where(x >= 0, 1, p)*y)",
         why="The derivative by y cancels for small x when it is the difference of two softplus. "
-        "What they share is split off; `where` keeps the derivative at 0.",
+        "What they share is split off; the step keeps the derivative by x at 0.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(
             point={"x": 1e-9, "y": 0.25, "p": 1.0}, fault=Fault.GRADIENT, wrt="y"
         ),

@@ -1,6 +1,6 @@
 """Likelihoods of counts: mixtures with extra zeros, and the negative binomial distribution."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 from losscodegen.compiler.rules_logs import _ATANH_SERIES
 
 _MIXTURE = (
@@ -159,6 +159,7 @@ RULES = (
         replacement="mixed",
         why=_MIXTURE,
         source="Stan, log_mix; measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"a": 20.0, "z": -1.0}),
         safe=True,
         domain={"z": "(-oo, 0]"},
@@ -175,6 +176,7 @@ RULES = (
         replacement="mixed",
         why=_MIXTURE,
         source="Stan, log_mix; measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"a": 20.0, "z": -1.0}),
         safe=True,
     ),

@@ -1,6 +1,6 @@
 """Divergences of two softmax distributions given by their logits, and entropies."""
 
-from losscodegen.compiler.rule import Fault, Rule, Witness
+from losscodegen.compiler.rule import Fault, Purpose, Rule, Witness
 
 _WHY = "Between nearly equal predictions the logarithms cancel to second order. There every term is \
 `exp(-u) - 1 + u` with u the difference of the logarithms, which adds to the same sum, is never \
@@ -62,6 +62,7 @@ RULES = (
         "comes up. Between classes that are nearly equal it is small as well: there the entropy is "
         "measured from its maximum, by the divergence from it.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (20.0, 0.0, 1.0)}, fault=Fault.GRADIENT, wrt="x"),
         safe=True,
     ),
@@ -72,6 +73,7 @@ RULES = (
         replacement="where(near, close, far)",
         why=_WHY,
         source="Schulman 2020, Approximating KL Divergence; measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (1.0, 0.5, 0.0), "y": (1.0001, 0.5, 0.0)}),
         safe=True,
     ),
@@ -82,6 +84,7 @@ RULES = (
         replacement="where(near, close, far)",
         why=_WHY,
         source="Schulman 2020, Approximating KL Divergence; measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (1.0, 0.5, 0.0), "y": (1.0001, 0.5, 0.0)}),
         safe=True,
     ),

@@ -1,6 +1,6 @@
 """Negative log-likelihoods and divergences: gamma functions, logarithms of sums, counts."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 from losscodegen.compiler.rules_logs import _ATANH_SERIES, _SINH_SERIES
 
 _STIRLING = (
@@ -21,6 +21,7 @@ RULES = (
         why="For y = 1 the derivative `exp(x) - 1` cancels near 0. There the function is written "
         "with `exp(x) - x - 1`, whose own derivative keeps its digits.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(
             point={"x": 1e-9, "y": 1.0, "r": 0.0}, fault=Fault.GRADIENT, wrt="x"
         ),

@@ -1,6 +1,6 @@
 """Logarithms, exponentials and what cancels between them."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 _SINH_SERIES = (
     "d**3/6*(1 + d**2/20*(1 + d**2/42*(1 + d**2/72*(1 + d**2/110*(1 + d**2/156*(1 + d**2/210"
@@ -23,6 +23,7 @@ RULES = (
         why="Near 0 the terms cancel to `x**2/2`. There `cosh(x) - 1` and the series of "
         "`sinh(x) - x` are added instead, which are both small by themselves.",
         source="trl#3015; measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-4}),
         balanced=True,
     ),
@@ -148,6 +149,7 @@ RULES = (
         replacement="softplus(rivals)",
         why="Once x leads, the two terms cancel. Measured from x itself nothing is left to cancel.",
         source="pytorch#195680",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0, "y": (0.0, 1.0)}),
     ),
     Rule(
@@ -156,6 +158,7 @@ RULES = (
         replacement="softplus(y - x)",
         why="Once x leads, the two terms cancel. Measured from x itself nothing is left to cancel.",
         source="pytorch#195680",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0, "y": 0.0}),
     ),
     Rule(
@@ -171,6 +174,7 @@ RULES = (
         why="Near 0 both terms agree to first order and cancel to `x**2/2`; there a series in "
         "`x/(2 + x)` is summed.",
         source="Loader, Fast and accurate computation of binomial probabilities",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-4}),
         domain={"x": "(-1, 100)"},
         balanced=True,
@@ -188,6 +192,7 @@ RULES = (
         why="Near 0 both terms agree to first order and cancel to `x**2/2`; there a series in "
         "`x/(2 + x)` is summed.",
         source="Loader, Fast and accurate computation of binomial probabilities",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-6}),
         domain={"x": "(-1, 100)"},
         balanced=True,
@@ -255,6 +260,7 @@ RULES = (
         why="The derivative of torch's `expm1` is computed as `result + 1`, which is 0 below -17; "
         "away from 0 `exp(x) - 1` is as good and its derivative is exact.",
         source="torch derivatives.yaml",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": -20.0}, fault=Fault.GRADIENT, wrt="x"),
         phase=Phase.EXPAND,
         gradient_only=True,
@@ -268,6 +274,7 @@ RULES = (
         why="The derivative of torch's `sigmoid` is computed as `y (1 - y)`, which is 0 from 17 on; "
         "that of `logsigmoid` is complete.",
         source="pytorch#195681",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0}, fault=Fault.GRADIENT, wrt="x"),
         phase=Phase.EXPAND,
         gradient_only=True,

@@ -1,6 +1,6 @@
 """Products of probabilities, and differences of them, before a logarithm is taken."""
 
-from losscodegen.compiler.rule import Rule, Witness
+from losscodegen.compiler.rule import Purpose, Rule, Witness
 
 _UNDERFLOW = (
     "The product underflows or overflows although the sum of logarithms does neither."
@@ -112,6 +112,7 @@ RULES = (
         replacement="c*(1 - exp(x))",
         why="Near 0 the difference loses all digits that the exponential rounds away beside c.",
         source="algebra",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"c": 2.0, "x": -1e-8}),
         domain={"c": "(0, 10)"},
     ),

@@ -1,6 +1,6 @@
 """Roots, powers, and the robust losses that are made of them."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 LOG1P_OF_SQUARE = "The square, or the slope of what is squared, overflows although the logarithm does \
 not; beyond 1 the logarithm is taken first."
@@ -178,6 +178,7 @@ RULES = (
         replacement="expm1(p*log1p(x))",
         why="For small x or p the power rounds to 1 and the difference is lost.",
         source="robust_loss_pytorch#21",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-9, "p": 0.5}),
         domain={"x": "[0, oo)", "p": "(0, 4]"},
     ),
@@ -189,6 +190,7 @@ RULES = (
         replacement="-expm1(p*log(x))",
         why="For small p the power rounds to 1 and the difference is lost.",
         source="Cui et al., class-balanced loss",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 0.999, "p": 1e-9}),
         domain={"x": "(0, oo)", "p": "(0, 4]"},
     ),
@@ -198,6 +200,7 @@ RULES = (
         replacement="2*sin(x/2)**2",
         why="For small x the cosine rounds to 1.",
         source="Herbie",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-5}),
         domain={"x": "(-3, 3)"},
     ),

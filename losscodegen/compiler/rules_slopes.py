@@ -1,6 +1,6 @@
 """What derivatives are made of: hyperbolic tangents, and differences that cancel."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 RULES = (
     Rule(
@@ -25,6 +25,7 @@ RULES = (
         replacement="4*sigmoid(2*x)*sigmoid(-2*x)",
         why="`tanh` rounds to 1 where the difference is still `4 exp(-2|x|)`.",
         source="pytorch#195527",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0}),
     ),
     Rule(
@@ -49,6 +50,7 @@ RULES = (
         replacement="x",
         why="Near 0 both terms are log 2 and cancel.",
         source="algebra",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-9}),
     ),
     Rule(
@@ -57,6 +59,7 @@ RULES = (
         replacement="x",
         why="Near 0 both terms are -log 2 and cancel.",
         source="algebra",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-9}),
     ),
     Rule(
@@ -77,6 +80,7 @@ RULES = (
         replacement="k*(x/(1 + x))",
         why="For small x the two terms cancel.",
         source="algebra",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-9, "k": 1.0}),
         domain={"x": "[0, oo)"},
     ),
@@ -110,6 +114,7 @@ RULES = (
         why="The derivative of torch's `tanh` is computed as `1 - y*y`, which is 0 from 9 on; that "
         "of `sigmoid` is complete below 0.",
         source="pytorch#195527",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0}, fault=Fault.GRADIENT, wrt="x"),
         phase=Phase.EXPAND,
         gradient_only=True,

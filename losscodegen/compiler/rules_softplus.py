@@ -1,6 +1,6 @@
 """Logarithms of one plus an exponential, and what is made of them."""
 
-from losscodegen.compiler.rule import Fault, Rule, Witness
+from losscodegen.compiler.rule import Fault, Purpose, Rule, Witness
 
 RULES = (
     Rule(
@@ -25,6 +25,7 @@ RULES = (
         replacement="sigmoid(-x)",
         why="`1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is still `exp(-x)`.",
         source="PyTensor, local_1msigmoid",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0}),
     ),
     Rule(
@@ -36,6 +37,7 @@ RULES = (
         why="`sigmoid(x)` rounds to 1 long before it gets there; near `y = 1` the residual is "
         "`-sigmoid(-x)`, which keeps its digits.",
         source="pytorch#195677",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0, "y": 1.0}),
         domain={"y": "[0, 1]"},
     ),
@@ -108,6 +110,7 @@ RULES = (
         replacement="softplus(-x)",
         why="For large x the two terms cancel; `softplus(-x)` is their exact difference.",
         source="pytorch#195529",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 30.0}),
     ),
     Rule(
@@ -117,6 +120,7 @@ RULES = (
         condition="y >= 0 and y <= 1",
         why="For a confident prediction the two terms cancel; this sum has only positive terms.",
         source="pytorch#195529",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 30.0, "y": 1.0}),
         domain={"y": "[0, 1]"},
     ),
@@ -147,6 +151,7 @@ RULES = (
         why="The derivative `tanh(x/2)` of this even function cancels near 0 when it is summed "
         "from those of x and softplus.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-8}, fault=Fault.GRADIENT, wrt="x"),
     ),
     Rule(
@@ -157,6 +162,7 @@ RULES = (
         why="The derivative `tanh(x/2)` of this even function cancels near 0 when it is summed "
         "from those of the two softplus.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-8}, fault=Fault.GRADIENT, wrt="x"),
     ),
     Rule(
@@ -165,6 +171,7 @@ RULES = (
         replacement="sigmoid(x)",
         why="`exp(-softplus(x))` rounds to 1 where the difference is still `exp(x)`.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": -20.0}),
     ),
     Rule(
@@ -173,6 +180,7 @@ RULES = (
         replacement="sigmoid(-x)",
         why="`exp(logsigmoid(x))` rounds to 1 where the difference is still `exp(-x)`.",
         source="measured",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0}),
     ),
 )

@@ -15,7 +15,7 @@ from losscodegen.compiler.canonical import (
     from_factors,
     from_terms,
 )
-from losscodegen.ir.build import ONE, number
+from losscodegen.ir.build import ONE, ZERO, number
 from losscodegen.ir.nodes import NO_ORIGIN, Call, Expr, Number
 
 
@@ -77,6 +77,8 @@ def _tidied_product(expr: Call) -> Expr:
         if divisor == 0:
             return expr
         coefficient /= divisor
+    if coefficient == 0:
+        return ZERO
     one = Fraction(1)
     new = from_factors(
         coefficient, [Factor(a, one) for a in above] + [Factor(b, -one) for b in below]

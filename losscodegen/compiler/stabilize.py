@@ -17,13 +17,15 @@ from losscodegen.compiler.canonical import (
 )
 from losscodegen.compiler.decided import decided
 from losscodegen.compiler.degrees import degree
+from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.rule import Purpose
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.search.stage import Search, defaults
 from losscodegen.compiler.steps import Stabilized, Step
 from losscodegen.compiler.tame import Tame
-from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.loss import Accuracy, DomainKind, Loss
 from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Group
 from losscodegen.ir.walk import children, inline_loss, rebuild, transform, walk
@@ -57,6 +59,8 @@ def stabilize(
     show what each is for. Without any rule nothing is searched, either.
     Where the result is not ``differentiated``, what is for the sake of the gradient alone stays
     out; where it is not ``sloped``, the search does not count the digits of the gradient.
+    Where its accuracy is absolute, what is for the digits of small results alone stays out, and
+    what is right beside usual results is not searched.
     The result has the same inputs, axes, domain and value as a function over the reals.
     """
     loss = inline_loss(loss)
@@ -66,10 +70,12 @@ def stabilize(
     if not differentiated:
         protector = replace(protector, tame=replace(protector.tame, value_only=True))
     inputs = frozenset(v.name for v in loss.inputs if v.domain.kind in UNLIMITED)
-    rewriter = Rewriter(rules, scalars, protector.tame, inputs, steps)
+    absolute = loss.accuracy is Accuracy.ABSOLUTE
+    digits = Digits.of_loss(loss) if absolute else Digits()
+    rewriter = Rewriter(rules, scalars, protector.tame, inputs, steps, digits)
     ranges = Ranges.of_loss(loss)
     later, usual = rewriter.expanded, defaults(loss)
-    search = Search(usual, steps, later, without, differentiated and sloped)
+    search = Search(usual, steps, later, without, differentiated and sloped, digits)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
 
     def run(expr: Expr) -> Expr:
@@ -116,6 +122,7 @@ class Rewriter:
     free: frozenset[str]
     """The inputs, which may be of any size."""
     steps: list[Step] = field(default_factory=list)
+    digits: Digits = field(default_factory=Digits)
     done: dict[Hashable, tuple[Expr, Ranges]] = field(default_factory=dict)
     """What has been rewritten; the ranges are held so that their identity stays unique."""
 
@@ -133,7 +140,8 @@ class Rewriter:
         """``expr`` with the rules of one phase applied wherever they can be."""
         self.done.clear()
         rules = Candidates.of_rules(r for r in self.rules if r.phase is phase)
-        return self._visit(expr, rules, ranges, gradient=True)
+        needed = self.digits.everywhere
+        return self._visit(expr, rules, ranges, gradient=True, needed=needed)
 
     def expanded(self, expr: Expr, ranges: Ranges) -> Expr:
         """What the last phase would make of ``expr``; nothing is noted."""
@@ -143,24 +151,39 @@ class Rewriter:
         return found
 
     def _visit(
-        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
+        self,
+        expr: Expr,
+        rules: Candidates,
+        ranges: Ranges,
+        *,
+        gradient: bool,
+        needed: bool,
     ) -> Expr:
+        """``gradient`` says whether one flows here, ``needed`` whether small values need digits."""
         if not children(expr) or isinstance(expr, Read) or self._static(expr):
             return expr
-        name = (expr, expr.origin.guard, expr.origin.name, id(ranges), gradient)
+        name = (expr, expr.origin.guard, expr.origin.name, id(ranges), gradient, needed)
         if name not in self.done:
-            new = self._children(expr, rules, ranges, gradient=gradient)
+            new = self._children(expr, rules, ranges, gradient=gradient, needed=needed)
             if new is not expr:
                 new = settled(new, expr)
-            new = self._root(new, rules, ranges, gradient=gradient)
+            new = self._root(new, rules, ranges, gradient=gradient, needed=needed)
             self.done[name] = (new, ranges)
         return self.done[name][0]
 
     def _root(
-        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
+        self,
+        expr: Expr,
+        rules: Candidates,
+        ranges: Ranges,
+        *,
+        gradient: bool,
+        needed: bool,
     ) -> Expr:
         for found in rules.at(expr):
             rule = found.rule
+            if rule.purpose is Purpose.DIGITS and not needed:
+                continue
             if rule.gradient_only and not (gradient and self.tame.depends(expr)):
                 continue
             if rule.single and self.tame.pairwise(expr):
@@ -189,7 +212,7 @@ class Rewriter:
                 )
                 if len(self.steps) > _LIMIT:
                     raise RecursionError(f"rule {rule.name} fires without end")
-                return self._visit(new, rules, ranges, gradient=gradient)
+                return self._visit(new, rules, ranges, gradient=gradient, needed=needed)
         return expr
 
     def _sized(self, rule: Rule, expr: Expr, match: Match, ranges: Ranges) -> bool:
@@ -207,33 +230,35 @@ class Rewriter:
         )
 
     def _children(
-        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
+        self,
+        expr: Expr,
+        rules: Candidates,
+        ranges: Ranges,
+        *,
+        gradient: bool,
+        needed: bool,
     ) -> Expr:
-        places: tuple[tuple[Expr, Ranges, bool], ...]
+        parts = children(expr)
+        flows: tuple[bool, ...]
         match expr:
-            case Select(condition, then, otherwise) | Switch(
-                condition, then, otherwise
-            ):
-                places = (
-                    (condition, ranges, False),
-                    (then, ranges.under(condition), gradient),
-                    (otherwise, ranges.under(opposite(condition)), gradient),
-                )
-            case Reduce(_, body, _, where):
-                inner = ranges.under(where)
-                places = (
-                    (body, inner, gradient),
-                    *((c, ranges, False) for c in children(expr)[1:]),
-                )
+            case Select() | Switch():
+                flows = (False, gradient, gradient)
+            case Reduce():
+                flows = (gradient, *(False,) * (len(parts) - 1))
             case Call(op):
-                flows = gradient and op != "detach"
-                flows = flows and OPS[op].group not in (Group.COMPARISON, Group.LOGIC)
-                places = tuple((c, ranges, flows) for c in children(expr))
+                flow = gradient and op != "detach"
+                flow = flow and OPS[op].group not in (Group.COMPARISON, Group.LOGIC)
+                flows = (flow,) * len(parts)
             case _:
-                places = tuple((c, ranges, gradient) for c in children(expr))
+                flows = (gradient,) * len(parts)
+        digits = self.digits.of_parts(expr, ranges, needed=needed)
+        found = zip(parts, places(expr, ranges), flows, digits, strict=True)
         return rebuild(
             expr,
-            tuple(self._visit(c, rules, known, gradient=g) for c, known, g in places),
+            tuple(
+                self._visit(c, rules, known, gradient=g, needed=n)
+                for c, known, g, n in found
+            ),
         )
 
     def _final(self, expr: Expr, rule: Rule) -> bool:
@@ -253,6 +278,19 @@ class Rewriter:
             n.name in self.scalars if isinstance(n, Read) else not isinstance(n, Index)
             for n in walk(expr)
         )
+
+
+def places(expr: Expr, ranges: Ranges) -> tuple[Ranges, ...]:
+    """What is known at each child of ``expr``."""
+    match expr:
+        case Select(condition) | Switch(condition):
+            other = opposite(condition)
+            return ranges, ranges.under(condition), ranges.under(other)
+        case Reduce(where=where):
+            rest = len(children(expr)) - 1
+            return ranges.under(where), *(ranges,) * rest
+        case _:
+            return (ranges,) * len(children(expr))
 
 
 def _made_by(rule: Rule, match: Match) -> bool:

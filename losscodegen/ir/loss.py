@@ -94,6 +94,15 @@ class Gradient(Enum):
     """Evaluates the derivative of the formula, stabilised like a formula of its own."""
 
 
+class Accuracy(Enum):
+    """What errors are measured beside; the value is the word of the language."""
+
+    RELATIVE = "relative"
+    """The result itself: small results keep their digits."""
+    ABSOLUTE = "absolute"
+    """What results usually are: digits that small ones lose beside them are not paid for."""
+
+
 Default = Fraction | bool | str | Absent
 
 
@@ -230,6 +239,7 @@ class Loss:
     gradient: Gradient = Gradient.AUTO
     gradient_place: Location | None = field(default=None, compare=False)
     """Where the spec asks for that mode, if it does."""
+    accuracy: Accuracy = Accuracy.RELATIVE
     require: tuple[Expr, ...] = ()
     laws: tuple[Law, ...] = ()
     interface: Interface | None = None

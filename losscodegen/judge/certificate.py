@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 class Status(Enum):
@@ -146,6 +146,8 @@ class Certificate:
     """sha256 of the module's text."""
     judge: str
     """sha256 of the code that judged."""
+    accuracy: str = "relative"
+    """What the spec asks for: ``"absolute"`` lets small results lose digits beside usual ones."""
     torch: str
     python: str
     seed: int

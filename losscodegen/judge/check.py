@@ -50,10 +50,12 @@ def verify(
 
     ``points`` is the number of random points for the default parameters; edges, kinks, seams and
     other parameters come on top. Everything is seeded: the same arguments give the same
-    certificate. Nothing is raised for a bad module: what is wrong with it is a finding.
+    certificate. Nothing is raised for a bad module: what is wrong with it is a finding. With
+    absolute accuracy small results may lose digits, whatever the ``limits`` say of it.
     """
     with one_thread():
-        return _verify(loss, source, tuple(dtypes), seed, points, limits or Limits())
+        limits = (limits or Limits()).for_accuracy(loss.accuracy)
+        return _verify(loss, source, tuple(dtypes), seed, points, limits)
 
 
 @contextmanager
@@ -114,6 +116,7 @@ def _verify(
         spec=_sha256(format_loss(loss)),
         source=_sha256(source),
         judge=judge_version(),
+        accuracy=loss.accuracy.value,
         torch=torch.__version__,
         python=platform.python_version(),
         seed=seed,

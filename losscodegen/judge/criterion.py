@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
 
+from losscodegen.ir.loss import Accuracy
 from losscodegen.judge.certificate import Severity
 from losscodegen.judge.point import Kind, Real, Slope
 from losscodegen.judge.rounding import Dtype, neighbour
@@ -41,6 +42,16 @@ class Limits:
             loose_value=min(self.loose_value, most / 2),
             loose_gradient=min(self.loose_gradient, most / 2),
         )
+
+    def for_accuracy(self, accuracy: Accuracy) -> Limits:
+        """These limits, by which nothing is said of digits that the spec does not ask for.
+
+        With absolute accuracy an error counts beside the larger of the result and the usual size
+        of results: what is negligible beside the latter is no fault. NaN and infinities are.
+        """
+        if accuracy is Accuracy.RELATIVE:
+            return self
+        return replace(self, cancellation=Severity.NOTE)
 
     def fails(self, order: str) -> float:
         return self.value if order == "value" else self.gradient

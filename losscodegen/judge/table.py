@@ -143,10 +143,11 @@ def format_ulp(ulp: float) -> str:
 
 
 def _title(certificate: Certificate) -> str:
+    absolute = "absolute accuracy, " * (certificate.accuracy == "absolute")
     turned_away = f", {certificate.rejected} rejected" * (certificate.rejected > 0)
     return (
         f"{certificate.loss}: {certificate.verdict} "
-        f"({certificate.points} points{turned_away}, seed {certificate.seed}, "
+        f"({absolute}{certificate.points} points{turned_away}, seed {certificate.seed}, "
         f"torch {certificate.torch})"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from losscodegen.judge.case import Case
@@ -12,6 +13,7 @@ from losscodegen.judge.certificate import (
     Culprit,
     Place,
     Score,
+    Severity,
     Status,
     tidy,
 )
@@ -80,14 +82,22 @@ class Tally:
                 if naive.fault is not Fault.DIGITS:
                     self.naive_faults[naive.fault] += 1
 
-    def name_cancellations(self) -> None:
-        """Tells errors that are large for small results alone from those that are large."""
-        usual = {name: _usual(sizes) for name, sizes in self.sizes.items()}
+    def name_cancellations(self, given: Callable[[Case], float] | None = None) -> None:
+        """Tells errors that are large for small results alone from those that are large.
+
+        ``given`` says what a result usually is with the parameters of a case; by default they
+        make no difference.
+        """
+        usually = {name: usual(sizes) for name, sizes in self.sizes.items()}
         for case in self.cases:
             error = abs(case.got - case.want.rounded(self.dtype))
-            usually = max(usual.get(case.variable, 0.0), case.local_scale(self.dtype))
-            least = CANCELLED * self.dtype.epsilon * usually
-            if case.fault in (Fault.DIGITS, Fault.ZERO) and error <= least:
+            size = max(usually.get(case.variable, 0.0), case.local_scale(self.dtype))
+            least = CANCELLED * self.dtype.epsilon * size
+            if case.fault not in (Fault.DIGITS, Fault.ZERO):
+                continue
+            if error > least and given is not None:
+                least = CANCELLED * self.dtype.epsilon * given(case)
+            if error <= least:
                 case.fault = Fault.CANCELLATION
 
     def failures(self) -> list[Case]:
@@ -101,6 +111,11 @@ class Tally:
             c
             for c in self.cases
             if c.probed and id(c) not in failed and c.scaled > limit
+            # With absolute accuracy there is nothing to say of it.
+            and not (
+                c.fault is Fault.CANCELLATION
+                and self.limits.cancellation is Severity.NOTE
+            )
         ]
         return sorted(found, key=lambda c: (-c.scaled, -c.ulp))
 
@@ -165,6 +180,6 @@ class Tally:
         return None if case is None else case.place(self.dtype)
 
 
-def _usual(sizes: list[float]) -> float:
+def usual(sizes: list[float]) -> float:
     """What a result is when there is something to learn: the ninth of ten in order of size."""
     return sorted(sizes)[len(sizes) * 9 // 10]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
-from losscodegen.ir.loss import Loss
+from losscodegen.ir.loss import Accuracy, Loss, Role
 from losscodegen.ir.walk import inline_loss
 from losscodegen.judge.accused import Accused, words_as_numbers
 from losscodegen.judge.case import Case
@@ -18,9 +19,10 @@ from losscodegen.judge.mixed import target
 from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle_second import Sensitivities
 from losscodegen.judge.oracles import Oracles
-from losscodegen.judge.point import Point, Truth
+from losscodegen.judge.point import Array, Entry, Point, Truth
 from losscodegen.judge.points import admitted, generator, sample
 from losscodegen.judge.probes import Spread, spread, spread_of_lines
+from losscodegen.judge.rim import is_tame
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import boundaries
 from losscodegen.judge.second import (
@@ -29,7 +31,7 @@ from losscodegen.judge.second import (
     Seconds,
     worst_faults,
 )
-from losscodegen.judge.tally import Tally
+from losscodegen.judge.tally import Tally, usual
 from losscodegen.judge.tensors import (
     TORCH,
     Function,
@@ -42,6 +44,8 @@ from losscodegen.judge.variants import Variants
 from losscodegen.judge.wording import format_point
 
 PROBED_AT_MOST = 30
+USUAL = 40
+"""From so many points it is known what a result usually is."""
 CONVINCED_AFTER = 3
 """So many errors of a kind that conditioning does not excuse are enough; the rest go unprobed."""
 
@@ -50,6 +54,10 @@ def naive_function(loss: Loss, dtype: Dtype) -> Function:
     """The formula as it is written, as something that runs on tensors."""
     plain = inline_loss(loss)
     return lambda bound: naive_loss(plain, words_as_numbers(loss, bound), TORCH[dtype])
+
+
+def _shape(entry: Entry) -> tuple[int, ...] | None:
+    return entry.shape if isinstance(entry, Array) else None
 
 
 @dataclass(slots=True)
@@ -91,7 +99,8 @@ class Trial:
             ):
                 tallies[order].add(case, error, beside, group)
         for tally in tallies.values():
-            tally.name_cancellations()
+            absolute = self.loss.accuracy is Accuracy.ABSOLUTE
+            tally.name_cancellations(self.usual_there if absolute else None)
             self.excuse(tally)
             tally.errors.settle(self.condition, self.probe)
             self.findings += self.found(tally)
@@ -233,6 +242,41 @@ class Trial:
                 spread_of_lines(*there) if by_line else spread(*there, self.variants)
             )
         return known[key]
+
+    def usual_there(self, case: Case) -> float:
+        """What a result usually is with the parameters of a case.
+
+        A weight scales the loss and what is negligible beside it. So the parameters of the case are
+        put with the inputs of tame points; 0 where their shapes do not go together.
+        """
+        names = {v.name for v in self.loss.parameters if v.role is Role.PARAMETER}
+        own = {name: case.point.values[name] for name in names}
+        sizes = []
+        for point in self.tame_inputs():
+            if all(_shape(point.values[n]) == _shape(own[n]) for n in names):
+                there = replace(point, values={**point.values, **own})
+                sizes += self.sizes(there, case.variable)
+        return usual(sizes) if sizes else 0.0
+
+    def tame_inputs(self) -> list[Point]:
+        """Points of which the inputs are of an ordinary size."""
+        inputs = {v.name for v in self.loss.variables if v.role is not Role.PARAMETER}
+        found = (
+            p
+            for p in self.points
+            if is_tame(replace(p, values={n: p.values[n] for n in inputs}))
+        )
+        return list(islice(found, USUAL))
+
+    def sizes(self, point: Point, variable: str | None) -> list[float]:
+        """How large the value is, or its gradient by a variable, as far as it is a number."""
+        truth = self.oracles(self.loss, point, self.dtype)
+        if truth is None:
+            return []
+        slopes = () if variable is None else truth.gradient.get(variable, ())
+        reals = truth.value if variable is None else [s.value for s in slopes]
+        found = [abs(r.rounded(self.dtype)) for r in reals if r.finite]
+        return [size for size in found if 0 < size < math.inf]
 
     def condition(self, case: Case) -> float:
         """The sum of the mixed criterion, as a binary logarithm."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from losscodegen.errors import Diagnostic, Location, LossCodegenError
 from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import (
+    Accuracy,
     Definition,
     Gradient,
     Law,
@@ -168,6 +169,7 @@ class _Parser:
             reduction="mean" if spec.reduction is None else spec.reduction.text,
             gradient=self._gradient(),
             gradient_place=None if spec.gradient is None else spec.gradient.whole(),
+            accuracy=self._accuracy(),
             require=tuple(self._formula(s, Sort.BOOL) for s in spec.require),
             laws=tuple(self._laws()),
             interface=(
@@ -199,6 +201,13 @@ class _Parser:
         given = self.spec.gradient
         words = {mode.value: mode for mode in Gradient}
         return Gradient.AUTO if given is None else words.get(given.text, Gradient.AUTO)
+
+    def _accuracy(self) -> Accuracy:
+        """The mode; a word that is none was complained about already."""
+        given = self.spec.accuracy
+        words = {mode.value: mode for mode in Accuracy}
+        default = Accuracy.RELATIVE
+        return default if given is None else words.get(given.text, default)
 
     # ------------------------------------------------------------------ formulas
 

@@ -19,9 +19,6 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-RESERVED_KEYS = ("accuracy",)
-"""Keys that later versions will give a meaning."""
-
 Formula = Annotated[str, Field(examples=["(x - y)**2"])]
 
 _NESTED = {
@@ -185,6 +182,11 @@ class LossTable(Table):
         default=None,
         description="What backward does: 'autograd' differentiates the operations, 'symbolic' "
         "evaluates the derivative of the formula, 'auto' (if left out) takes the better one.",
+    )
+    accuracy: Literal["relative", "absolute"] | None = Field(
+        default=None,
+        description="What errors are measured beside: 'relative' (if left out) is the result "
+        "itself, 'absolute' what results usually are, so that small ones may lose digits.",
     )
     require: list[str] = Field(
         default=[],

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from losscodegen.errors import Diagnostic
 from losscodegen.language.names import closest, quoted
-from losscodegen.language.schema import RESERVED_KEYS, SPEC, keys
+from losscodegen.language.schema import SPEC, keys
 from losscodegen.language.spans import Path
 from losscodegen.language.toml import Toml
 
@@ -65,9 +65,6 @@ def _diagnostic(toml: Toml, detail: ErrorDetails) -> Diagnostic:
 
 def _unknown_key(toml: Toml, path: Path) -> Diagnostic:
     name, where = str(path[-1]), toml.spans.key(path)
-    if name in RESERVED_KEYS:
-        message = f"the key {quoted(name)} is reserved for a later version"
-        return Diagnostic("reserved-key", message, where)
     known = keys(path[:-1])
     hint = closest(name, known) or f"the keys are {', '.join(known)}"
     return Diagnostic("unknown-key", f"unknown key {quoted(name)}", where, hint)

@@ -90,6 +90,7 @@ class SpecLoss:
     mean_weight: Source | None = None
     reduction: Source | None = None
     gradient: Source | None = None
+    accuracy: Source | None = None
     require: tuple[Source, ...] = ()
     laws: tuple[Source, ...] = ()
     example: tuple[SpecValue, ...] | None = None
@@ -227,6 +228,7 @@ class _Reader:
             mean_weight=self.source("mean_weight"),
             reduction=self.source("reduction"),
             gradient=self.source("gradient"),
+            accuracy=self.source("accuracy"),
             require=self.sources("require"),
             laws=self.sources("laws"),
             example=None if example is None else tuple(example._values()),

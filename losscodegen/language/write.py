@@ -12,6 +12,7 @@ from losscodegen.ir.build import ONE
 from losscodegen.ir.interface import Clause
 from losscodegen.ir.loss import (
     Absent,
+    Accuracy,
     Gradient,
     Law,
     LawSide,
@@ -145,6 +146,8 @@ def _lines(loss: Loss) -> Iterator[str]:
         yield f"reduction = {toml_value(loss.reduction)}"
     if loss.gradient is not Gradient.AUTO:
         yield f"gradient = {toml_value(loss.gradient.value)}"
+    if loss.accuracy is not Accuracy.RELATIVE:
+        yield f"accuracy = {toml_value(loss.accuracy.value)}"
     if loss.require:
         conditions = [format_expression(r, scope) for r in loss.require]
         yield f"require = {toml_value(conditions)}"

@@ -80,5 +80,24 @@ def test_what_cannot_run(cli: Cli, specs: Cli, good: str, broken: str) -> None:
         assert message in done.err
 
 
+def test_a_plain_module_is_held_to_the_accuracy_that_is_asked_for(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    """Compiled and judged for the same accuracy; verdicts of one are not taken for the other."""
+    specs(near=good.replace("(x - y)**2", "exp(x - y) - (x - y) - 1"))
+    absolute = ("--accuracy", "absolute")
+    text = cli("generate", "near", "--stdout", *absolute).out
+    Path("plain.py").write_text(text)
+    options = ("check", "near", "--points", "20", "--strict")
+    done = cli(*options, *absolute)
+    assert done.code == 0
+    assert "SquaredLoss: passed (absolute accuracy" in done.out
+    assert cli(*options, *absolute, "--module", "plain.py").code == 0
+    failed = cli(*options, "--module", "plain.py")
+    assert failed.code == 1
+    assert "cancellation" in failed.out
+    assert cli(*options).code == 0
+
+
 def test_dtypes_are_those_of_the_judge() -> None:
     assert set(DTYPES) == {dtype.value for dtype in Dtype}

@@ -310,6 +310,36 @@ def test_the_gradient_mode_overrides_the_spec(
     assert "gradient = 'autograd'" in cli("show", "squared").out
 
 
+def test_the_accuracy_overrides_the_spec(cli: Cli, specs: Cli, good: str) -> None:
+    """As the gradient mode does; both may be given."""
+    near = good.replace("(x - y)**2", "exp(x - y) - (x - y) - 1")
+    specs(near=near)
+    exact = cli("generate", "near", "--stdout").out
+    done = cli("generate", "near", "--stdout", "--accuracy", "absolute")
+    assert (done.code, done.err) == (0, "")
+    assert "exp-minus-tangent" in exact and "exp-minus-tangent" not in done.out
+    again = "losscodegen generate specs/near.toml --accuracy absolute"
+    assert again in done.out.replace("\n# ", " ")
+    assert cli("generate", "near", "--stdout").out == exact
+    both = ("--gradient", "symbolic", "--accuracy", "absolute")
+    text = cli("generate", "near", "--stdout", *both).out.replace("\n# ", " ")
+    assert f"specs/near.toml {' '.join(both)}" in text
+    specs(near=near + 'accuracy = "absolute"\n')
+    plain = cli("generate", "near", "--stdout").out
+    assert "exp-minus-tangent" not in plain and "--accuracy" not in plain
+    assert "accuracy = 'absolute'" in cli("show", "near").out
+    relative = cli("generate", "near", "--stdout", "--accuracy", "relative")
+    assert "exp-minus-tangent" in relative.out
+
+
+def test_an_unknown_accuracy(cli: Cli, specs: Cli, good: str) -> None:
+    specs(squared=good)
+    for command in ("generate", "check"):
+        done = cli(command, "--accuracy", "high")
+        assert done.code == 2
+        assert "'high' is not one of 'relative', 'absolute'" in done.err
+
+
 def test_no_module_is_written_where_a_symbolic_gradient_is_refused(
     cli: Cli, specs: Cli, good: str, project: Path
 ) -> None:

@@ -91,6 +91,9 @@ def test_ranges(text: str, expected: str) -> None:
         ("x == 0", "x**2 < 1"),
         ("s > 0", "s >= s"),
         ("x > y", "x - y > 0"),
+        ("x >= 0 and x != 0", "x > 0"),
+        ("x <= y and x != y", "x - y < 0"),
+        ("x - y <= 0 and x != y", "x < y"),
     ],
 )
 def test_facts_are_used(given: str, claim: str) -> None:

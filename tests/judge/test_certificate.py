@@ -58,7 +58,8 @@ def test_json_keeps_everything(passed: Certificate, failed: Certificate) -> None
         assert Certificate.from_dict(json.loads(text)) == certificate
         assert "NaN" not in json.dumps(json.loads(text), allow_nan=False)
     data = json.loads(failed.as_json())
-    assert data["schema"] == 2
+    assert data["schema"] == 3
+    assert data["accuracy"] == "relative"
     assert data["verdict"] == "failed"
     assert data["loss"] == "SoftplusLoss"
     assert {len(data[key]) for key in ("spec", "source", "judge")} == {64}

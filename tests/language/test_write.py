@@ -19,6 +19,7 @@ from losscodegen.ir.build import ONE, add, call, div, mul, neg, number, power
 from losscodegen.ir.interface import Clause
 from losscodegen.ir.loss import (
     Absent,
+    Accuracy,
     Axis,
     Default,
     Definition,
@@ -302,7 +303,11 @@ def losses(draw: st.DrawFn) -> Loss:
     loss = with_dims(loss)
     if not loss.scalar and draw(st.booleans()):
         loss = _reduced(loss, draw(st.sampled_from(["none", "sum", "mean"])))
-    return replace(loss, gradient=draw(st.sampled_from(Gradient)))
+    return replace(
+        loss,
+        gradient=draw(st.sampled_from(Gradient)),
+        accuracy=draw(st.sampled_from(Accuracy)),
+    )
 
 
 def _reduced(loss: Loss, reduction: str) -> Loss:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from losscodegen.compiler.intervals import Range
 from losscodegen.compiler.search.balls import UnsupportedError
@@ -33,6 +33,8 @@ _EXTREMES = (
     *(800.0, -800.0),
 )
 """Numbers whose squares, cubes or exponentials leave the range of doubles."""
+_TAME = 2.0**16
+"""Arguments of an ordinary size are smaller."""
 _TRIES = 200
 """After so many numbers that lie outside, a domain is taken to have none."""
 
@@ -43,6 +45,8 @@ class Point:
 
     leaves: Mapping[Expr, float]
     truth: tuple[float, ...]
+    usual: tuple[float, ...] = ()
+    """What errors in each are measured beside where the truth is smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,12 @@ def points(
     conditions: Sequence[Expr] = (),
     *,
     more: bool = False,
+    absolute: bool = False,
 ) -> tuple[Point, ...]:
     """Points where the ``conditions`` hold and the truth is known; the same ones every time.
 
     With ``more`` those to choose between forms by, else as many as show that there is a need to.
+    With ``absolute`` errors are to be measured beside what value and gradient usually are.
     """
     chance = random.Random(more)
     found = []
@@ -102,7 +108,28 @@ def points(
         truth = precise(expr, leaves, wrt)
         if truth is not None and all(map(math.isfinite, truth)):
             found.append(Point(leaves, truth))
-    return tuple(found)
+    return _beside_usual(found, wrt) if absolute else tuple(found)
+
+
+def _beside_usual(found: Sequence[Point], wrt: tuple[Expr, ...]) -> tuple[Point, ...]:
+    """The points with what results usually are: nine of ten, of arguments of an ordinary size.
+
+    A slope counts beside the value over the argument as well: that much it would be if nothing
+    cancelled.
+    """
+    tame = [p for p in found if all(abs(x) < _TAME for x in p.leaves.values())]
+    columns = zip(*(p.truth for p in tame), strict=True)
+    usual = [sorted(map(abs, c))[len(c) * 9 // 10] for c in columns]
+    if not usual:
+        return tuple(found)
+    new = []
+    for point in found:
+        value = abs(point.truth[0])
+        sizes = (abs(point.leaves[v]) for v in wrt)
+        local = [0.0, *(value / x if x else 0.0 for x in sizes)]
+        both = zip(usual, local, strict=True)
+        new.append(replace(point, usual=tuple(max(pair) for pair in both)))
+    return tuple(new)
 
 
 def extremes(
@@ -243,19 +270,23 @@ def score(expr: Expr, where: Sequence[Point], wrt: tuple[Expr, ...]) -> Score | 
             jet = Evaluator(DOUBLES, dict(point.leaves), wrt).of(expr)
         except UnsupportedError:
             return None
-        values = [lost(jet.value, point.truth[0])]
-        slopes = [lost(g, t) for g, t in zip(jet.slopes, point.truth[1:], strict=True)]
-        bits += [*values, max(slopes, default=0.0)]
+        got = (jet.value, *jet.slopes)
+        usual = point.usual or (0.0,) * len(got)
+        each = [lost(*entry) for entry in zip(got, point.truth, usual, strict=True)]
+        bits += [each[0], max(each[1:], default=0.0)]
     if not bits:
         return None
     return Score(sum(bits) / len(bits), max(bits))
 
 
-def lost(got: float, want: float) -> float:
-    """The bits that ``got`` has lost of 53, on a scale that is 0 for half an ulp."""
+def lost(got: float, want: float, usual: float = 0.0) -> float:
+    """The bits that ``got`` has lost of 53, on a scale that is 0 for half an ulp.
+
+    The error counts beside ``usual``, if that is larger than what is wanted.
+    """
     if not math.isfinite(got):
         return LOST
-    if abs(want) < _LEAST:
+    if max(abs(want), usual) < _LEAST:
         return 0.0 if abs(got) < 2 * _LEAST else 53.0
-    error = abs(got - want) / abs(want)
+    error = abs(got - want) / max(abs(want), usual)
     return min(LOST, math.log2(1 + error * 2.0**53))

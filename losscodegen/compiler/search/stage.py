@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.search.form import SERIES, Form
 from losscodegen.compiler.search.forms import forms
@@ -74,7 +75,10 @@ class Search:
     """Forms to leave out, by name."""
     differentiated: bool = True
     """Whether the gradient counts as well as the value."""
-    done: dict[tuple[Expr, int], Expr] = field(default_factory=dict)
+    digits: Digits = field(default_factory=Digits)
+    needed: bool = False
+    """Whether small values need their digits at the place that is looked at now."""
+    done: dict[tuple[Expr, int, bool], Expr] = field(default_factory=dict)
     held: list[Ranges] = field(default_factory=list)
     """The ranges of what is done, so that their identity stays unique."""
     within: list[Expr] = field(default_factory=list)
@@ -86,7 +90,8 @@ class Search:
         """``expr`` with better forms wherever one is found."""
         if not children(expr) or isinstance(expr, Read):
             return expr
-        name = (expr, id(ranges))
+        self.needed |= self.digits.everywhere
+        name = (expr, id(ranges), self.needed)
         if name not in self.done:
             self.held.append(ranges)
             self.done[name] = self._run(expr, ranges)
@@ -124,13 +129,24 @@ class Search:
                     self._where(other, otherwise, ranges),
                 )
             case Reduce(where=where):
+                before = self.needed
+                self.needed = self.digits.of_parts(expr, ranges, needed=before)[0]
                 inner = self._where(where, children(expr)[0], ranges)
+                self.needed = before
                 new = (inner, *children(expr)[1:])
             case Call(op) if OPS[op].sort is Sort.REAL and op != "detach":
-                new = tuple(self.run(c, ranges) for c in children(expr))
+                new = self._arguments(expr, ranges)
             case _:
                 return expr
         return rebuild(expr, new)
+
+    def _arguments(self, expr: Expr, ranges: Ranges) -> tuple[Expr, ...]:
+        before, new = self.needed, []
+        needed = self.digits.of_parts(expr, ranges, needed=before)
+        for part, self.needed in zip(children(expr), needed, strict=True):
+            new.append(self.run(part, ranges))
+        self.needed = before
+        return tuple(new)
 
     def _where(self, condition: Expr | None, expr: Expr, ranges: Ranges) -> Expr:
         before = self.conditions
@@ -152,10 +168,13 @@ class Search:
             return None
         variables, wrt = wrt, wrt if self.differentiated else ()
         allowed: dict[Expr, Source] = {r: self._source(r, ranges) for r in reads}
-        where = points(expr, allowed, wrt, self.conditions)
+        beside = not self.needed
+        where = points(expr, allowed, wrt, self.conditions, absolute=beside)
         before = score(expr, where, wrt)
         if before is not None and before.worst > _GOOD:
-            where = points(expr, allowed, wrt, self.conditions, more=True)
+            where = points(
+                expr, allowed, wrt, self.conditions, more=True, absolute=beside
+            )
             before = score(self.later(expr, ranges), where, wrt)
         if before is None:
             return None
