@@ -86,6 +86,8 @@ class Rule:
             to a function that does what the rule does.
         slopes: the names by which the gradient fails, if it is not all of them; the rule stays
             out where no gradient flows through what they stand for.
+        scalars: the rule fires on Python numbers, too, as they stand in the spec. They are rounded
+            to double, which is not enough for float64 where digits cancel.
     """
 
     name: str
@@ -113,6 +115,7 @@ class Rule:
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()
+    scalars: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

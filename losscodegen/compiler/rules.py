@@ -21,6 +21,7 @@ from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
 from losscodegen.compiler.rules_nearest import RULES as NEAREST
+from losscodegen.compiler.rules_powers import RULES as POWERS
 from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
@@ -47,6 +48,7 @@ RULES: tuple[Rule, ...] = (
     + AXES
     + LOGS
     + DISTANCES
+    + POWERS
     + ROOTS
     + LIKELIHOOD
     + FITS

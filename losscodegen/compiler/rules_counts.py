@@ -16,7 +16,8 @@ _SATURATED = (
 _NEGATIVE_BINOMIAL = (
     "The terms are as large as the counts times their logarithms, and cancel. Taken apart are the "
     "deviance of y from the mean, written with `x - log(1 + x)`, and what is left at the mean, "
-    "written with what the formula of Stirling leaves of the gamma functions."
+    "written with what the formula of Stirling leaves of the gamma functions. For y of 0 and 1 "
+    "the gamma functions cancel altogether."
 )
 
 
@@ -91,10 +92,12 @@ RULES = (
             "rx = where(r >= 12, 1, r)",
             f"rate = where(r >= 12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + rx) - (1 + rx)*log(rx) + rx + log(rx + n)/2 - log(2*pi)/2)",
-            "none = where(slow, curved - ms, r*apart)",
             "some = where(slow, curved, move + r*apart) + n*away + rate + own - both",
+            "low = where(y == 1, where(m <= r, m, r), 1)",
+            "high = where(y == 1, where(m <= r, r, m), 1)",
+            "first = r*(log(r + m) - log(r)) + y*(log1p(low/high) - log(low))",
         ),
-        replacement="-where(y == 0, none, some)",
+        replacement="-where(y == 0 or y == 1, first, some)",
         why=_NEGATIVE_BINOMIAL,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"r": 1e9, "m": 2.0, "y": 3.0}),
@@ -116,11 +119,16 @@ RULES = (
             "ax = where(a <= 1/12, 1, a)",
             f"rate = where(a <= 1/12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + 1/ax) + (1 + 1/ax)*log(ax) + 1/ax + log(1/ax + n)/2 - log(2*pi)/2)",
-            "none = where(slow, curved - ms, apart/where(slow, 1, a))",
             "some = where(slow, curved, move + apart/where(slow, 1, a))"
             " + n*away + rate + own - both",
+            "u = where(y == 1, a*m, 1)",
+            "low = where(u <= 1, u, 1)",
+            "high = where(u <= 1, 1, u)",
+            "logs = where(u <= 1, log1p(low) - log(where(y == 1, m, 1)), "
+            "log1p(1/high) + log(where(y == 1, a, 1)))",
+            "first = log1p(a*m)/a + y*logs",
         ),
-        replacement="where(y == 0, none, some)",
+        replacement="where(y == 0 or y == 1, first, some)",
         why=_NEGATIVE_BINOMIAL,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"a": 1e-9, "m": 2.0, "y": 3.0}),

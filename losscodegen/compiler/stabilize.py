@@ -125,7 +125,7 @@ class Rewriter:
     def _visit(
         self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
     ) -> Expr:
-        if not children(expr) or isinstance(expr, Read) or self._static(expr):
+        if not children(expr) or isinstance(expr, Read):
             return expr
         name = (expr, expr.origin.guard, expr.origin.name, id(ranges), gradient)
         if name not in self.done:
@@ -139,8 +139,11 @@ class Rewriter:
     def _root(
         self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
     ) -> Expr:
+        static = self._static(expr)
         for found in rules.at(expr):
             rule = found.rule
+            if static and not (rule.scalars and expr.origin.guard is None):
+                continue
             if rule.gradient_only and not (gradient and self.tame.depends(expr)):
                 continue
             if rule.single and self.tame.pairwise(expr):
