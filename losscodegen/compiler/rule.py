@@ -88,6 +88,8 @@ class Rule:
             out where no gradient flows through what they stand for.
         scalars: the rule fires on Python numbers, too, as they stand in the spec. They are rounded
             to double, which is not enough for float64 where digits cancel.
+        first: the rule is tried before the parts of a formula are rewritten, and sees them as they
+            stand in the spec.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Rule:
     single: bool = False
     slopes: tuple[str, ...] = ()
     scalars: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,10 +30,12 @@ from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_scales import RULES as SCALES
 from losscodegen.compiler.rules_slopes import RULES as SLOPES
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
+from losscodegen.compiler.rules_tails import RULES as TAILS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     COUNTS
+    + TAILS
     + SCALES
     + DIRICHLET
     + RANGES

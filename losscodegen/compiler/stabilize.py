@@ -104,15 +104,20 @@ class Rewriter:
     """What has been rewritten; the ranges are held so that their identity stays unique."""
 
     expansions: frozenset[str] = field(init=False)
+    first: Candidates = field(init=False)
+    """The rules of the phase that go before the others."""
 
     def __post_init__(self) -> None:
         expanding = (r.name for r in self.rules if r.phase is Phase.EXPAND)
         self.expansions = frozenset(expanding)
+        self.first = Candidates.of_rules(())
 
     def run(self, expr: Expr, phase: Phase, ranges: Ranges) -> Expr:
         """``expr`` with the rules of one phase applied wherever they can be."""
         self.done.clear()
-        rules = Candidates.of_rules(r for r in self.rules if r.phase is phase)
+        now = [r for r in self.rules if r.phase is phase]
+        self.first = Candidates.of_rules(r for r in now if r.first)
+        rules = Candidates.of_rules(now)
         return self._visit(expr, rules, ranges, gradient=True)
 
     def expanded(self, expr: Expr, ranges: Ranges) -> Expr:
@@ -129,18 +134,27 @@ class Rewriter:
             return expr
         name = (expr, expr.origin.guard, expr.origin.name, id(ranges), gradient)
         if name not in self.done:
-            new = self._children(expr, rules, ranges, gradient=gradient)
-            if new is not expr:
-                new = settled(new, expr)
-            new = self._root(new, rules, ranges, gradient=gradient)
+            new = self._root(expr, self.first, rules, ranges, gradient=gradient)
+            if new is expr:
+                new = self._children(expr, rules, ranges, gradient=gradient)
+                if new is not expr:
+                    new = settled(new, expr)
+                new = self._root(new, rules, rules, ranges, gradient=gradient)
             self.done[name] = (new, ranges)
         return self.done[name][0]
 
     def _root(
-        self, expr: Expr, rules: Candidates, ranges: Ranges, *, gradient: bool
+        self,
+        expr: Expr,
+        tried: Candidates,
+        rules: Candidates,
+        ranges: Ranges,
+        *,
+        gradient: bool,
     ) -> Expr:
+        """``expr`` by the first of ``tried`` that fires, and then by all ``rules``."""
         static = self._static(expr)
-        for found in rules.at(expr):
+        for found in tried.at(expr):
             rule = found.rule
             if static and not (rule.scalars and expr.origin.guard is None):
                 continue
