@@ -210,6 +210,23 @@ RULES = (
         safe=True,
     ),
     Rule(
+        name="weighted-logsigmoid",
+        pattern="n*logsigmoid(x)",
+        condition="n >= 0",
+        unless="n <= 1000 or x <= 80",
+        varying=("n", "x"),
+        let=("far = where(x > 40, x, 40)", "tail = n*exp(-far/2)*exp(-far/2)"),
+        replacement="where(x > 40, -tail, n*logsigmoid(x))",
+        why="The logarithm underflows, or loses digits below the smallest normal number, although "
+        "its product with a large weight does not. There it is an exponential, of which the "
+        "weight takes one half after the other.",
+        source="measured",
+        witness=Witness(point={"n": 1e15, "x": 103.9}),
+        domain={"n": "[0, oo)"},
+        phase=Phase.EXPAND,
+        safe=True,
+    ),
+    Rule(
         name="saturated-exponential",
         pattern="expm1(-exp(x))",
         unless="x <= 80",
