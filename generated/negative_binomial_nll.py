@@ -35,10 +35,10 @@ def negative_binomial_nll_loss(
     # Guard [negative-binomial]: The terms are as large as the counts times their
     # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
     # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
-    # of Stirling leaves of the gamma functions. For y of 0 and 1 the gamma functions
-    # cancel altogether.
-    target_is_zero = target == 0
-    target_is_one = target == 1
+    # of Stirling leaves of the gamma functions. For y of at most 3 the gamma functions
+    # leave a few logarithms.
+    within = target <= 3
+    same = target == target.floor()
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there.
@@ -54,29 +54,38 @@ def negative_binomial_nll_loss(
         1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2)))
     )
     ratio = 2.0 * total3 / total
-    u_target = torch.where(target_is_one, u, 1.0)
-    within = u_target <= 1
+    taken = within & same & (target > 0)
+    u_target = torch.where(taken, u, 1.0)
+    within2 = u_target <= 1
     difference = (
-        torch.where(within, u_target, 1.0).log1p()
-        - torch.where(target_is_one, mean, 1.0).log()
+        torch.where(within2, u_target, 1.0).log1p()
+        - torch.where(taken, mean, 1.0).log()
     )
     logs = torch.where(
-        within,
+        within2,
         difference,
-        (1.0 / torch.where(within, 1.0, u_target)).log1p()
-        + torch.where(target_is_one, dispersion, 1.0).log(),
+        (1.0 / torch.where(within2, 1.0, u_target)).log1p()
+        + torch.where(taken, dispersion, 1.0).log(),
+    )
+    safe_difference = torch.where(
+        target > 2, (2.0 * dispersion).log1p() - math.log(3.0), 0.0
+    )
+    steps = (
+        torch.where(target > 1, dispersion.log1p() - math.log(2.0), 0.0)
+        + safe_difference
     )
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    first = (
+    alone = (
         torch.where(
             below,
             mean * ratio,
             torch.where(below, 1.0, u.log1p()) / torch.where(below, 1.0, dispersion),
         )
         + target * logs
+        - steps
     )
     below_dispersion = dispersion < 1
     weight = torch.where(below_dispersion, dispersion, 1.0)
@@ -113,6 +122,7 @@ def negative_binomial_nll_loss(
     divisor = torch.where(alike, part, 1.0).detach()
     difference2 = (whole / divisor).log() - (part / divisor).log()
     apart = torch.where(either, difference2, total4.log() - share.log())
+    target_is_zero = target == 0
     n = torch.where(target_is_zero, 1.0, target)
     below_target = (gap / (chosen * total4 * n)).abs() < 0.25
     v = -move / n
@@ -185,21 +195,21 @@ def negative_binomial_nll_loss(
     total9 = (1.0 + few).lgamma() - few * few.log() + few
     own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total9)
     z = weight / torch.where(target_is_zero, 1.0, share)
-    within2 = z <= 1.0 / 12.0
-    sum_z = torch.where(within2, z, 1.0 / 12.0)
+    within3 = z <= 1.0 / 12.0
+    sum_z = torch.where(within3, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
     product5 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-    sum_x = 1.0 / torch.where(within2, 1.0, z)
+    sum_x = 1.0 / torch.where(within3, 1.0, z)
     product6 = sum_z * (
         1.0 / 12.0
         - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
     )
     both = torch.where(
-        within2,
+        within3,
         product6,
         (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
@@ -210,7 +220,7 @@ def negative_binomial_nll_loss(
         + own
         - both
     )
-    loss = torch.where(target_is_zero | target_is_one, first, some)
+    loss = torch.where(within & same, alone, some)
 
     return _reduce(loss, reduction).to(dtype)
 

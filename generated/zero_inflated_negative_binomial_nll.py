@@ -64,7 +64,8 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
     )
     ratio = 2.0 * total3 / total
-    either = (inverse_dispersion >= 1) | (mean <= 3.0 * inverse_dispersion)
+    beyond = inverse_dispersion >= 1
+    either = beyond | (mean <= 3.0 * inverse_dispersion)
     total4 = inverse_dispersion + mean
     log_inverse_dispersion = inverse_dispersion.log()
     log_total4 = total4.log()
@@ -105,9 +106,10 @@ def zero_inflated_negative_binomial_nll_loss(
     # Guard [negative-binomial]: The terms are as large as the counts times their
     # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
     # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
-    # of Stirling leaves of the gamma functions. For y of 0 and 1 the gamma functions
-    # cancel altogether.
-    target_is_one = target == 1
+    # of Stirling leaves of the gamma functions. For y of at most 3 the gamma functions
+    # leave a few logarithms.
+    within_target = target <= 3
+    same = target == target.floor()
 
     # Guard [difference-of-log]: Of close arguments the difference is lost to rounding;
     # it is the logarithm of the ratio, which is near 1.
@@ -155,12 +157,22 @@ def zero_inflated_negative_binomial_nll_loss(
             torch.where(target_is_zero, 1.0, safe_safe_mu) / safe_safe_safe_theta
         ).log1p(),
     )
+    taken = within_target & same & (target > 0)
     within2 = mean <= inverse_dispersion
-    low_target = torch.where(
-        target_is_one, torch.where(within2, mean, inverse_dispersion), 1.0
+    low_target = torch.where(taken, torch.where(within2, mean, inverse_dispersion), 1.0)
+    high = torch.where(taken, torch.where(within2, inverse_dispersion, mean), 1.0)
+    above = target > 1
+    big = torch.where(beyond, inverse_dispersion, 1.0)
+    tiny = torch.where(beyond, 1.0, inverse_dispersion)
+    log_tiny = tiny.log()
+    second = torch.where(beyond, (1.0 / big).log1p(), tiny.log1p() - log_tiny)
+    third = torch.where(
+        beyond, (2.0 / big).log1p(), (0.5 * tiny).log1p() + math.log(2.0) - log_tiny
     )
-    high = torch.where(
-        target_is_one, torch.where(within2, inverse_dispersion, mean), 1.0
+    steps = (
+        torch.where(above, second, 0.0)
+        + torch.where(target > 2, third - math.log(3.0), 0.0)
+        - torch.where(above, mean.new_full((), math.log(2.0)), 0.0)
     )
     chosen2 = torch.where(
         below2,
@@ -168,7 +180,7 @@ def zero_inflated_negative_binomial_nll_loss(
         inverse_dispersion * torch.where(below2, 0.0, log_total4)
         - inverse_dispersion * torch.where(below2, 0.0, log_inverse_dispersion),
     )
-    first = chosen2 + target * ((low_target / high).log1p() - low_target.log())
+    alone = chosen2 + target * ((low_target / high).log1p() - low_target.log()) - steps
     gap = target - mean
     below_inverse_dispersion = inverse_dispersion < 1
     chosen_inverse_dispersion = torch.where(
@@ -227,7 +239,7 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     near = vs * g - product2
     v_positive = v > 0
-    above = v - torch.where(v_positive, v, 0.0).log1p()
+    above2 = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     safe_mean = torch.where(v_negative, mean, 1.0)
     alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
@@ -237,10 +249,10 @@ def zero_inflated_negative_binomial_nll_loss(
         - ((safe_mean / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart_target, 0.0)
     )
-    away = torch.where(below_target, near, torch.where(v_positive, above, below3))
-    beyond = inverse_dispersion >= 12
+    away = torch.where(below_target, near, torch.where(v_positive, above2, below3))
+    beyond2 = inverse_dispersion >= 12
     safe_inverse_dispersion_inverse_dispersion = torch.where(
-        beyond, inverse_dispersion, 12.0
+        beyond2, inverse_dispersion, 12.0
     )
     square = (1.0 / safe_inverse_dispersion_inverse_dispersion).square()
     product_inverse_dispersion = square * (
@@ -251,7 +263,7 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 12.0
         - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - product_inverse_dispersion))
     ) / safe_inverse_dispersion_inverse_dispersion
-    rx = torch.where(beyond, 1.0, inverse_dispersion)
+    rx = torch.where(beyond2, 1.0, inverse_dispersion)
     total_inverse_dispersion = 1.0 + rx
     product3 = 0.5 * math.log(2.0 * math.pi)
     total12 = (
@@ -262,7 +274,7 @@ def zero_inflated_negative_binomial_nll_loss(
         - product3
     )
     rate = torch.where(
-        beyond,
+        beyond2,
         ratio_inverse_dispersion
         + 0.5 * (n / safe_inverse_dispersion_inverse_dispersion).log1p(),
         total12,
@@ -285,21 +297,21 @@ def zero_inflated_negative_binomial_nll_loss(
         beyond_target, product4 + 0.5 * (2.0 * math.pi * n).log(), total13
     )
     z = 1.0 / (chosen_inverse_dispersion * torch.where(target_is_zero, 1.0, share))
-    within_target = z <= 1.0 / 12.0
-    sum_z = torch.where(within_target, z, 1.0 / 12.0)
+    within3 = z <= 1.0 / 12.0
+    sum_z = torch.where(within3, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
     product5 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-    sum_x = 1.0 / torch.where(within_target, 1.0, z)
+    sum_x = 1.0 / torch.where(within3, 1.0, z)
     product6 = sum_z * (
         1.0 / 12.0
         - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
     )
     both = torch.where(
-        within_target,
+        within3,
         product6,
         (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
@@ -313,7 +325,7 @@ def zero_inflated_negative_binomial_nll_loss(
     loss = torch.where(
         target_is_zero,
         mixed,
-        smooth_positive + torch.where(target_is_zero | target_is_one, first, some),
+        smooth_positive + torch.where(within_target & same, alone, some),
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -16,8 +16,8 @@ _SATURATED = (
 _NEGATIVE_BINOMIAL = (
     "The terms are as large as the counts times their logarithms, and cancel. Taken apart are the "
     "deviance of y from the mean, written with `x - log(1 + x)`, and what is left at the mean, "
-    "written with what the formula of Stirling leaves of the gamma functions. For y of 0 and 1 "
-    "the gamma functions cancel altogether."
+    "written with what the formula of Stirling leaves of the gamma functions. For y of "
+    "at most 3 the gamma functions leave a few logarithms."
 )
 
 
@@ -93,11 +93,19 @@ RULES = (
             f"rate = where(r >= 12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + rx) - (1 + rx)*log(rx) + rx + log(rx + n)/2 - log(2*pi)/2)",
             "some = where(slow, curved, move + r*apart) + n*away + rate + own - both",
-            "low = where(y == 1, where(m <= r, m, r), 1)",
-            "high = where(y == 1, where(m <= r, r, m), 1)",
-            "first = r*(log(r + m) - log(r)) + y*(log1p(low/high) - log(low))",
+            "first = y <= 3 and y == floor(y)",
+            "taken = first and y > 0",
+            "low = where(taken, where(m <= r, m, r), 1)",
+            "high = where(taken, where(m <= r, r, m), 1)",
+            "big = where(r >= 1, r, 1)",
+            "tiny = where(r >= 1, 1, r)",
+            "second = where(r >= 1, log1p(1/big), log1p(tiny) - log(tiny))",
+            "third = where(r >= 1, log1p(2/big), log1p(tiny/2) + log(2) - log(tiny))",
+            "steps = where(y > 1, second, 0) + where(y > 2, third - log(3), 0)"
+            " - where(y > 1, log(2), 0)",
+            "alone = r*(log(r + m) - log(r)) + y*(log1p(low/high) - log(low)) - steps",
         ),
-        replacement="-where(y == 0 or y == 1, first, some)",
+        replacement="-where(first, alone, some)",
         why=_NEGATIVE_BINOMIAL,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"r": 1e9, "m": 2.0, "y": 3.0}),
@@ -121,14 +129,17 @@ RULES = (
             "lgamma(1 + 1/ax) + (1 + 1/ax)*log(ax) + 1/ax + log(1/ax + n)/2 - log(2*pi)/2)",
             "some = where(slow, curved, move + apart/where(slow, 1, a))"
             " + n*away + rate + own - both",
-            "u = where(y == 1, a*m, 1)",
+            "first = y <= 3 and y == floor(y)",
+            "taken = first and y > 0",
+            "u = where(taken, a*m, 1)",
             "low = where(u <= 1, u, 1)",
             "high = where(u <= 1, 1, u)",
-            "logs = where(u <= 1, log1p(low) - log(where(y == 1, m, 1)), "
-            "log1p(1/high) + log(where(y == 1, a, 1)))",
-            "first = log1p(a*m)/a + y*logs",
+            "logs = where(u <= 1, log1p(low) - log(where(taken, m, 1)), "
+            "log1p(1/high) + log(where(taken, a, 1)))",
+            "steps = where(y > 1, log1p(a) - log(2), 0) + where(y > 2, log1p(2*a) - log(3), 0)",
+            "alone = log1p(a*m)/a + y*logs - steps",
         ),
-        replacement="where(y == 0 or y == 1, first, some)",
+        replacement="where(first, alone, some)",
         why=_NEGATIVE_BINOMIAL,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"a": 1e-9, "m": 2.0, "y": 3.0}),
