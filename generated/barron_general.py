@@ -55,13 +55,13 @@ def barron_general_loss(
         )
     else:
         k = abs(alpha - 2.0)
+
+        # Guard [power-minus-one]: Where the power rounds to 1, or nearly, the difference is
+        # lost.
         u2 = ratio / math.sqrt(k)
         size2 = u2.abs()
         within2 = size2 <= 1
         safe_size2 = torch.where(within2, 1.0, size2)
-
-        # Guard [power-minus-one]: For small x or p the power rounds to 1 and the difference
-        # is lost.
         product = (
             0.5
             * alpha
@@ -71,14 +71,15 @@ def barron_general_loss(
                 2.0 * safe_size2.log() + (1.0 / safe_size2).square().log1p(),
             )
         )
-
-        # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
-        # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
-        # is exact.
+        below = product.abs() < 1
         loss = (
             k
             / alpha
-            * torch.where(product.abs() < 1, product.expm1(), product.exp() - 1.0)
+            * torch.where(
+                below,
+                torch.where(below, product, 0.0).expm1(),
+                torch.hypot(prediction.new_full((), 1.0), u2).pow(alpha) - 1.0,
+            )
         )
 
     return _reduce(loss, reduction).to(dtype)

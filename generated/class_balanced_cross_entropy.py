@@ -66,7 +66,7 @@ def class_balanced_cross_entropy_loss(
         logits.gather(1, index).squeeze(1) - largest
     )
 
-    # Guard [power-minus-one]: For small p the power rounds to 1 and the difference is
+    # Guard [power-minus-one]: Where the power rounds to 1, or nearly, the difference is
     # lost.
     w = -one_minus_beta / (samples_per_class * math.log(beta)).expm1()
     loss = (

@@ -44,9 +44,7 @@ def exo_pair_loss(
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_probability = F.logsigmoid(h)
     log_complement = F.logsigmoid(-h)
-    product = log_probability.exp() * (
-        log_probability - math.log(1.0 - label_smoothing)
-    )
+    product = log_probability.exp() * (log_probability - math.log1p(-label_smoothing))
     loss = product + log_complement.exp() * (log_complement - math.log(label_smoothing))
 
     return _reduce(loss, reduction).to(dtype)

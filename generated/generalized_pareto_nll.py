@@ -44,10 +44,11 @@ def generalized_pareto_nll_loss(
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there. For small q the ratio and its slope
-    # overflow.
-    below = product < 0.25 * scale
+    # overflow, which the logarithms of its sides do not; they cancel unless both are
+    # divided by q, through which no gradient flows.
+    below = product < scale
     safe_scale = torch.where(below, scale, 1.0)
-    below2 = product < 0.25 * safe_scale
+    below2 = product < safe_scale
     s = torch.where(
         below2,
         torch.where(below2, product, 1.0) / torch.where(below2, safe_scale, 1.0),
@@ -55,15 +56,20 @@ def generalized_pareto_nll_loss(
     )
     total2 = 2.0 + s
     u = (s / total2).square()
-    total3 = 1.0 / 11.0 + u * (
-        1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u / 21.0)))
+    total3 = 1.0 / 25.0 + u * (
+        1.0 / 27.0 + u * (1.0 / 29.0 + u * (1.0 / 31.0 + u * (1.0 / 33.0 + u / 35.0)))
     )
-    total4 = 1.0 + u * (
-        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total3)))
+    total4 = 1.0 / 15.0 + u * (
+        1.0 / 17.0 + u * (1.0 / 19.0 + u * (1.0 / 21.0 + u * (1.0 / 23.0 + u * total3)))
     )
-    ratio = 2.0 * total4 / total2
+    total5 = 1.0 / 5.0 + u * (
+        1.0 / 7.0 + u * (1.0 / 9.0 + u * (1.0 / 11.0 + u * (1.0 / 13.0 + u * total4)))
+    )
+    ratio = 2.0 * (1.0 + u * (1.0 / 3.0 + u * total5)) / total2
+    part = torch.where(product < 1e18 * scale, scale, 1.0).detach()
     ratio2 = (
-        torch.where(below, 1.0, total).log() - torch.where(below, 1.0, scale).log()
+        torch.where(below, 1.0, total / part).log()
+        - torch.where(below, 1.0, scale / part).log()
     ) / torch.where(below, 1.0, shape)
     chosen = torch.where(
         within, total.log(), log_value + (scale * (-log_value).exp()).log1p()

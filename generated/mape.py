@@ -32,8 +32,16 @@ def mape_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = (prediction - target).abs() / torch.maximum(
-        target.abs(), prediction.new_full((), eps)
+    # Guard [relative-difference]: The derivative by y is `x/y**2` up to its sign, and
+    # cancels where it is put together from those of the numerator and the denominator.
+    # Far from y the ratio of the two is as good, and has that derivative.
+    gap = (prediction - target).abs()
+    abs_target = target.abs()
+    both = (gap > 0.5 * abs_target) & (abs_target > eps)
+    loss = torch.where(
+        both,
+        (1.0 - prediction / torch.where(both, target, 1.0)).abs(),
+        gap / torch.maximum(abs_target, prediction.new_full((), eps)),
     )
 
     return _reduce(loss, reduction).to(dtype)

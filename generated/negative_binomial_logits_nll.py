@@ -38,6 +38,15 @@ def negative_binomial_logits_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     total_count, logits, target = total_count.to(wide), logits.to(wide), target.to(wide)
 
+    # Guard [weighted-logsigmoid]: The logarithm underflows, or loses digits below the
+    # smallest normal number, although its product with a large weight does not. There
+    # it is an exponential, of which the weight takes one half after the other.
+    above = -logits > 40
+    far = torch.where(above, -logits, 40.0)
+    exponential = (-0.5 * far).exp()
+    above2 = logits > 40
+    exponential2 = (-0.5 * torch.where(above2, logits, 40.0)).exp()
+
     # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
     # taken together, their difference keeps its digits.
     target_is_zero = target == 0
@@ -103,13 +112,24 @@ def negative_binomial_logits_nll_loss(
         + torch.where(target_is_zero, 1.0, total_count + target).log()
     )
     chosen = torch.where(
+        above,
+        -total_count * exponential * exponential,
+        total_count * F.logsigmoid(-logits),
+    )
+    chosen_target = torch.where(
         target_is_zero,
         safe_total_count.lgamma()
         - (safe_total_count + target).lgamma()
         + total.lgamma(),
         beta,
     )
-    loss = -total_count * F.logsigmoid(-logits) - target * F.logsigmoid(logits) + chosen
+    loss = (
+        -chosen
+        - torch.where(
+            above2, -target * exponential2 * exponential2, target * F.logsigmoid(logits)
+        )
+        + chosen_target
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

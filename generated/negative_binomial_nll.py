@@ -35,33 +35,83 @@ def negative_binomial_nll_loss(
     # Guard [negative-binomial]: The terms are as large as the counts times their
     # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
     # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
-    # of Stirling leaves of the gamma functions.
-    target_is_zero = target == 0
-    below = dispersion < 1
-    weight = torch.where(below, dispersion, 1.0)
+    # of Stirling leaves of the gamma functions. For y of at most 3 the gamma functions
+    # leave a few logarithms.
+    within = target <= 3
+    same = target == target.floor()
+
+    # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
+    # large numbers; the quotient is a series there.
+    u = dispersion * mean
+    below = u < 0.25
+    s = torch.where(below, u, 0.0)
+    total = 2.0 + s
+    q = (s / total).square()
+    total2 = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    total3 = 1.0 + q * (
+        1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2)))
+    )
+    ratio = 2.0 * total3 / total
+    taken = within & same & (target > 0)
+    u_target = torch.where(taken, u, 1.0)
+    within2 = u_target <= 1
+    difference = (
+        torch.where(within2, u_target, 1.0).log1p()
+        - torch.where(taken, mean, 1.0).log()
+    )
+    logs = torch.where(
+        within2,
+        difference,
+        (1.0 / torch.where(within2, 1.0, u_target)).log1p()
+        + torch.where(taken, dispersion, 1.0).log(),
+    )
+    safe_difference = torch.where(
+        target > 2, (2.0 * dispersion).log1p() - math.log(3.0), 0.0
+    )
+    steps = (
+        torch.where(target > 1, dispersion.log1p() - math.log(2.0), 0.0)
+        + safe_difference
+    )
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    alone = (
+        torch.where(
+            below,
+            mean * ratio,
+            torch.where(below, 1.0, u.log1p()) / torch.where(below, 1.0, dispersion),
+        )
+        + target * logs
+        - steps
+    )
+    below_dispersion = dispersion < 1
+    weight = torch.where(below_dispersion, dispersion, 1.0)
     gap = target - mean
-    chosen = torch.where(below, 1.0, dispersion)
+    chosen = torch.where(below_dispersion, 1.0, dispersion)
     unit = 1.0 / chosen
-    total = unit + weight * mean
-    t = weight * gap / total
+    total4 = unit + weight * mean
+    t = weight * gap / total4
     slow = t.abs() < 0.25
-    move = gap / chosen / total
+    move = gap / chosen / total4
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total_target = 2.0 + ts
     h = ts / total_target
     hh = h.square()
-    total2 = 1.0 / 11.0 + hh * (
+    total5 = 1.0 / 11.0 + hh * (
         1.0 / 13.0
         + hh * (1.0 / 15.0 + hh * (1.0 / 17.0 + hh * (1.0 / 19.0 + hh / 21.0)))
     )
-    total3 = 1.0 / 3.0 + hh * (
-        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total2))
+    total6 = 1.0 / 3.0 + hh * (
+        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total5))
     )
-    curved = ms * h - 2.0 * ms / total_target * hh * total3
+    curved = ms * h - 2.0 * ms / total_target * hh * total6
     share = unit + weight * target
     either = (share >= 1) | (mean <= 3.0 * share)
-    whole = torch.where(either, total, 1.0)
+    whole = torch.where(either, total4, 1.0)
     part = torch.where(either, share, 1.0)
 
     # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
@@ -70,17 +120,16 @@ def negative_binomial_nll_loss(
     # through the divisor.
     alike = (whole <= 16777216.0 * part) & (part <= 16777216.0 * whole)
     divisor = torch.where(alike, part, 1.0).detach()
-    difference = (whole / divisor).log() - (part / divisor).log()
-    apart = torch.where(either, difference, total.log() - share.log())
-    ratio = apart / torch.where(slow, 1.0, dispersion)
-    none = torch.where(slow, curved - ms, ratio)
+    difference2 = (whole / divisor).log() - (part / divisor).log()
+    apart = torch.where(either, difference2, total4.log() - share.log())
+    target_is_zero = target == 0
     n = torch.where(target_is_zero, 1.0, target)
-    below2 = (gap / (chosen * total * n)).abs() < 0.25
+    below_target = (gap / (chosen * total4 * n)).abs() < 0.25
     v = -move / n
-    vs = torch.where(below2, v, 0.0)
+    vs = torch.where(below_target, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
-    total4 = 1.0 / 11.0 + gg * (
+    total7 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
@@ -90,7 +139,7 @@ def negative_binomial_nll_loss(
         * gg
         * (
             1.0 / 3.0
-            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total4)))
+            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total7)))
         )
     )
     near = vs * g - product
@@ -100,14 +149,14 @@ def negative_binomial_nll_loss(
     safe_mean = torch.where(v_negative, mean, 1.0)
     alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
     divisor2 = torch.where(alike2, n, 1.0).detach()
-    below3 = (
+    below2 = (
         v
         - ((safe_mean / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart, 0.0)
     )
-    away = torch.where(below2, near, torch.where(v_positive, above, below3))
-    within = dispersion <= 1.0 / 12.0
-    rz = torch.where(within, dispersion, 1.0 / 12.0)
+    away = torch.where(below_target, near, torch.where(v_positive, above, below2))
+    within_dispersion = dispersion <= 1.0 / 12.0
+    rz = torch.where(within_dispersion, dispersion, 1.0 / 12.0)
     rz_squared = rz.square()
     product_dispersion = rz_squared * (
         1.0 / 1680.0
@@ -118,18 +167,18 @@ def negative_binomial_nll_loss(
         1.0 / 12.0
         - rz_squared * (1.0 / 360.0 - rz_squared * (1.0 / 1260.0 - product_dispersion))
     )
-    ax = torch.where(within, 1.0, dispersion)
+    ax = torch.where(within_dispersion, 1.0, dispersion)
     ratio_dispersion = 1.0 / ax
     total_dispersion = 1.0 + ratio_dispersion
     product3 = 0.5 * math.log(2.0 * math.pi)
-    total5 = (
+    total8 = (
         total_dispersion.lgamma()
         + total_dispersion * ax.log()
         + ratio_dispersion
         + 0.5 * (ratio_dispersion + n).log()
         - product3
     )
-    rate = torch.where(within, product2 + 0.5 * (n * rz).log1p(), total5)
+    rate = torch.where(within_dispersion, product2 + 0.5 * (n * rz).log1p(), total8)
     beyond = target >= 12
     ny = torch.where(beyond, 1.0 / n, 1.0 / 12.0)
     ny_squared = ny.square()
@@ -143,29 +192,35 @@ def negative_binomial_nll_loss(
         - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
     few = torch.where(beyond, 1.0, n)
-    total6 = (1.0 + few).lgamma() - few * few.log() + few
-    own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total6)
+    total9 = (1.0 + few).lgamma() - few * few.log() + few
+    own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total9)
     z = weight / torch.where(target_is_zero, 1.0, share)
-    within_target = z <= 1.0 / 12.0
-    sum_z = torch.where(within_target, z, 1.0 / 12.0)
+    within3 = z <= 1.0 / 12.0
+    sum_z = torch.where(within3, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
     product5 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-    sum_x = 1.0 / torch.where(within_target, 1.0, z)
+    sum_x = 1.0 / torch.where(within3, 1.0, z)
     product6 = sum_z * (
         1.0 / 12.0
         - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
     )
     both = torch.where(
-        within_target,
+        within3,
         product6,
         (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
-    some = torch.where(slow, curved, move + ratio) + n * away + rate + own - both
-    loss = torch.where(target_is_zero, none, some)
+    some = (
+        torch.where(slow, curved, move + apart / torch.where(slow, 1.0, dispersion))
+        + n * away
+        + rate
+        + own
+        - both
+    )
+    loss = torch.where(within & same, alone, some)
 
     return _reduce(loss, reduction).to(dtype)
 

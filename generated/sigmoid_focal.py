@@ -39,23 +39,24 @@ def sigmoid_focal_loss(
 
     one_minus_target = 1.0 - target
 
-    # Guard [mixture-complement]: The complement of a mixture of probabilities is the
-    # mixture of their complements, each of which keeps its digits.
-    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
-    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    complement = (
-        target * F.logsigmoid(-logits).exp()
-        + one_minus_target * F.logsigmoid(logits).exp()
-    )
+    # Guard [mixture-split]: The derivative by y cancels for small x when it is the
+    # difference of two probabilities. What they share is split off; `where` keeps the
+    # derivative at 0.
+    beyond = logits >= 0
+    size = torch.where(beyond, logits, -logits)
+    complement = (-size).sigmoid()
+    apart = torch.where(size < 2, (0.5 * size).tanh(), 1.0 - 2.0 * complement)
+    less = torch.where(size < 0.5, 0.5 - 0.5 * apart, complement)
+    complement_target = less + torch.where(beyond, one_minus_target, target) * apart
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.
-    complement_is_zero = complement == 0
+    complement_target_is_zero = complement_target == 0
 
     # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
     # it is the difference of two softplus. What they share is split off; the step keeps
     # the derivative by x at 0.
-    step = (logits >= 0).to(wide)
+    step = beyond.to(wide)
     ce = F.softplus((1.0 - 2.0 * step) * logits, threshold=40.0) + logits * (
         step - target
     )
@@ -71,9 +72,9 @@ def sigmoid_focal_loss(
     loss = (
         chosen
         * torch.where(
-            complement_is_zero,
+            complement_target_is_zero,
             0.0**gamma,
-            torch.where(complement_is_zero, 1.0, complement).pow(gamma),
+            torch.where(complement_target_is_zero, 1.0, complement_target).pow(gamma),
         )
         * ce
     )

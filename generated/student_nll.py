@@ -42,18 +42,38 @@ def student_nll_loss(
 
     residual = target - prediction
 
+    # Guard [student-likelihood]: For few degrees of freedom the logarithms of the scale
+    # cancel beyond the centre, where they are one logarithm of a sum; for many, the
+    # powers and the gamma functions cancel up to series.
+    near = residual.abs() <= 0.5 * (scale * df.sqrt())
+    z = torch.where(near, residual, 0.0) / torch.where(near, scale, 1.0)
+    z_squared = z.square()
+    v = z_squared / torch.where(near, df, 1.0)
+    total = 2.0 + v
+    q = (v / total).square()
+    total2 = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    total3 = 1.0 + q * (
+        1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2)))
+    )
+    ratio = 2.0 * total3 / total
+    fk = torch.where(near, 1.0, df)
+    fd = torch.where(near, 1.0, residual)
+    fs = torch.where(near, 1.0, scale)
+
     # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
     # although the logarithm does not; beyond 1 the logarithm is taken first.
-    bottom = scale * df.sqrt()
-    within = residual.abs() <= bottom
+    bottom = fs * fk.sqrt()
+    within = fd.abs() <= bottom
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    bottom2 = torch.where(within, scale, 1.0) * torch.where(within, df, 1.0).sqrt()
-    chosen = torch.where(within, 1.0, residual)
-    top = chosen.abs()
-    product = torch.where(within, 1.0, scale) * torch.where(within, 1.0, df).sqrt()
+    bottom2 = torch.where(within, fs, 1.0) * torch.where(within, fk, 1.0).sqrt()
+    safe_fd = torch.where(within, 1.0, fd)
+    top = safe_fd.abs()
+    product = torch.where(within, 1.0, fs) * torch.where(within, 1.0, fk).sqrt()
 
     # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
     # although the logarithm does not. Two numbers of like size are divided by one of
@@ -62,34 +82,60 @@ def student_nll_loss(
     alike = (top <= 16777216.0 * product) & (product <= 16777216.0 * top)
     divisor = torch.where(alike, product, 1.0).detach()
     product2 = 2.0 * ((top / divisor).log() - (product / divisor).log())
-
-    # Guard [log-gamma-half-step]: For large k the three terms cancel up to a constant
-    # and a series in 1/k.
-    beyond = df >= 32
-    x = torch.where(beyond, 0.5 * df, 16.0)
-    square = (1.0 / x).square()
-    product_df = square * (
-        1.0 / 192.0
-        - square * (1.0 / 640.0 - square * (17.0 / 14336.0 - 31.0 * square / 18432.0))
+    logs = torch.where(
+        within,
+        (torch.where(within, fd, 1.0) / bottom2).square().log1p(),
+        product2 + (product / safe_fd).square().log1p(),
     )
-    near = torch.where(beyond, 1.0, df)
-    product3 = 0.5 * near
-    total = product3.lgamma() - (product3 + 0.5).lgamma() + 0.5 * (math.pi * near).log()
-    product4 = (
-        0.5
-        * (df + 1.0)
-        * torch.where(
-            within,
-            (torch.where(within, residual, 1.0) / bottom2).square().log1p(),
-            product2 + (product / chosen).square().log1p(),
+    whole = 0.5 * torch.where(near, z_squared * ratio, fk * logs)
+    many = df >= 1
+    chosen = torch.where(many, 0.5 * logs + fs.log(), torch.hypot(fd, bottom).log())
+    spread = torch.where(near, 0.5 * (v * ratio) + scale.log(), chosen)
+    x = torch.where(many, 0.5 * df, 16.0)
+    total_df = x + 1.0
+    total4 = x + 2.0
+    total5 = x + 3.0
+    total6 = x + 4.0
+    total7 = x + 5.0
+    total8 = x + 6.0
+    total9 = x + 7.0
+    total10 = x + 8.0
+    total11 = x + 9.0
+    total12 = x + 10.0
+    product_df = (
+        (1.0 + 0.25 / (x * total_df))
+        * (1.0 + 0.25 / (total_df * total4))
+        * (1.0 + 0.25 / (total4 * total5))
+        * (1.0 + 0.25 / (total5 * total6))
+        * (1.0 + 0.25 / (total6 * total7))
+        * (1.0 + 0.25 / (total7 * total8))
+        * (1.0 + 0.25 / (total8 * total9))
+        * (1.0 + 0.25 / (total9 * total10))
+        * (1.0 + 0.25 / (total10 * total11))
+        * (1.0 + 0.25 / (total11 * total12))
+    )
+    square = (1.0 / total12).square()
+    product3 = square * (
+        31.0 / 18432.0
+        - square
+        * (
+            691.0 / 180224.0
+            - square * (5461.0 / 425984.0 - 929569.0 * square / 15728640.0)
         )
     )
+    numerator = 0.125 - square * (
+        1.0 / 192.0 - square * (1.0 / 640.0 - square * (17.0 / 14336.0 - product3))
+    )
+    series = (
+        0.5 * product_df.log() + numerator / total12 + 0.5 * math.log(2.0 * math.pi)
+    )
+    few = torch.where(many, 1.0, df)
+    product4 = 0.5 * few
+    gammas = product4.lgamma() - (product4 + 0.5).lgamma() + 0.5 * math.log(math.pi)
     loss = (
-        product4
-        + scale.log()
-        + torch.where(
-            beyond, (0.125 - product_df) / x + 0.5 * math.log(2.0 * math.pi), total
-        )
+        whole
+        + spread
+        + torch.where(many, series, gammas + torch.where(near, 0.5 * few.log(), 0.0))
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -30,7 +30,13 @@ def tangent_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = (2.0 * (target * prediction).atan() - 1.0).square()
+    product = target * prediction
+
+    # Guard [angle-of-slope]: The derivative `1/(1 + x*x)` is 0 once the square
+    # overflows. Divided by the longer side, which cancels, both sides are at most 1; no
+    # gradient flows through the divisor.
+    longer = torch.maximum(product.abs(), prediction.new_full((), 1.0)).detach()
+    loss = (2.0 * torch.atan2(product / longer, 1.0 / longer) - 1.0).square()
 
     return _reduce(loss, reduction).to(dtype)
 

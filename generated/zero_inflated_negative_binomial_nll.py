@@ -52,7 +52,9 @@ def zero_inflated_negative_binomial_nll_loss(
     # Guard [log-of-share]: For large k the two logarithms cancel; the product is a
     # series in `y/k` there.
     below = mean < 0.25 * inverse_dispersion
-    s = torch.where(below, mean, 0.0) / torch.where(below, inverse_dispersion, 1.0)
+    top = torch.where(below, mean, 0.0)
+    safe_inverse_dispersion = torch.where(below, inverse_dispersion, 1.0)
+    s = top / safe_inverse_dispersion
     total = 2.0 + s
     u = (s / total).square()
     total2 = 1.0 / 11.0 + u * (
@@ -62,15 +64,18 @@ def zero_inflated_negative_binomial_nll_loss(
         1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total2)))
     )
     ratio = 2.0 * total3 / total
-    either = (inverse_dispersion >= 1) | (mean <= 3.0 * inverse_dispersion)
+    beyond = inverse_dispersion >= 1
+    either = beyond | (mean <= 3.0 * inverse_dispersion)
     total4 = inverse_dispersion + mean
+    log_inverse_dispersion = inverse_dispersion.log()
+    log_total4 = total4.log()
     apart = torch.where(
         either,
         -(
             torch.where(either, total4, 1.0)
             / torch.where(either, inverse_dispersion, 1.0)
         ).log(),
-        inverse_dispersion.log() - total4.log(),
+        log_inverse_dispersion - log_total4,
     )
     lz = torch.where(below, -mean * ratio, inverse_dispersion * apart)
 
@@ -101,34 +106,108 @@ def zero_inflated_negative_binomial_nll_loss(
     # Guard [negative-binomial]: The terms are as large as the counts times their
     # logarithms, and cancel. Taken apart are the deviance of y from the mean, written
     # with `x - log(1 + x)`, and what is left at the mean, written with what the formula
-    # of Stirling leaves of the gamma functions.
+    # of Stirling leaves of the gamma functions. For y of at most 3 the gamma functions
+    # leave a few logarithms.
+    within_target = target <= 3
+    same = target == target.floor()
+
+    # Guard [difference-of-log]: Of close arguments the difference is lost to rounding;
+    # it is the logarithm of the ratio, which is near 1.
+    below2 = mean.abs() < 0.5 * inverse_dispersion
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    safe_safe_top = torch.where(target_is_zero, 1.0, torch.where(below2, top, 1.0))
+
+    # Guard [log1p-over-slope]: For large k the derivative by k is a difference of two
+    # numbers that agree; the product is a series there.
+    s_target = safe_safe_top / torch.where(
+        target_is_zero, 1.0, torch.where(below2, safe_inverse_dispersion, 1.0)
+    )
+    total_target = 2.0 + s_target
+    u_target = (s_target / total_target).square()
+    total5 = 1.0 / 11.0 + u_target * (
+        1.0 / 13.0
+        + u_target
+        * (
+            1.0 / 15.0
+            + u_target * (1.0 / 17.0 + u_target * (1.0 / 19.0 + u_target / 21.0))
+        )
+    )
+    total6 = 1.0 + u_target * (
+        1.0 / 3.0
+        + u_target
+        * (
+            1.0 / 5.0
+            + u_target * (1.0 / 7.0 + u_target * (1.0 / 9.0 + u_target * total5))
+        )
+    )
+    ratio_target = 2.0 * total6 / total_target
+    safe_safe_theta = torch.where(
+        below2, torch.where(below, 1.0, inverse_dispersion), 1.0
+    )
+    safe_safe_safe_theta = torch.where(target_is_zero, 1.0, safe_safe_theta)
+    safe_safe_mu = torch.where(below2, torch.where(below, 1.0, mean), 1.0)
+    chosen_target = torch.where(
+        below,
+        mean * ratio_target,
+        safe_safe_safe_theta
+        * (
+            torch.where(target_is_zero, 1.0, safe_safe_mu) / safe_safe_safe_theta
+        ).log1p(),
+    )
+    taken = within_target & same & (target > 0)
+    within2 = mean <= inverse_dispersion
+    low_target = torch.where(taken, torch.where(within2, mean, inverse_dispersion), 1.0)
+    high = torch.where(taken, torch.where(within2, inverse_dispersion, mean), 1.0)
+    above = target > 1
+    big = torch.where(beyond, inverse_dispersion, 1.0)
+    tiny = torch.where(beyond, 1.0, inverse_dispersion)
+    log_tiny = tiny.log()
+    second = torch.where(beyond, (1.0 / big).log1p(), tiny.log1p() - log_tiny)
+    third = torch.where(
+        beyond, (2.0 / big).log1p(), (0.5 * tiny).log1p() + math.log(2.0) - log_tiny
+    )
+    steps = (
+        torch.where(above, second, 0.0)
+        + torch.where(target > 2, third - math.log(3.0), 0.0)
+        - torch.where(above, mean.new_full((), math.log(2.0)), 0.0)
+    )
+    chosen2 = torch.where(
+        below2,
+        chosen_target,
+        inverse_dispersion * torch.where(below2, 0.0, log_total4)
+        - inverse_dispersion * torch.where(below2, 0.0, log_inverse_dispersion),
+    )
+    alone = chosen2 + target * ((low_target / high).log1p() - low_target.log()) - steps
     gap = target - mean
     below_inverse_dispersion = inverse_dispersion < 1
     chosen_inverse_dispersion = torch.where(
         below_inverse_dispersion, 1.0, inverse_dispersion
     )
     unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
-    total5 = unit + mean / chosen_inverse_dispersion
-    t = gap / chosen_inverse_dispersion / total5
+    total7 = unit + mean / chosen_inverse_dispersion
+    t = gap / chosen_inverse_dispersion / total7
     slow = t.abs() < 0.25
     product = unit * gap
-    move = product / total5
+    move = product / total7
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
-    total_target = 2.0 + ts
-    h = ts / total_target
+    total8 = 2.0 + ts
+    h = ts / total8
     hh = h.square()
-    total6 = 1.0 / 11.0 + hh * (
+    total9 = 1.0 / 11.0 + hh * (
         1.0 / 13.0
         + hh * (1.0 / 15.0 + hh * (1.0 / 17.0 + hh * (1.0 / 19.0 + hh / 21.0)))
     )
-    total7 = 1.0 / 3.0 + hh * (
-        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total6))
+    total10 = 1.0 / 3.0 + hh * (
+        1.0 / 5.0 + hh * (1.0 / 7.0 + hh * (1.0 / 9.0 + hh * total9))
     )
-    curved = ms * h - 2.0 * ms / total_target * hh * total7
+    curved = ms * h - 2.0 * ms / total8 * hh * total10
     share = unit + target / chosen_inverse_dispersion
     either_target = (share >= 1) | (mean <= 3.0 * share)
-    whole = torch.where(either_target, total5, 1.0)
+    whole = torch.where(either_target, total7, 1.0)
     part = torch.where(either_target, share, 1.0)
 
     # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
@@ -138,44 +217,44 @@ def zero_inflated_negative_binomial_nll_loss(
     alike = (whole <= 16777216.0 * part) & (part <= 16777216.0 * whole)
     divisor = torch.where(alike, part, 1.0).detach()
     difference = (whole / divisor).log() - (part / divisor).log()
-    apart_target = torch.where(either_target, difference, total5.log() - share.log())
-    product2 = inverse_dispersion * apart_target
-    none = torch.where(slow, curved - ms, product2)
+    apart_target = torch.where(either_target, difference, total7.log() - share.log())
     n = torch.where(target_is_zero, 1.0, target)
-    below_target = (product / (total5 * n)).abs() < 0.25
+    below_target = (product / (total7 * n)).abs() < 0.25
     v = -move / n
     vs = torch.where(below_target, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
-    total8 = 1.0 / 11.0 + gg * (
+    total11 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
-    product3 = (
+    product2 = (
         2.0
         * g
         * gg
         * (
             1.0 / 3.0
-            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total8)))
+            + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total11)))
         )
     )
-    near = vs * g - product3
+    near = vs * g - product2
     v_positive = v > 0
-    above = v - torch.where(v_positive, v, 0.0).log1p()
+    above2 = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     safe_mean = torch.where(v_negative, mean, 1.0)
     alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
     divisor2 = torch.where(alike2, n, 1.0).detach()
-    below2 = (
+    below3 = (
         v
         - ((safe_mean / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart_target, 0.0)
     )
-    away = torch.where(below_target, near, torch.where(v_positive, above, below2))
-    beyond = inverse_dispersion >= 12
-    safe_inverse_dispersion = torch.where(beyond, inverse_dispersion, 12.0)
-    square = (1.0 / safe_inverse_dispersion).square()
+    away = torch.where(below_target, near, torch.where(v_positive, above2, below3))
+    beyond2 = inverse_dispersion >= 12
+    safe_inverse_dispersion_inverse_dispersion = torch.where(
+        beyond2, inverse_dispersion, 12.0
+    )
+    square = (1.0 / safe_inverse_dispersion_inverse_dispersion).square()
     product_inverse_dispersion = square * (
         1.0 / 1680.0
         - square * (1.0 / 1188.0 - square * (691.0 / 360360.0 - square / 156.0))
@@ -183,21 +262,22 @@ def zero_inflated_negative_binomial_nll_loss(
     ratio_inverse_dispersion = (
         1.0 / 12.0
         - square * (1.0 / 360.0 - square * (1.0 / 1260.0 - product_inverse_dispersion))
-    ) / safe_inverse_dispersion
-    rx = torch.where(beyond, 1.0, inverse_dispersion)
+    ) / safe_inverse_dispersion_inverse_dispersion
+    rx = torch.where(beyond2, 1.0, inverse_dispersion)
     total_inverse_dispersion = 1.0 + rx
-    product4 = 0.5 * math.log(2.0 * math.pi)
-    total9 = (
+    product3 = 0.5 * math.log(2.0 * math.pi)
+    total12 = (
         total_inverse_dispersion.lgamma()
         - total_inverse_dispersion * rx.log()
         + rx
         + 0.5 * (rx + n).log()
-        - product4
+        - product3
     )
     rate = torch.where(
-        beyond,
-        ratio_inverse_dispersion + 0.5 * (n / safe_inverse_dispersion).log1p(),
-        total9,
+        beyond2,
+        ratio_inverse_dispersion
+        + 0.5 * (n / safe_inverse_dispersion_inverse_dispersion).log1p(),
+        total12,
     )
     beyond_target = target >= 12
     ny = torch.where(beyond_target, 1.0 / n, 1.0 / 12.0)
@@ -207,37 +287,45 @@ def zero_inflated_negative_binomial_nll_loss(
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    product5 = ny * (
+    product4 = ny * (
         1.0 / 12.0
         - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
     few = torch.where(beyond_target, 1.0, n)
-    total10 = (1.0 + few).lgamma() - few * few.log() + few
+    total13 = (1.0 + few).lgamma() - few * few.log() + few
     own = torch.where(
-        beyond_target, product5 + 0.5 * (2.0 * math.pi * n).log(), total10
+        beyond_target, product4 + 0.5 * (2.0 * math.pi * n).log(), total13
     )
     z = 1.0 / (chosen_inverse_dispersion * torch.where(target_is_zero, 1.0, share))
-    within_target = z <= 1.0 / 12.0
-    sum_z = torch.where(within_target, z, 1.0 / 12.0)
+    within3 = z <= 1.0 / 12.0
+    sum_z = torch.where(within3, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
-    product6 = sum_z_squared * (
+    product5 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
-    sum_x = 1.0 / torch.where(within_target, 1.0, z)
-    product7 = sum_z * (
+    sum_x = 1.0 / torch.where(within3, 1.0, z)
+    product6 = sum_z * (
         1.0 / 12.0
-        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product6))
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
     )
     both = torch.where(
-        within_target,
-        product7,
-        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product4,
+        within3,
+        product6,
+        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
-    some = torch.where(slow, curved, move + product2) + n * away + rate + own - both
+    some = (
+        torch.where(slow, curved, move + inverse_dispersion * apart_target)
+        + n * away
+        + rate
+        + own
+        - both
+    )
     loss = torch.where(
-        target_is_zero, mixed, smooth_positive + torch.where(target_is_zero, none, some)
+        target_is_zero,
+        mixed,
+        smooth_positive + torch.where(within_target & same, alone, some),
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -109,6 +109,10 @@ class Rule:
         calm: names; the rule stays out where what they stand for may overflow.
         outside: the rule stays out of the branches that another rule has made.
         overflows: the rule fires only where an argument of the pattern may.
+        scalars: the rule fires on Python numbers, too, as they stand in the spec. They are rounded
+            to double, which is not enough for float64 where digits cancel.
+        first: the rule is tried before the parts of a formula are rewritten, and sees them as they
+            stand in the spec.
     """
 
     name: str
@@ -142,6 +146,8 @@ class Rule:
     calm: tuple[str, ...] = ()
     outside: bool = False
     overflows: bool = False
+    scalars: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

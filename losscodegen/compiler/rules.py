@@ -22,6 +22,7 @@ from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
 from losscodegen.compiler.rules_nearest import RULES as NEAREST
 from losscodegen.compiler.rules_overflow import RULES as OVERFLOW
+from losscodegen.compiler.rules_powers import RULES as POWERS
 from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
 from losscodegen.compiler.rules_refuted import REFUTED
@@ -30,12 +31,14 @@ from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_scales import RULES as SCALES
 from losscodegen.compiler.rules_slopes import RULES as SLOPES
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
+from losscodegen.compiler.rules_student import RULES as STUDENT
 from losscodegen.compiler.rules_tails import RULES as TAILS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     OVERFLOW
     + COUNTS
+    + STUDENT
     + SCALES
     + DIRICHLET
     + RANGES
@@ -51,6 +54,7 @@ RULES: tuple[Rule, ...] = (
     + AXES
     + LOGS
     + DISTANCES
+    + POWERS
     + ROOTS
     + LIKELIHOOD
     + FITS

@@ -58,6 +58,27 @@ RULES = (
         safe=True,
     ),
     Rule(
+        name="mixture-split",
+        pattern="y*exp(logsigmoid(-x)) + (1 - y)*exp(logsigmoid(x))",
+        condition="y >= 0 and y <= 1",
+        let=(
+            "size = where(x >= 0, x, -x)",
+            "part = where(x >= 0, 1 - y, y)",
+            "apart = where(size < 2, tanh(size/2), 1 - 2*sigmoid(-size))",
+            "less = where(size < 1/2, 1/2 - apart/2, sigmoid(-size))",
+        ),
+        replacement="less + part*apart",
+        why="The derivative by y cancels for small x when it is the difference of two "
+        "probabilities. What they share is split off; `where` keeps the derivative at 0.",
+        source="algebra",
+        witness=Witness(point={"x": 1e-9, "y": 0.25}, fault=Fault.GRADIENT, wrt="y"),
+        domain={"y": "[0, 1]"},
+        phase=Phase.EXPAND,
+        gradient_only=True,
+        slopes=("y",),
+        safe=True,
+    ),
+    Rule(
         name="product-of-exponentials",
         pattern="exp(x)*exp(y)",
         replacement="exp(x + y)",

@@ -113,4 +113,23 @@ RULES = (
         phase=Phase.EXPAND,
         safe=True,
     ),
+    Rule(
+        name="angle-of-slope",
+        pattern="atan(x)",
+        unless="abs(x) <= 1000000",
+        let=("longer = detach(Max(abs(x), 1))",),
+        replacement="atan2(x/longer, 1/longer)",
+        why="The derivative `1/(1 + x*x)` is 0 once the square overflows. Divided by the longer "
+        "side, which cancels, both sides are at most 1; no gradient flows through the divisor.",
+        source="measured",
+        witness=Witness(
+            point={"z": 1.9e18},
+            instead={"x": "10*z"},
+            fault=Fault.GRADIENT,
+            wrt="z",
+        ),
+        phase=Phase.EXPAND,
+        gradient_only=True,
+        safe=True,
+    ),
 )

@@ -16,7 +16,8 @@ _SATURATED = (
 _NEGATIVE_BINOMIAL = (
     "The terms are as large as the counts times their logarithms, and cancel. Taken apart are the "
     "deviance of y from the mean, written with `x - log(1 + x)`, and what is left at the mean, "
-    "written with what the formula of Stirling leaves of the gamma functions."
+    "written with what the formula of Stirling leaves of the gamma functions. For y of "
+    "at most 3 the gamma functions leave a few logarithms."
 )
 
 
@@ -91,10 +92,20 @@ RULES = (
             "rx = where(r >= 12, 1, r)",
             f"rate = where(r >= 12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + rx) - (1 + rx)*log(rx) + rx + log(rx + n)/2 - log(2*pi)/2)",
-            "none = where(slow, curved - ms, r*apart)",
             "some = where(slow, curved, move + r*apart) + n*away + rate + own - both",
+            "first = y <= 3 and y == floor(y)",
+            "taken = first and y > 0",
+            "low = where(taken, where(m <= r, m, r), 1)",
+            "high = where(taken, where(m <= r, r, m), 1)",
+            "big = where(r >= 1, r, 1)",
+            "tiny = where(r >= 1, 1, r)",
+            "second = where(r >= 1, log1p(1/big), log1p(tiny) - log(tiny))",
+            "third = where(r >= 1, log1p(2/big), log1p(tiny/2) + log(2) - log(tiny))",
+            "steps = where(y > 1, second, 0) + where(y > 2, third - log(3), 0)"
+            " - where(y > 1, log(2), 0)",
+            "alone = r*(log(r + m) - log(r)) + y*(log1p(low/high) - log(low)) - steps",
         ),
-        replacement="-where(y == 0, none, some)",
+        replacement="-where(first, alone, some)",
         why=_NEGATIVE_BINOMIAL,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"r": 1e9, "m": 2.0, "y": 3.0}),
@@ -116,11 +127,19 @@ RULES = (
             "ax = where(a <= 1/12, 1, a)",
             f"rate = where(a <= 1/12, {_stirling('rz')} + log1p(n*rz)/2, "
             "lgamma(1 + 1/ax) + (1 + 1/ax)*log(ax) + 1/ax + log(1/ax + n)/2 - log(2*pi)/2)",
-            "none = where(slow, curved - ms, apart/where(slow, 1, a))",
             "some = where(slow, curved, move + apart/where(slow, 1, a))"
             " + n*away + rate + own - both",
+            "first = y <= 3 and y == floor(y)",
+            "taken = first and y > 0",
+            "u = where(taken, a*m, 1)",
+            "low = where(u <= 1, u, 1)",
+            "high = where(u <= 1, 1, u)",
+            "logs = where(u <= 1, log1p(low) - log(where(taken, m, 1)), "
+            "log1p(1/high) + log(where(taken, a, 1)))",
+            "steps = where(y > 1, log1p(a) - log(2), 0) + where(y > 2, log1p(2*a) - log(3), 0)",
+            "alone = log1p(a*m)/a + y*logs - steps",
         ),
-        replacement="where(y == 0, none, some)",
+        replacement="where(first, alone, some)",
         why=_NEGATIVE_BINOMIAL,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"a": 1e-9, "m": 2.0, "y": 3.0}),
@@ -200,6 +219,23 @@ RULES = (
         source="measured",
         witness=Witness(point={"k": 1e9, "y": 1.0}),
         domain={"k": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
+        safe=True,
+    ),
+    Rule(
+        name="weighted-logsigmoid",
+        pattern="n*logsigmoid(x)",
+        condition="n >= 0",
+        unless="n <= 1000 or x <= 80",
+        varying=("n", "x"),
+        let=("far = where(x > 40, x, 40)", "tail = n*exp(-far/2)*exp(-far/2)"),
+        replacement="where(x > 40, -tail, n*logsigmoid(x))",
+        why="The logarithm underflows, or loses digits below the smallest normal number, although "
+        "its product with a large weight does not. There it is an exponential, of which the "
+        "weight takes one half after the other.",
+        source="measured",
+        witness=Witness(point={"n": 1e15, "x": 103.9}),
+        domain={"n": "[0, oo)"},
         phase=Phase.EXPAND,
         safe=True,
     ),

@@ -8,6 +8,9 @@ _STIRLING = (
 )
 """lgamma(x) less the leading terms of Stirling, with z = 1/x, for x >= 16."""
 
+_LONG_ATANH_SERIES = "1/3 + u*(1/5 + u*(1/7 + u*(1/9 + u*(1/11 + u*(1/13 + u*(1/15 + u*(1/17 + u*(1/19 + u*(1/21 + u*(1/23 + u*(1/25 + u*(1/27 + u*(1/29 + u*(1/31 + u*(1/33 + u/35)))))))))))))))"
+"""(atanh(r) - r)/r**3 with u = r**2 for |r| <= 1/3, to the last digit of float64 in the slope."""
+
 RULES = (
     Rule(
         name="exp-minus-multiple",
@@ -130,14 +133,17 @@ RULES = (
         condition="x > 0 and y >= 0 and q > 0",
         varying=("q",),
         let=(
-            "s = where(x*y < q/4, x*y/q, 0)",
+            "s = where(x*y < q, x*y/q, 0)",
             "h = s/(2 + s)",
             "u = h**2",
-            f"ratio = 2/(2 + s)*(1 + u*({_ATANH_SERIES.replace('q', 'u')}))",
+            f"ratio = 2/(2 + s)*(1 + u*({_LONG_ATANH_SERIES}))",
+            "part = detach(where(x*y < 1e18*q, q, 1))",
         ),
-        replacement="where(x*y < q/4, y/q*ratio, (log(q + x*y) - log(q))/x)",
+        replacement="where(x*y < q, y/q*ratio, (log((q + x*y)/part) - log(q/part))/x)",
         why="For small x the derivative by x is a difference of two large numbers; the quotient "
-        "is a series there. For small q the ratio and its slope overflow.",
+        "is a series there. For small q the ratio and its slope overflow, which the logarithms "
+        "of its sides do not; they cancel unless both are divided by q, through which no "
+        "gradient flows.",
         source="measured",
         witness=Witness(
             point={"x": 1e-9, "y": 1.0, "q": 1.0}, fault=Fault.GRADIENT, wrt="x"

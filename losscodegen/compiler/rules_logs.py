@@ -223,6 +223,7 @@ RULES = (
         source="Kahan",
         witness=Witness(point={"x": 1e-8}),
         domain={"x": "(-1, 100)"},
+        scalars=True,
     ),
     Rule(
         name="log-cosh",

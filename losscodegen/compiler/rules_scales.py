@@ -1,6 +1,6 @@
 """What is divided by, multiplied with or measured on a scale that may leave the range by itself."""
 
-from losscodegen.compiler.rule import Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 _SELECTS = "Where the coefficient is 0 so is the product, but `0 * inf` would be nan once the squares overflow. \
 Each entry meets the coefficient before it is squared."
@@ -36,6 +36,28 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 1e20, "y": 1e20, "z": 2e20, "w": 1e20}),
         domain={"z": "(0, oo)", "w": "(0, oo)"},
+        safe=True,
+    ),
+    Rule(
+        name="relative-difference",
+        pattern="abs(x - y)/Max(abs(y), e)",
+        condition="e > 0",
+        let=(
+            "gap = abs(x - y)",
+            "far = where(gap > abs(y)/2 and abs(y) > e, y, 1)",
+        ),
+        replacement="where(gap > abs(y)/2 and abs(y) > e, abs(1 - x/far), gap/Max(abs(y), e))",
+        why="The derivative by y is `x/y**2` up to its sign, and cancels where it is put together "
+        "from those of the numerator and the denominator. Far from y the ratio of the two is "
+        "as good, and has that derivative.",
+        source="algebra",
+        witness=Witness(
+            point={"x": 1.0, "y": 1e9, "e": 1e-8}, fault=Fault.GRADIENT, wrt="y"
+        ),
+        domain={"e": "(0, 1)"},
+        phase=Phase.EXPAND,
+        gradient_only=True,
+        slopes=("y",),
         safe=True,
     ),
     Rule(

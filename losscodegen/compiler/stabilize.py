@@ -129,17 +129,22 @@ class Rewriter:
     expansions: frozenset[str] = field(init=False)
     branching: frozenset[str] = field(init=False)
     """The rules whose replacement has branches."""
+    first: Candidates = field(init=False)
+    """The rules of the phase that go before the others."""
 
     def __post_init__(self) -> None:
         expanding = (r.name for r in self.rules if r.phase is Phase.EXPAND)
         self.expansions = frozenset(expanding)
         choosing = (r.name for r in self.rules if "where(" in r.replacement)
         self.branching = frozenset(choosing)
+        self.first = Candidates.of_rules(())
 
     def run(self, expr: Expr, phase: Phase, ranges: Ranges) -> Expr:
         """``expr`` with the rules of one phase applied wherever they can be."""
         self.done.clear()
-        rules = Candidates.of_rules(r for r in self.rules if r.phase is phase)
+        now = [r for r in self.rules if r.phase is phase]
+        self.first = Candidates.of_rules(r for r in now if r.first)
+        rules = Candidates.of_rules(now)
         needed = self.digits.everywhere
         return self._visit(expr, rules, ranges, gradient=True, needed=needed)
 
@@ -160,29 +165,42 @@ class Rewriter:
         needed: bool,
     ) -> Expr:
         """``gradient`` says whether one flows here, ``needed`` whether small values need digits."""
-        if not children(expr) or isinstance(expr, Read) or self._static(expr):
+        if not children(expr) or isinstance(expr, Read):
             return expr
         name = (expr, expr.origin.guard, expr.origin.name, id(ranges), gradient, needed)
         if name not in self.done:
-            new = self._children(expr, rules, ranges, gradient=gradient, needed=needed)
-            if new is not expr:
-                new = settled(new, expr)
-            new = self._root(new, rules, ranges, gradient=gradient, needed=needed)
+            new = self._root(
+                expr, self.first, rules, ranges, gradient=gradient, needed=needed
+            )
+            if new is expr:
+                new = self._children(
+                    expr, rules, ranges, gradient=gradient, needed=needed
+                )
+                if new is not expr:
+                    new = settled(new, expr)
+                new = self._root(
+                    new, rules, rules, ranges, gradient=gradient, needed=needed
+                )
             self.done[name] = (new, ranges)
         return self.done[name][0]
 
     def _root(
         self,
         expr: Expr,
+        tried: Candidates,
         rules: Candidates,
         ranges: Ranges,
         *,
         gradient: bool,
         needed: bool,
     ) -> Expr:
-        for found in rules.at(expr):
+        """``expr`` by the first of ``tried`` that fires, and then by all ``rules``."""
+        static = self._static(expr)
+        for found in tried.at(expr):
             rule = found.rule
             if rule.purpose is Purpose.DIGITS and not needed:
+                continue
+            if static and not (rule.scalars and expr.origin.guard is None):
                 continue
             if rule.gradient_only and not (gradient and self.tame.depends(expr)):
                 continue

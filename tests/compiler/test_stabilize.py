@@ -186,3 +186,17 @@ def test_a_choice_inside_the_same_choice_is_made_once() -> None:
     inner = Switch(word(0), x, Switch(word(1), y, Call("exp", (x,))))
     found = decided(Switch(word(1), inner, inner))
     assert found == Switch(word(1), y, Switch(word(0), x, Call("exp", (x,))))
+
+
+def test_numbers_that_cancel_keep_their_digits() -> None:
+    # float64 sees that an eps of 5e-4 lost three digits when it was taken from 1
+    text = """
+        [Tried]
+        summary = "For a test."
+        inputs.x = "real[...]"
+        params.eps = "real in (0, 0.5) = 5e-4"
+        loss = "x - log(1 - eps)"
+    """
+    (loss,) = losses_from_text(text)
+    stable = stabilize(loss).loss
+    assert format_expression(stable.expression) == "x - log1p(-eps)"
