@@ -45,7 +45,11 @@ def cosine_distance_loss(
     scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
     square_sum = (prediction / scale.unsqueeze(-1)).square().sum(dim=-1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    product = largest * root
+
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    beyond = largest * root >= eps
     largest_target = target.abs().amax(dim=-1).detach()
     largest_target_positive = largest_target > 0
     scale_target = torch.where(
@@ -53,20 +57,25 @@ def cosine_distance_loss(
     )
     square_sum_target = (target / scale_target.unsqueeze(-1)).square().sum(dim=-1)
     root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    product_target = largest_target * root_target
+    beyond_target = largest_target * root_target >= eps
 
-    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
-    # and what is missing to 1 is lost; half the squared distance of the two directions
-    # is the same number. For opposite directions it is measured from the other end.
-    directions = (product >= eps) & (product_target >= eps)
-    a = prediction / torch.maximum(product, prediction.new_full((), eps)).unsqueeze(-1)
-    b = target / torch.maximum(product_target, prediction.new_full((), eps)).unsqueeze(
-        -1
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    a = torch.where(
+        beyond.unsqueeze(-1), _direction(prediction, dim=-1), prediction / eps
+    )
+    b = torch.where(
+        beyond_target.unsqueeze(-1), _direction(target, dim=-1), target / eps
     )
     cosine = (a * b).sum(dim=-1)
     side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
     gap = (a - side.unsqueeze(-1) * b).square().sum(dim=-1)
-    loss = torch.where(directions, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine)
+    loss = torch.where(
+        beyond & beyond_target, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -140,3 +149,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()
