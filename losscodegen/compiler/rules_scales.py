@@ -1,6 +1,6 @@
 """What is divided by, multiplied with or measured on a scale that may leave the range by itself."""
 
-from losscodegen.compiler.rule import Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 _SELECTS = "Where the coefficient is 0 so is the product, but `0 * inf` would be nan once the squares overflow. \
 Each entry meets the coefficient before it is squared."
@@ -65,6 +65,21 @@ RULES = (
             "d": "[1, oo)",
         },
         safe=True,
+    ),
+    Rule(
+        name="bounded-over-itself",
+        pattern="k*Min(x, y)/x",
+        optional=("k",),
+        condition="x > 0",
+        varying=("x",),
+        replacement="k*where(x <= y, 1, y/x)",
+        why="Up to the bound, numerator and denominator are one number. Their ratio does not change "
+        "with it, but the two parts of its derivative would leave their rounding.",
+        source="measured",
+        witness=Witness(
+            point={"k": 0.7, "x": 2.3, "y": 5.0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        domain={"x": "(0, oo)", "y": "(0, oo)"},
     ),
     *(
         Rule(
