@@ -12,11 +12,13 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from losscodegen.judge.certificate import Certificate, Check, Place, Severity
 from losscodegen.judge.mixed import ELEMENTARY, OVER_AXES, SPECIAL, Target
+from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.table import format_ulp
 
 NAMES = {
@@ -88,6 +90,7 @@ def page(certificates: list[Certificate]) -> Iterator[str]:
         ("Second derivatives beyond their targets", ("second",)),
     ):
         yield f"\n## {title}\n"
+        yield from reasons(ordered, orders)
         yield from exceptions(ordered, orders)
 
 
@@ -164,8 +167,17 @@ def exceptions(certificates: list[Certificate], orders: Iterable[str]) -> Iterat
         )
 
 
+SEAM = "a comparison decides on rounded numbers: a seam of the formula is that near"
+NOTHING = "exactly 0: its terms cancel altogether, and what is left is their rounding"
+SUBNORMAL = "below the smallest normal number"
+BESIDE = (
+    "within the target by norm: other entries of this gradient are that much larger"
+)
+CANCELS = "a small result cancels: the error is negligible beside usual results"
+STEPS = "roundings of several steps add up"
+LOST = "digits are lost"
 WORDS = {
-    "cancellation": "a small result cancels: the error is negligible beside usual results",
+    "cancellation": CANCELS,
     "wrong-nan": "NaN",
     "wrong-infinity": "infinity",
     "wrong-zero": "zero",
@@ -182,12 +194,56 @@ def reason(certificate: Certificate, check: Check) -> str:
     }
     if codes:
         return "defect: " + ", ".join(sorted(codes))
-    fault = "" if check.hardest is None else check.hardest.fault
+    found = check.hardest
+    fault = "" if found is None else found.fault
+    if found is not None and check.order != "second":
+        told = cancelled(found, check)
+        if told is not None:
+            return told
     if fault in WORDS:
         return WORDS[fault]
     if math.isfinite(check.ours.mixed) and check.ours.mixed <= SEVERAL_STEPS:
-        return "roundings of several steps add up"
-    return "digits are lost"
+        return STEPS
+    return LOST
+
+
+def cancelled(found: Place, check: Check) -> str | None:
+    """What is special about a point at which digits are lost, as far as its numbers tell."""
+    got, want = float(found.got), float(found.want)
+    if not (math.isfinite(got) and math.isfinite(want)):
+        return None
+    dtype = Dtype(check.dtype)
+    if found.label.startswith("formula seam") and (got == 0) != (want == 0):
+        return SEAM
+    if want == 0:
+        return NOTHING
+    if abs(want) < dtype.tiny:
+        return SUBNORMAL
+    within_norm = check.target * dtype.epsilon * found.largest
+    if check.order == "gradient" and abs(got - want) <= within_norm:
+        return BESIDE
+    return None
+
+
+def reasons(certificates: list[Certificate], orders: tuple[str, ...]) -> Iterator[str]:
+    """How many checks are beyond their target for which reason, the most frequent first."""
+    counts = {
+        order: Counter(
+            reason(certificate, check)
+            for certificate in certificates
+            for check in certificate.checks
+            if check.order == order and not within(check)
+        )
+        for order in orders
+    }
+    total = sum(counts.values(), Counter())
+    if not total:
+        return
+    yield f"| why | {' | '.join(NAMES[order] for order in orders)} |"
+    yield f"| --- |{' ---: |' * len(orders)}"
+    for why, _ in sorted(total.items(), key=lambda item: (-item[1], item[0])):
+        yield row(why, *(counts[order][why] for order in orders))
+    yield ""
 
 
 def place(found: Place | None) -> str:

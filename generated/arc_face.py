@@ -49,27 +49,13 @@ def arc_face_loss(
 
     c = torch.arange(weight.shape[0], device=embedding.device)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = embedding.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale2 = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale2.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    weight_there = weight[target]
-    largest_target = weight_there.abs().amax(dim=1).detach()
-    largest_target_positive = largest_target > 0
-    scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
-    )
-    ratio_target = weight_there / scale_target.unsqueeze(1)
-    square_sum_target = ratio_target.square().sum(dim=1)
-    length_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    direction_target = ratio_target / length_target.unsqueeze(1)
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(embedding, dim=1)
+    direction_target = _direction(weight[target], dim=1)
     cosine = (direction * direction_target).sum(dim=1)
 
     # Guard [angle-of-directions]: Where two directions nearly agree or oppose each
@@ -82,19 +68,19 @@ def arc_face_loss(
     # norm does, and at 0 the root has infinite slope. The scale cancels from the
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
     # the subgradient 0.
-    largest2 = difference.abs().amax(dim=1).detach()
+    largest = difference.abs().amax(dim=1).detach()
+    largest_positive = largest > 0
+    scale2 = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
+    square_sum = (difference / scale2.unsqueeze(1)).square().sum(dim=1)
+    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
+    apart = largest * root
+    total = direction + direction_target
+    largest2 = total.abs().amax(dim=1).detach()
     largest2_positive = largest2 > 0
     scale3 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (difference / scale3.unsqueeze(1)).square().sum(dim=1)
-    root = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
-    apart = largest2 * root
-    total = direction + direction_target
-    largest3 = total.abs().amax(dim=1).detach()
-    largest3_positive = largest3 > 0
-    scale4 = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
-    square_sum3 = (total / scale4.unsqueeze(1)).square().sum(dim=1)
-    root2 = torch.where(largest3_positive, square_sum3, 1.0).sqrt()
-    together = largest3 * root2
+    square_sum2 = (total / scale3.unsqueeze(1)).square().sum(dim=1)
+    root2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    together = largest2 * root2
     directed = apart + together > 0
     cosine2 = (
         torch.where(
@@ -107,18 +93,11 @@ def arc_face_loss(
     own = torch.where(
         cosine > -math.cos(margin), cosine2, cosine - margin * math.sin(margin)
     )
-    weight_there2 = weight.T
-    largest4 = weight_there2.abs().amax(dim=0).detach()
-    largest4_positive = largest4 > 0
-    scale5 = torch.where(largest4_positive & largest4.isfinite(), largest4, 1.0)
-    ratio2 = weight_there2 / scale5
-    square_sum4 = ratio2.square().sum(dim=0)
-    length2 = torch.where(largest4_positive, square_sum4, 1.0).sqrt()
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
-        cosine_embedding = direction @ (ratio2 / length2)
+        cosine_embedding = direction @ _direction(weight.T, dim=0)
     index = target.unsqueeze(1)
     logits = scale * torch.where(c == index, own.unsqueeze(1), cosine_embedding)
 
@@ -127,15 +106,15 @@ def arc_face_loss(
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest5 = logits.amax(dim=1).detach()
-    below = logits - largest5.unsqueeze(1)
+    largest3 = logits.amax(dim=1).detach()
+    below = logits - largest3.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     rivals = below.scatter(1, index, torch.finfo(embedding.dtype).min).logsumexp(
         dim=1
-    ) - (scale * own - largest5)
+    ) - (scale * own - largest3)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -249,3 +228,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -36,26 +36,13 @@ def clip_loss(
 
     exp_log_scale = log_scale.exp()
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = image.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = image / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    largest_text = text.abs().amax(dim=1).detach()
-    largest_text_positive = largest_text > 0
-    scale_text = torch.where(
-        largest_text_positive & largest_text.isfinite(), largest_text, 1.0
-    )
-    ratio_text = text / scale_text.unsqueeze(1)
-    square_sum_text = ratio_text.square().sum(dim=1)
-    length_text = torch.where(largest_text_positive, square_sum_text, 1.0).sqrt()
-    direction_text = ratio_text / length_text.unsqueeze(1)
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(image, dim=1)
+    direction_text = _direction(text, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if image.is_meta else image.device.type, enabled=False):
         s = exp_log_scale * (direction @ direction_text.T)
@@ -65,7 +52,7 @@ def clip_loss(
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest2 = s.amax(dim=1).detach()
+    largest = s.amax(dim=1).detach()
     differs = ~torch.eye(image.shape[0], dtype=torch.bool, device=image.device)
     i = torch.arange(image.shape[0], device=image.device)
     s2 = exp_log_scale * (direction * direction_text).sum(dim=1)
@@ -76,24 +63,24 @@ def clip_loss(
     rivals = torch.where(
         differs.any(dim=1),
         _logsumexp(
-            (s - largest2.unsqueeze(1)).scatter(
+            (s - largest.unsqueeze(1)).scatter(
+                1, i.unsqueeze(1), torch.finfo(image.dtype).min
+            ),
+            dim=1,
+        ),
+        -math.inf,
+    ) - (s2 - largest)
+    largest2 = s.T.amax(dim=1).detach()
+    rivals2 = torch.where(
+        differs.any(dim=1),
+        _logsumexp(
+            (s.T - largest2.unsqueeze(1)).scatter(
                 1, i.unsqueeze(1), torch.finfo(image.dtype).min
             ),
             dim=1,
         ),
         -math.inf,
     ) - (s2 - largest2)
-    largest3 = s.T.amax(dim=1).detach()
-    rivals2 = torch.where(
-        differs.any(dim=1),
-        _logsumexp(
-            (s.T - largest3.unsqueeze(1)).scatter(
-                1, i.unsqueeze(1), torch.finfo(image.dtype).min
-            ),
-            dim=1,
-        ),
-        -math.inf,
-    ) - (s2 - largest3)
 
     # Guard [log-softmax]: One function for the whole axis, whose derivative is the
     # softmax itself.
@@ -186,3 +173,15 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     largest = torch.where(largest.isfinite(), largest, 0.0)
     total = (x - largest).exp_().sum(dim=dim)
     return total.log() + largest.squeeze(dim)
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -36,37 +36,24 @@ def cosine_distance_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    # Guard [norm-scaling]: The squares leave the floating-point range long before the
-    # norm does, and at 0 the root has infinite slope. The scale cancels from the
-    # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
-    # the subgradient 0.
-    largest = prediction.abs().amax(dim=-1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    square_sum = (prediction / scale.unsqueeze(-1)).square().sum(dim=-1)
-    root = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    product = largest * root
-    largest_target = target.abs().amax(dim=-1).detach()
-    largest_target_positive = largest_target > 0
-    scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
-    )
-    square_sum_target = (target / scale_target.unsqueeze(-1)).square().sum(dim=-1)
-    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    product_target = largest_target * root_target
-
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
-    directions = (product >= eps) & (product_target >= eps)
-    a = prediction / torch.maximum(product, prediction.new_full((), eps)).unsqueeze(-1)
-    b = target / torch.maximum(product_target, prediction.new_full((), eps)).unsqueeze(
-        -1
-    )
+    u = _direction(prediction, dim=-1)
+    long = (prediction * u).sum(dim=-1) >= eps
+    v = _direction(target, dim=-1)
+    long_y = (target * v).sum(dim=-1) >= eps
+    a = torch.where(long.unsqueeze(-1), u, prediction / eps)
+    b = torch.where(long_y.unsqueeze(-1), v, target / eps)
     cosine = (a * b).sum(dim=-1)
     side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
     gap = (a - side.unsqueeze(-1) * b).square().sum(dim=-1)
-    loss = torch.where(directions, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine)
+    loss = torch.where(long & long_y, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine)
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -140,3 +127,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

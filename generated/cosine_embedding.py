@@ -42,30 +42,16 @@ def cosine_embedding_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input1, input2 = input1.to(wide), input2.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = input1.abs().amax(dim=-1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = input1 / scale.unsqueeze(-1)
-    square_sum = ratio.square().sum(dim=-1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(-1)
-    largest_input2 = input2.abs().amax(dim=-1).detach()
-    largest_input2_positive = largest_input2 > 0
-    scale_input2 = torch.where(
-        largest_input2_positive & largest_input2.isfinite(), largest_input2, 1.0
-    )
-    ratio_input2 = input2 / scale_input2.unsqueeze(-1)
-    square_sum_input2 = ratio_input2.square().sum(dim=-1)
-    length_input2 = torch.where(largest_input2_positive, square_sum_input2, 1.0).sqrt()
-    direction_input2 = ratio_input2 / length_input2.unsqueeze(-1)
-
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
+    direction = _direction(input1, dim=-1)
+    direction_input2 = _direction(input2, dim=-1)
     cosine = (direction * direction_input2).sum(dim=-1)
     side = torch.where(cosine >= 0, input1.new_full((), 1.0), -1.0)
     gap = (direction - side.unsqueeze(-1) * direction_input2).square().sum(dim=-1)
@@ -158,3 +144,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

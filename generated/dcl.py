@@ -39,17 +39,12 @@ def dcl_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     anchor, positive = anchor.to(wide), positive.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = anchor.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = anchor / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(anchor, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
         xx = direction @ direction.T / temperature
@@ -58,18 +53,12 @@ def dcl_loss(
     # Guard [log-sum-exp-normalised]: The backward of `logsumexp` is `exp(x - result)`,
     # whose entries no longer add up to 1 once a large result is rounded. No gradient
     # flows through the offset.
-    largest2 = torch.where(differs, xx, -math.inf).amax(dim=1).detach()
-    largest3 = positive.abs().amax(dim=1).detach()
-    largest3_positive = largest3 > 0
-    scale_positive = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
-    ratio_positive = positive / scale_positive.unsqueeze(1)
-    square_sum_positive = ratio_positive.square().sum(dim=1)
-    length_positive = torch.where(largest3_positive, square_sum_positive, 1.0).sqrt()
-    direction_positive = ratio_positive / length_positive.unsqueeze(1)
+    largest = torch.where(differs, xx, -math.inf).amax(dim=1).detach()
+    direction_positive = _direction(positive, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
         xy = direction @ direction_positive.T / temperature
-    largest4 = torch.where(differs, xy, -math.inf).amax(dim=1).detach()
+    largest_positive = torch.where(differs, xy, -math.inf).amax(dim=1).detach()
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
@@ -79,13 +68,13 @@ def dcl_loss(
             differs.any(dim=1),
             _logsumexp(
                 torch.where(
-                    differs, xx - largest2.unsqueeze(1), torch.finfo(anchor.dtype).min
+                    differs, xx - largest.unsqueeze(1), torch.finfo(anchor.dtype).min
                 ),
                 dim=1,
             ),
             -math.inf,
         )
-        + largest2
+        + largest
     )
     xy2 = (direction * direction_positive).sum(dim=1) / temperature
     loss = (
@@ -96,14 +85,14 @@ def dcl_loss(
                 _logsumexp(
                     torch.where(
                         differs,
-                        xy - largest4.unsqueeze(1),
+                        xy - largest_positive.unsqueeze(1),
                         torch.finfo(anchor.dtype).min,
                     ),
                     dim=1,
                 ),
                 -math.inf,
             )
-            + largest4,
+            + largest_positive,
         )
         - xy2
     )
@@ -199,3 +188,15 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     largest = torch.where(largest.isfinite(), largest, 0.0)
     total = (x - largest).exp_().sum(dim=dim)
     return total.log() + largest.squeeze(dim)
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

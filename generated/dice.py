@@ -36,9 +36,13 @@ def dice_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = 1.0 - (2.0 * (prediction * target).sum(dim=-1) + smooth) / (
-        prediction.sum(dim=-1) + target.sum(dim=-1) + smooth
-    )
+    # Guard [overlap-as-distance]: Once the two agree, the quotient rounds to 1; what is
+    # missing to 1 keeps its digits as a quotient of its own. Where little overlaps it
+    # is the derivative that would cancel.
+    apart = (prediction * (1.0 - target) + (1.0 - prediction) * target).sum(dim=-1)
+    shared = 2.0 * (prediction * target).sum(dim=-1) + smooth
+    whole = prediction.sum(dim=-1) + target.sum(dim=-1) + smooth
+    loss = torch.where(apart < shared, apart / whole, 1.0 - shared / whole)
 
     return _reduce(loss, reduction).to(dtype)
 

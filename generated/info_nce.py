@@ -36,26 +36,13 @@ def info_nce_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     query, key = query.to(wide), key.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = query.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = query / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    largest_key = key.abs().amax(dim=1).detach()
-    largest_key_positive = largest_key > 0
-    scale_key = torch.where(
-        largest_key_positive & largest_key.isfinite(), largest_key, 1.0
-    )
-    ratio_key = key / scale_key.unsqueeze(1)
-    square_sum_key = ratio_key.square().sum(dim=1)
-    length_key = torch.where(largest_key_positive, square_sum_key, 1.0).sqrt()
-    direction_key = ratio_key / length_key.unsqueeze(1)
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(query, dim=1)
+    direction_key = _direction(key, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
         s = direction @ direction_key.T / temperature
@@ -65,7 +52,7 @@ def info_nce_loss(
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest2 = s.amax(dim=1).detach()
+    largest = s.amax(dim=1).detach()
     kept = ~torch.eye(query.shape[0], dtype=torch.bool, device=query.device)
     i = torch.arange(query.shape[0], device=query.device)
     s2 = (direction * direction_key).sum(dim=1) / temperature
@@ -76,13 +63,13 @@ def info_nce_loss(
     rivals = torch.where(
         kept.any(dim=1),
         _logsumexp(
-            (s - largest2.unsqueeze(1)).scatter(
+            (s - largest.unsqueeze(1)).scatter(
                 1, i.unsqueeze(1), torch.finfo(query.dtype).min
             ),
             dim=1,
         ),
         -math.inf,
-    ) - (s2 - largest2)
+    ) - (s2 - largest)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -170,3 +157,15 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     largest = torch.where(largest.isfinite(), largest, 0.0)
     total = (x - largest).exp_().sum(dim=dim)
     return total.log() + largest.squeeze(dim)
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

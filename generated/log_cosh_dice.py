@@ -38,31 +38,25 @@ def log_cosh_dice_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    total = 2.0 * (prediction * target).sum(dim=-1) + smooth
-    total2 = prediction.sum(dim=-1) + target.sum(dim=-1) + smooth
+    # Guard [overlap-as-distance]: Once the two agree, the quotient rounds to 1; what is
+    # missing to 1 keeps its digits as a quotient of its own. Where little overlaps it
+    # is the derivative that would cancel.
+    apart = (prediction * (1.0 - target) + (1.0 - prediction) * target).sum(dim=-1)
+    shared = 2.0 * (prediction * target).sum(dim=-1) + smooth
+    whole = prediction.sum(dim=-1) + target.sum(dim=-1) + smooth
+    chosen = torch.where(apart < shared, apart / whole, 1.0 - shared / whole)
 
     # Guard [log-cosh]: `cosh` overflows for large x, and the usual form `|x| +
     # log1p(exp(-2|x|)) - log 2` has lost value and gradient for small x.
-    size = (1.0 - total / total2).abs()
+    size = chosen.abs()
     below = size < 1
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    size2 = (1.0 - total / torch.where(below, 1.0, total2)).abs()
-    log_value = (
-        2.0
-        * (
-            0.5
-            * (1.0 - torch.where(below, total, 1.0) / torch.where(below, total2, 1.0))
-        )
-        .sinh()
-        .square()
-    ).log1p()
+    log_value = (2.0 * torch.where(below, 0.5 * chosen, 0.0).sinh().square()).log1p()
     loss = torch.where(
-        below,
-        log_value,
-        size2 + F.softplus(-2.0 * size2, threshold=40.0) - math.log(2.0),
+        below, log_value, size + F.softplus(-2.0 * size, threshold=40.0) - math.log(2.0)
     )
 
     return _reduce(loss, reduction).to(dtype)

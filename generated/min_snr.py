@@ -44,8 +44,18 @@ def min_snr_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target, snr = prediction.to(wide), target.to(wide), snr.to(wide)
 
-    smaller = torch.minimum(snr, prediction.new_full((), gamma))
-    chosen = smaller / (snr + 1.0) if v_pred else smaller / snr
+    if v_pred:
+        chosen = torch.minimum(snr, prediction.new_full((), gamma)) / (snr + 1.0)
+    else:
+        # Guard [bounded-over-itself]: Up to the bound, numerator and denominator are one
+        # number. Their ratio does not change with it, but the two parts of its derivative
+        # would leave their rounding.
+        within = snr <= gamma
+
+        # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+        # times an infinite derivative is nan. There it is computed at a harmless point
+        # instead.
+        chosen = torch.where(within, 1.0, gamma / torch.where(within, 1.0, snr))
     loss = (
         chosen.reshape(chosen.shape + (1,) * (prediction.ndim - 1))
         * (prediction - target).square()

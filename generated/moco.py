@@ -42,40 +42,16 @@ def moco_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     query, key, queue = query.to(wide), key.to(wide), queue.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = query.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = query / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    queue_there = queue.T
-    largest_queue = queue_there.abs().amax(dim=0).detach()
-    largest_queue_positive = largest_queue > 0
-    scale_queue = torch.where(
-        largest_queue_positive & largest_queue.isfinite(), largest_queue, 1.0
-    )
-    ratio_queue = queue_there / scale_queue
-    square_sum_queue = ratio_queue.square().sum(dim=0)
-    length_queue = torch.where(largest_queue_positive, square_sum_queue, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(query, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if query.is_meta else query.device.type, enabled=False):
-        neg = direction @ (ratio_queue / length_queue).detach() / temperature
-    largest_key = key.abs().amax(dim=1).detach()
-    largest_key_positive = largest_key > 0
-    scale_key = torch.where(
-        largest_key_positive & largest_key.isfinite(), largest_key, 1.0
-    )
-    ratio_key = key / scale_key.unsqueeze(1)
-    square_sum_key = ratio_key.square().sum(dim=1)
-    length_key = torch.where(largest_key_positive, square_sum_key, 1.0).sqrt()
-    pos = (direction * (ratio_key / length_key.unsqueeze(1)).detach()).sum(
-        dim=1
-    ) / temperature
+        neg = direction @ _direction(queue.T, dim=0).detach() / temperature
+    pos = (direction * _direction(key, dim=1).detach()).sum(dim=1) / temperature
 
     # Guard [log-add-exp-as-margin]: Once x leads, the two terms cancel. Measured from x
     # itself nothing is left to cancel.
@@ -165,3 +141,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -36,32 +36,13 @@ def negative_cosine_similarity_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, projection = prediction.to(wide), projection.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = prediction.abs().amax(dim=-1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = prediction / scale.unsqueeze(-1)
-    square_sum = ratio.square().sum(dim=-1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    largest_projection = projection.abs().amax(dim=-1).detach()
-    largest_projection_positive = largest_projection > 0
-    scale_projection = torch.where(
-        largest_projection_positive & largest_projection.isfinite(),
-        largest_projection,
-        1.0,
-    )
-    ratio_projection = projection / scale_projection.unsqueeze(-1)
-    square_sum_projection = ratio_projection.square().sum(dim=-1)
-    length_projection = torch.where(
-        largest_projection_positive, square_sum_projection, 1.0
-    ).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     loss = -(
-        ratio
-        / length.unsqueeze(-1)
-        * (ratio_projection / length_projection.unsqueeze(-1)).detach()
+        _direction(prediction, dim=-1) * _direction(projection, dim=-1).detach()
     ).sum(dim=-1)
 
     return _reduce(loss, reduction).to(dtype)
@@ -132,3 +113,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

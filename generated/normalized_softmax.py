@@ -43,56 +43,33 @@ def normalized_softmax_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding, weight = embedding.to(wide), weight.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = embedding.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    weight_there = weight.T
-    largest2 = weight_there.abs().amax(dim=0).detach()
-    largest2_positive = largest2 > 0
-    scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    ratio2 = weight_there / scale2
-    square_sum2 = ratio2.square().sum(dim=0)
-    length2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(embedding, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
-        s = direction @ (ratio2 / length2) / temperature
+        s = direction @ _direction(weight.T, dim=0) / temperature
 
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest3 = s.amax(dim=1).detach()
-    below = s - largest3.unsqueeze(1)
-    weight_there_target = weight[target]
-    largest_target = weight_there_target.abs().amax(dim=1).detach()
-    largest_target_positive = largest_target > 0
-    scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
-    )
-    ratio_target = weight_there_target / scale_target.unsqueeze(1)
-    square_sum_target = ratio_target.square().sum(dim=1)
-    length_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    s_target = (direction * (ratio_target / length_target.unsqueeze(1))).sum(
-        dim=1
-    ) / temperature
+    largest = s.amax(dim=1).detach()
+    below = s - largest.unsqueeze(1)
+    s_target = (direction * _direction(weight[target], dim=1)).sum(dim=1) / temperature
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     rivals = below.scatter(
         1, target.unsqueeze(1), torch.finfo(embedding.dtype).min
-    ).logsumexp(dim=1) - (s_target - largest3)
+    ).logsumexp(dim=1) - (s_target - largest)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -185,3 +162,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -34,31 +34,17 @@ def pearson_loss(
 
     u = prediction - prediction.mean(dim=-1, keepdim=True)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = u.abs().amax(dim=-1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = u / scale.unsqueeze(-1)
-    square_sum = ratio.square().sum(dim=-1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(-1)
-    v = target - target.mean(dim=-1, keepdim=True)
-    largest_target = v.abs().amax(dim=-1).detach()
-    largest_target_positive = largest_target > 0
-    scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
-    )
-    ratio_target = v / scale_target.unsqueeze(-1)
-    square_sum_target = ratio_target.square().sum(dim=-1)
-    length_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    direction_target = ratio_target / length_target.unsqueeze(-1)
-
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
+    direction = _direction(u, dim=-1)
+    v = target - target.mean(dim=-1, keepdim=True)
+    direction_target = _direction(v, dim=-1)
     cosine = (direction * direction_target).sum(dim=-1)
     side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
     gap = (direction - side.unsqueeze(-1) * direction_target).square().sum(dim=-1)
@@ -129,3 +115,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

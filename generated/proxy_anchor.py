@@ -43,28 +43,16 @@ def proxy_anchor_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding, proxies = embedding.to(wide), proxies.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = embedding.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    proxies_there = proxies.T
-    largest2 = proxies_there.abs().amax(dim=0).detach()
-    largest2_positive = largest2 > 0
-    scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    ratio2 = proxies_there / scale2
-    square_sum2 = ratio2.square().sum(dim=0)
-    length2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
-        s = ratio / length.unsqueeze(1) @ (ratio2 / length2)
+        s = _direction(embedding, dim=1) @ _direction(proxies.T, dim=0)
     c = torch.arange(proxies.shape[0], device=embedding.device)
     index = target.unsqueeze(1)
     same = index == c
@@ -170,3 +158,15 @@ def _check_parameters(margin: float, alpha: float) -> None:
         raise ValueError(f"margin must be finite, got {margin!r}")
     if not alpha > 0:  # also rejects nan
         raise ValueError(f"alpha must be positive, got {alpha!r}")
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -40,51 +40,30 @@ def proxy_nca_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding, proxies = embedding.to(wide), proxies.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = embedding.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    proxies_there = proxies.T
-    largest2 = proxies_there.abs().amax(dim=0).detach()
-    largest2_positive = largest2 > 0
-    scale2 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    ratio2 = proxies_there / scale2
-    square_sum2 = ratio2.square().sum(dim=0)
-    length2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(embedding, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
-        s = 2.0 * (direction @ (ratio2 / length2))
+        s = 2.0 * (direction @ _direction(proxies.T, dim=0))
     index = target.unsqueeze(1)
 
     # Guard [log-sum-exp-shifted]: A common offset of all x cancels exactly, without the
     # rounding of a large sum. No gradient flows through the offset.
-    largest_target = s.scatter(1, index, -math.inf).amax(dim=1).detach()
-    below = s - largest_target.unsqueeze(1)
+    largest = s.scatter(1, index, -math.inf).amax(dim=1).detach()
+    below = s - largest.unsqueeze(1)
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
     total = below.scatter(1, index, torch.finfo(embedding.dtype).min).logsumexp(dim=1)
-    proxies_there_target = proxies[target]
-    largest3 = proxies_there_target.abs().amax(dim=1).detach()
-    largest3_positive = largest3 > 0
-    scale_target = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
-    ratio_target = proxies_there_target / scale_target.unsqueeze(1)
-    square_sum_target = ratio_target.square().sum(dim=1)
-    length_target = torch.where(largest3_positive, square_sum_target, 1.0).sqrt()
-    s_target = 2.0 * (direction * (ratio_target / length_target.unsqueeze(1))).sum(
-        dim=1
-    )
-    loss = total - (s_target - largest_target)
+    s_target = 2.0 * (direction * _direction(proxies[target], dim=1)).sum(dim=1)
+    loss = total - (s_target - largest)
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -158,3 +137,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -41,29 +41,15 @@ def siglip_loss(
     log_scale = log_scale.to(wide)
     bias = bias.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = image.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = image / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    largest_text = text.abs().amax(dim=1).detach()
-    largest_text_positive = largest_text > 0
-    scale_text = torch.where(
-        largest_text_positive & largest_text.isfinite(), largest_text, 1.0
-    )
-    ratio_text = text / scale_text.unsqueeze(1)
-    square_sum_text = ratio_text.square().sum(dim=1)
-    length_text = torch.where(largest_text_positive, square_sum_text, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if image.is_meta else image.device.type, enabled=False):
         s = (
-            log_scale.exp()
-            * (ratio / length.unsqueeze(1) @ (ratio_text / length_text.unsqueeze(1)).T)
+            log_scale.exp() * (_direction(image, dim=1) @ _direction(text, dim=1).T)
             + bias
         )
     loss = F.softplus(
@@ -159,3 +145,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -45,29 +45,19 @@ def soft_triple_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding, centers = embedding.to(wide), centers.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = embedding.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale2 = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale2.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
-    centers_there = centers.permute(2, 0, 1)
-    largest2 = centers_there.abs().amax(dim=0).detach()
-    largest2_positive = largest2 > 0
-    scale3 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    ratio2 = centers_there / scale3
-    square_sum2 = ratio2.square().sum(dim=0)
-    length2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(embedding, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
-        cosine = torch.einsum("bd,dck->bck", direction, ratio2 / length2)
+        cosine = torch.einsum(
+            "bd,dck->bck", direction, _direction(centers.permute(2, 0, 1), dim=0)
+        )
     similarity = ((sharpness * cosine).softmax(dim=2) * cosine).sum(dim=2)
     c = torch.arange(centers.shape[0], device=embedding.device)
     index = target.unsqueeze(1)
@@ -80,17 +70,10 @@ def soft_triple_loss(
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest_target = logits.amax(dim=1).detach()
-    below = logits - largest_target.unsqueeze(1)
-    centers_there_target = centers[target].transpose(1, 2)
-    largest3 = centers_there_target.abs().amax(dim=1).detach()
-    largest3_positive = largest3 > 0
-    scale_target = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
-    ratio_target = centers_there_target / scale_target.unsqueeze(1)
-    square_sum_target = ratio_target.square().sum(dim=1)
-    length_target = torch.where(largest3_positive, square_sum_target, 1.0).sqrt()
+    largest = logits.amax(dim=1).detach()
+    below = logits - largest.unsqueeze(1)
     cosine_target = (
-        direction.unsqueeze(2) * (ratio_target / length_target.unsqueeze(1))
+        direction.unsqueeze(2) * _direction(centers[target].transpose(1, 2), dim=1)
     ).sum(dim=1)
     similarity_target = (
         (sharpness * cosine_target).softmax(dim=1) * cosine_target
@@ -102,7 +85,7 @@ def soft_triple_loss(
     # -inf) = nan`.
     rivals = below.scatter(1, index, torch.finfo(embedding.dtype).min).logsumexp(
         dim=1
-    ) - (logits2 - largest_target)
+    ) - (logits2 - largest)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -221,3 +204,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

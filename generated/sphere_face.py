@@ -64,45 +64,37 @@ def sphere_face_loss(
     largest = embedding.abs().amax(dim=1).detach()
     largest_positive = largest > 0
     scale2 = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale2.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
+    square_sum = (embedding / scale2.unsqueeze(1)).square().sum(dim=1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
     product = largest * root
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    direction = ratio / root.unsqueeze(1)
-    weight_there = weight[target]
-    largest_target = weight_there.abs().amax(dim=1).detach()
-    largest_target_positive = largest_target > 0
-    scale_target = torch.where(
-        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
-    )
-    ratio_target = weight_there / scale_target.unsqueeze(1)
-    square_sum_target = ratio_target.square().sum(dim=1)
-    length = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
-    direction_target = ratio_target / length.unsqueeze(1)
-
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
     # Guard [angle-of-directions]: Where two directions nearly agree or oppose each
     # other, the cosine rounds to 1 or beyond, and the angle and its slope are lost. The
     # half of it is the angle of a triangle whose sides are the difference and the sum
     # of the directions. Without a direction the cosine is 0.
+    direction = _direction(embedding, dim=1)
+    direction_target = _direction(weight[target], dim=1)
     difference = direction - direction_target
-    largest2 = difference.abs().amax(dim=1).detach()
+    largest_target = difference.abs().amax(dim=1).detach()
+    largest_target_positive = largest_target > 0
+    scale_target = torch.where(
+        largest_target_positive & largest_target.isfinite(), largest_target, 1.0
+    )
+    square_sum_target = (difference / scale_target.unsqueeze(1)).square().sum(dim=1)
+    root_target = torch.where(largest_target_positive, square_sum_target, 1.0).sqrt()
+    apart = largest_target * root_target
+    total = direction + direction_target
+    largest2 = total.abs().amax(dim=1).detach()
     largest2_positive = largest2 > 0
     scale3 = torch.where(largest2_positive & largest2.isfinite(), largest2, 1.0)
-    square_sum2 = (difference / scale3.unsqueeze(1)).square().sum(dim=1)
-    root_target = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
-    apart = largest2 * root_target
-    total = direction + direction_target
-    largest3 = total.abs().amax(dim=1).detach()
-    largest3_positive = largest3 > 0
-    scale4 = torch.where(largest3_positive & largest3.isfinite(), largest3, 1.0)
-    square_sum3 = (total / scale4.unsqueeze(1)).square().sum(dim=1)
-    root2 = torch.where(largest3_positive, square_sum3, 1.0).sqrt()
-    together = largest3 * root2
+    square_sum2 = (total / scale3.unsqueeze(1)).square().sum(dim=1)
+    root2 = torch.where(largest2_positive, square_sum2, 1.0).sqrt()
+    together = largest2 * root2
     directed = apart + together > 0
     angle = margin * torch.where(
         directed,
@@ -111,14 +103,7 @@ def sphere_face_loss(
     )
     turn = (angle / math.pi).floor()
     own = 2.0 * turn + 1.0 - (1.0 - 2.0 * turn.remainder(2.0)) * angle.cos()
-    weight_there2 = weight.T
-    largest4 = weight_there2.abs().amax(dim=0).detach()
-    largest4_positive = largest4 > 0
-    scale5 = torch.where(largest4_positive & largest4.isfinite(), largest4, 1.0)
-    ratio2 = weight_there2 / scale5
-    square_sum4 = ratio2.square().sum(dim=0)
-    length2 = torch.where(largest4_positive, square_sum4, 1.0).sqrt()
-    gap = 0.5 * _squared_distances(direction, (ratio2 / length2).T)
+    gap = 0.5 * _squared_distances(direction, _direction(weight.T, dim=0).T)
     chosen = torch.where(c == index, own.unsqueeze(1), gap)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
@@ -126,8 +111,8 @@ def sphere_face_loss(
     # instead.
     logits = -scale * torch.where(differs, product.unsqueeze(1), 0.0) * chosen
     logits2 = -scale * product.unsqueeze(1) * chosen
-    largest5 = logits2.amax(dim=1).detach()
-    below = logits - largest5.unsqueeze(1)
+    largest3 = logits2.amax(dim=1).detach()
+    below = logits - largest3.unsqueeze(1)
     logits3 = -scale * product * own
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
@@ -135,7 +120,7 @@ def sphere_face_loss(
     # -inf) = nan`.
     rivals = below.scatter(1, index, torch.finfo(embedding.dtype).min).logsumexp(
         dim=1
-    ) - (logits3 - largest5)
+    ) - (logits3 - largest3)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -251,6 +236,18 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Tensor:

@@ -39,17 +39,12 @@ def sup_con_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding = embedding.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = embedding.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = embedding / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    direction = ratio / length.unsqueeze(1)
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(embedding, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
@@ -60,10 +55,8 @@ def sup_con_loss(
 
     # Guard [log-sum-exp-shifted]: A common offset of all x cancels exactly, without the
     # rounding of a large sum. No gradient flows through the offset.
-    largest2 = (
-        s.scatter(1, i.unsqueeze(1), -math.inf).amax(dim=1, keepdim=True).detach()
-    )
-    below = s - largest2
+    largest = s.scatter(1, i.unsqueeze(1), -math.inf).amax(dim=1, keepdim=True).detach()
+    below = s - largest
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
@@ -173,3 +166,15 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     largest = torch.where(largest.isfinite(), largest, 0.0)
     total = (x - largest).exp_().sum(dim=dim)
     return total.log() + largest.squeeze(dim)
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

@@ -42,25 +42,13 @@ def tico_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     first, second, covariance = first.to(wide), second.to(wide), covariance.to(wide)
 
-    # Guard [normalize-scaling]: The squares leave the floating-point range long before
-    # the norm does. The scale cancels from the result, hence no gradient flows through
-    # it. Rows of zeros, which have no direction, stay as they are: a root of 0 would
-    # make the gradient nan even where a mask drops them.
-    largest = first.abs().amax(dim=1).detach()
-    largest_positive = largest > 0
-    scale = torch.where(largest_positive & largest.isfinite(), largest, 1.0)
-    ratio = first / scale.unsqueeze(1)
-    square_sum = ratio.square().sum(dim=1)
-    length = torch.where(largest_positive, square_sum, 1.0).sqrt()
-    u = ratio / length.unsqueeze(1)
-    largest_second = second.abs().amax(dim=1).detach()
-    largest_second_positive = largest_second > 0
-    scale_second = torch.where(
-        largest_second_positive & largest_second.isfinite(), largest_second, 1.0
-    )
-    ratio_second = second / scale_second.unsqueeze(1)
-    square_sum_second = ratio_second.square().sum(dim=1)
-    length_second = torch.where(largest_second_positive, square_sum_second, 1.0).sqrt()
+    # Guard [direction]: The squares leave the floating-point range long before the norm
+    # does. Divided by its largest entry first, a vector has one entry that never
+    # changes: no gradient flows into it, and what the others give flows into the
+    # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
+    # norm cancels. Rows of zeros stay as they are.
+    u = _direction(first, dim=1)
+    v = _direction(second, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
         cov = (
@@ -68,11 +56,7 @@ def tico_loss(
         ).detach()
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
-        loss = (
-            1.0
-            - (u * (ratio_second / length_second.unsqueeze(1))).sum(dim=1)
-            + covariance_weight * (u @ cov.T * u).sum(dim=1)
-        )
+        loss = 1.0 - (u * v).sum(dim=1) + covariance_weight * (u @ cov.T * u).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -180,3 +164,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _direction(x: Tensor, dim: int) -> Tensor:
+    """x over its norm along dim; where it is 0 throughout, x itself."""
+    lead = x.detach().abs().argmax(dim=dim, keepdim=True)
+    largest = x.gather(dim, lead)
+    scaled = (largest != 0) & largest.isfinite()
+    scale = torch.where(scaled, largest.abs(), 1.0)
+    constant = torch.where(scaled, largest.detach().sign(), largest)
+    ratio = (x / scale).scatter(dim, lead, constant)
+    square_sum = ratio.square().sum(dim=dim, keepdim=True)
+    return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()

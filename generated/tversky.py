@@ -38,10 +38,17 @@ def tversky_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    tp = (prediction * target).sum(dim=-1)
     fp = (prediction * (1.0 - target)).sum(dim=-1)
     fn = ((1.0 - prediction) * target).sum(dim=-1)
-    loss = 1.0 - (tp + smooth) / (tp + alpha * fp + beta * fn + smooth)
+    rest = alpha * fp + beta * fn
+    tp = (prediction * target).sum(dim=-1)
+
+    # Guard [quotient-near-one]: Once the two agree, the quotient rounds to 1; what is
+    # missing to 1 keeps its digits as a quotient of its own. Where the share is small
+    # it is the derivative that would cancel.
+    shared = tp + smooth
+    whole = tp + smooth + rest
+    loss = torch.where(rest < shared, rest / whole, 1.0 - shared / whole)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from losscodegen.judge.certificate import Certificate
+from losscodegen.judge.certificate import Certificate, Check, Place
 from losscodegen.judge.check import verify
 from losscodegen.judge.mixed import ELEMENTARY, OVER_AXES
 from losscodegen.language.parse import load_losses
@@ -105,3 +105,69 @@ def test_exceptions_come_worst_first_with_their_points(
         for line in list(accuracy.exceptions([softplus], ("second",)))[2:]
     }
     assert second == "| SoftplusLoss"
+
+
+def spoilt(certificate: Certificate, order: str, **place: object) -> Check:
+    """A check beyond its target, by the numbers of ``place``."""
+    check = next(
+        c
+        for c in certificate.checks
+        if (c.order, c.dtype) == (order, "float32") and c.hardest is not None
+    )
+    assert isinstance(check.hardest, Place)
+    worst = replace(check.hardest, fault="cancellation", label="normal", ulp=1e6)
+    worst = replace(worst, **place)  # type: ignore[arg-type]
+    return replace(check, ours=replace(check.ours, mixed=1e6), hardest=worst)
+
+
+@pytest.mark.parametrize(
+    ("order", "place", "why"),
+    [
+        ("gradient", {"got": "2e-9", "want": "1e-9", "largest": 1.0}, "BESIDE"),
+        ("gradient", {"got": "2e-5", "want": "1e-5", "largest": 1.0}, "CANCELS"),
+        ("value", {"got": "2e-9", "want": "1e-9", "largest": 1.0}, "CANCELS"),
+        ("gradient", {"got": "1e-9", "want": "0.0", "largest": 0.0}, "NOTHING"),
+        ("gradient", {"got": "1e-30", "want": "1e-40", "largest": 1.0}, "SUBNORMAL"),
+        (
+            "gradient",
+            {"got": "0.5", "want": "0.0", "label": "formula seam x"},
+            "SEAM",
+        ),
+        (
+            "gradient",
+            {"got": "0.5", "want": "0.4", "label": "formula seam x"},
+            "CANCELS",
+        ),
+    ],
+)
+def test_reasons_are_what_the_numbers_tell(
+    accuracy: types.ModuleType,
+    distance: Certificate,
+    order: str,
+    place: dict[str, object],
+    why: str,
+) -> None:
+    check = spoilt(distance, order, **place)
+    assert accuracy.reason(distance, check) == getattr(accuracy, why)
+
+
+def test_reasons_are_counted(accuracy: types.ModuleType, distance: Certificate) -> None:
+    beside = spoilt(distance, "gradient", got="2e-9", want="1e-9", largest=1.0)
+    lost = spoilt(distance, "value", got="2.0", want="1.0", fault="wrong-digits")
+    bad = replace(distance, checks=(beside, lost))
+    lines = list(accuracy.reasons([bad, bad, distance], ("value", "gradient")))
+    assert lines[2:4] == [
+        f"| {accuracy.LOST} | 2 | 0 |",
+        f"| {accuracy.BESIDE} | 0 | 2 |",
+    ]
+    assert list(accuracy.reasons([distance], ("value", "gradient"))) == []
+
+
+def test_a_place_knows_the_largest_entry_beside_it(distance: Certificate) -> None:
+    places = [c.hardest for c in distance.checks if c.hardest is not None]
+    assert places
+    for place in places:
+        want = abs(float(place.want))
+        assert place.largest >= want * (1 - 1e-3)
+    again = Certificate.from_dict(distance.as_dict())
+    assert [c.hardest for c in again.checks] == [c.hardest for c in distance.checks]

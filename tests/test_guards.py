@@ -43,6 +43,8 @@ UNSHOWN = {
     ("gaussian_mixture_nll", "log-softmax-tail"),
     # The tail of log_softmax, which takes its place, has the same digits.
     ("cross_entropy", "cross-entropy-as-margin"),
+    # Where the squares of the series overflow, its terms are 0 beside the others either way.
+    ("evidential_cross_entropy", "divided-twice"),
     # Needed only where alpha is negative and gamma 0 at once, which settings rarely combine.
     ("sigmoid_focal", "cross-entropy-split"),
     # Needed only for an epsilon below about 1e-22, or ten thousand million positions.

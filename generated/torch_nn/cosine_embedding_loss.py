@@ -56,8 +56,6 @@ def cosine_embedding_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input1, input2 = input1.to(wide), input2.to(wide)
 
-    target_is_one = target == 1
-
     # Guard [norm-scaling]: The squares leave the floating-point range long before the
     # norm does, and at 0 the root has infinite slope. The scale cancels from the
     # result, hence no gradient flows through it; on rows of zeros the root of 1 gives
@@ -68,10 +66,13 @@ def cosine_embedding_loss(
     square_sum = (input1 / scale.unsqueeze(1)).square().sum(dim=1)
     root = torch.where(largest_positive, square_sum, 1.0).sqrt()
 
-    # Guard [cosine-of-large-vectors]: The product of the vectors and that of their
-    # lengths overflow although the cosine does not; each vector is divided by its own
-    # length first.
-    u = input1 / torch.hypot(largest * root, input1.new_full((), 1e-06)).unsqueeze(1)
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    # What is added to the squared lengths counts as one entry more of each vector,
+    # where the other has 0.
+    length = torch.hypot(largest * root, input1.new_full((), 1e-06))
+    u = input1 / length.unsqueeze(1)
     largest_input2 = input2.abs().amax(dim=1).detach()
     largest_input2_positive = largest_input2 > 0
     scale_input2 = torch.where(
@@ -79,24 +80,34 @@ def cosine_embedding_loss(
     )
     square_sum_input2 = (input2 / scale_input2.unsqueeze(1)).square().sum(dim=1)
     root_input2 = torch.where(largest_input2_positive, square_sum_input2, 1.0).sqrt()
-    v = input2 / torch.hypot(
+    length_input2 = torch.hypot(
         largest_input2 * root_input2, input1.new_full((), 1e-06)
-    ).unsqueeze(1)
+    )
+    v = input2 / length_input2.unsqueeze(1)
+    cosine = (u * v).sum(dim=1)
+    side = torch.where(cosine >= 0, input1.new_full((), 1.0), -1.0)
+    beside = (1.0 / (1000000.0 * length)).square() + (
+        1.0 / (1000000.0 * length_input2)
+    ).square()
+    gap = (u - side.unsqueeze(1) * v).square().sum(dim=1) + beside
+    same = target == -1
+    difference = cosine - margin
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    cs = (u * torch.where(target_is_one.unsqueeze(1), v, 0.0)).sum(dim=1)
-    same = target == -1
-    cs2 = (u * v).sum(dim=1)
-    difference = cs2 - margin
     safe_v = torch.where((difference >= 0).unsqueeze(1), v, 0.0)
-    cs3 = (u * torch.where(same.unsqueeze(1), safe_v, 0.0)).sum(dim=1)
+
+    # Guard [cosine-of-large-vectors]: The product of the vectors and that of their
+    # lengths overflow although the cosine does not; each vector is divided by its own
+    # length first.
+    cs = (u * torch.where(same.unsqueeze(1), safe_v, 0.0)).sum(dim=1)
+    chosen = torch.where(target == 1, 1.0 - side + 0.5 * (side * gap), 0.0)
 
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
-    loss = torch.where(target_is_one, 1.0 - cs, 0.0) + torch.where(
-        same, torch.where(difference < 0, 0.0, cs3 - margin), 0.0
+    loss = chosen + torch.where(
+        same, torch.where(difference < 0, 0.0, cs - margin), 0.0
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -71,8 +71,9 @@ class KLDivLoss(nn.Module):
     Here :math:`x` is ``input`` and :math:`y` is ``target``.
 
     The terms of the divergence, not their sum: only ``batchmean`` divides by the size
-    of the batch alone. The gradient by a target of 0 is minus infinity plus the
-    log-probability; PyTorch gives NaN there.
+    of the batch alone. At a target of 0 the slope of y*log(y) is infinite, which is no
+    number to learn from: it counts as 0 there, and what is left of the gradient is
+    minus the log-probability. PyTorch gives NaN.
 
     Args:
         log_target: Whether the targets are logarithms.

@@ -22,6 +22,7 @@ from losscodegen.compiler.tensor_nodes import (
     Count,
     Fill,
     Float,
+    Helped,
     Kept,
     Literal,
     Lowest,
@@ -66,6 +67,13 @@ FINITE_MASK = Guard(
 
 
 # ---------------------------------------------------------------- reductions
+DIRECTION = Guard(
+    rule="direction",
+    why="The squares leave the floating-point range long before the norm does. Divided by its "
+    "largest entry first, a vector has one entry that never changes: no gradient flows into it, "
+    "and what the others give flows into the divisor. Worked out by itself, the gradient of an "
+    "entry that is nearly the whole norm cancels. Rows of zeros stay as they are.",
+)
 
 
 def reduce(builder: Builder, expr: Reduce) -> Value:
@@ -345,4 +353,8 @@ def keep(builder: Builder, expr: Keep) -> Value:
     kind = expr.kind
     if kind is Keeper.SOFTMIN:
         tensor, kind = Apply("neg", (tensor,)), Keeper.SOFTMAX
+    if kind is Keeper.NORMALIZE and DIRECTION.rule not in builder.without:
+        tensor = Helped("direction", (tensor,), (dim,))
+        guards = (*body.guards, DIRECTION)
+        return replace(body, tensor=tensor, weight=body.weight + 2, guards=guards)
     return replace(body, tensor=Kept(kind, tensor, dim), weight=body.weight + 2)

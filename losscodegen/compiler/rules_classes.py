@@ -1,6 +1,6 @@
 """Powers of class probabilities, gates of probability ratios, and the farther of two values."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Rule, Witness
 
 RULES = (
     Rule(
@@ -62,27 +62,5 @@ RULES = (
         witness=Witness(
             point={"x": 0.25, "y": 0.5, "c": 1e9}, fault=Fault.GRADIENT, wrt="y"
         ),
-    ),
-    Rule(
-        name="normalize-scaling",
-        pattern="normalize(x[i], i, at=t)",
-        let=(
-            "largest = detach(amax(abs(x[i]), i))",
-            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
-            "scaled[i] = x[i]/scale",
-            "square_sum = Sum(scaled[i]**2, i)",
-            "length = sqrt(where(largest > 0, square_sum, 1))",
-            "direction = x[t]/scale/length",
-        ),
-        replacement="direction",
-        why="The squares leave the floating-point range long before the norm does. The scale "
-        "cancels from the result, hence no gradient flows through it. Rows of zeros, which have no "
-        "direction, stay as they are: a root of 0 would make the gradient nan even where a mask "
-        "drops them.",
-        source="pytorch#193006",
-        witness=Witness(point={"x": (1e20, 1e20), "t": 0}),
-        phase=Phase.EXPAND,
-        safe=True,
-        bounded=True,
     ),
 )

@@ -22,6 +22,8 @@ _PRODUCT_OF_SHARES = (
 distance over the same denominator, and of the rest what the other factor is off 1."
 )
 
+_RATHER = "Once the two agree, the quotient rounds to 1; what is missing to 1 keeps its digits as a quotient of its own."
+
 _ANGLE = "Where two directions nearly agree or oppose each other, the cosine rounds to 1 or beyond, and the angle \
 and its slope are lost. The half of it is the angle of a triangle whose sides are the difference and the sum of the \
 directions."
@@ -103,14 +105,17 @@ RULES = (
         pattern="1 - Sum(x[i]*y[i], i)/(Max(norm(x[i], i), e)*Max(norm(y[i], i), f))",
         condition="e > 0 and f > 0",
         let=(
-            "a[i] = x[i]/Max(norm(x[i], i), e)",
-            "b[i] = y[i]/Max(norm(y[i], i), f)",
+            "u[i] = normalize(x[i], i)",
+            "v[i] = normalize(y[i], i)",
+            "long = Sum(x[i]*u[i], i) >= e",
+            "long_y = Sum(y[i]*v[i], i) >= f",
+            "a[i] = where(long, u[i], x[i]/e)",
+            "b[i] = where(long_y, v[i], y[i]/f)",
             "cosine = Sum(a[i]*b[i], i)",
             "side = where(cosine >= 0, 1, -1)",
             "gap = Sum((a[i] - side*b[i])**2, i)",
-            "directions = norm(x[i], i) >= e and norm(y[i], i) >= f",
         ),
-        replacement="where(directions, 1 - side + side*gap/2, 1 - cosine)",
+        replacement="where(long and long_y, 1 - side + side*gap/2, 1 - cosine)",
         whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
@@ -118,6 +123,29 @@ RULES = (
             point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "e": 1e-8, "f": 1e-8}
         ),
         domain={"e": "(0, 1)", "f": "(0, 1)"},
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(x[i]/hypot(norm(x[i], i), a)*(y[i]/hypot(norm(y[i], i), b)), i)",
+        condition="a > 0 and b > 0",
+        let=(
+            "u[i] = x[i]/hypot(norm(x[i], i), a)",
+            "v[i] = y[i]/hypot(norm(y[i], i), b)",
+            "cosine = Sum(u[i]*v[i], i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "beside = (a/hypot(norm(x[i], i), a))**2 + (b/hypot(norm(y[i], i), b))**2",
+            "gap = Sum((u[i] - side*v[i])**2, i) + beside",
+        ),
+        replacement="1 - side + side*gap/2",
+        whole=True,
+        why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
+        "each vector, where the other has 0.",
+        source="pytorch#78064",
+        witness=Witness(
+            point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}
+        ),
+        domain={"a": "(0, 1)", "b": "(0, 1)"},
         safe=True,
     ),
     Rule(
@@ -283,6 +311,23 @@ RULES = (
         domain={"c": "(0, oo)"},
     ),
     Rule(
+        name="overlap-as-distance",
+        pattern="1 - (2*Sum(x[i]*y[i], i) + c)/(Sum(x[i], i) + Sum(y[i], i) + c)",
+        optional=("c",),
+        condition="c >= 0 and x[i] >= 0 and x[i] <= 1 and y[i] >= 0 and y[i] <= 1",
+        let=(
+            "apart = Sum(x[i]*(1 - y[i]) + (1 - x[i])*y[i], i)",
+            "shared = 2*Sum(x[i]*y[i], i) + c",
+            "whole = Sum(x[i], i) + Sum(y[i], i) + c",
+        ),
+        replacement="where(apart < shared, apart/whole, 1 - shared/whole)",
+        why=f"{_RATHER} Where little overlaps it is the derivative that would cancel.",
+        source="algebra",
+        witness=Witness(point={"x": (1e-9, 0.0), "y": (0.0, 0.0), "c": 1.0}),
+        domain={"x": "[0, 1]", "y": "[0, 1]", "c": "(0, oo)"},
+        safe=True,
+    ),
+    Rule(
         name="complement-of-share",
         pattern="(1 - (x + c)/(x + c + y))**p",
         optional=("c",),
@@ -293,5 +338,19 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 1.0, "y": 1e-9, "c": 0.5, "p": 0.75}),
         domain={"x": "(0, oo)", "y": "(0, oo)", "c": "(0, oo)", "p": "(0, 3]"},
+    ),
+    Rule(
+        name="quotient-near-one",
+        pattern="1 - (x + c)/(x + c + y)",
+        condition="x >= 0 and c >= 0 and y >= 0",
+        varying=("x", "y"),
+        let=("shared = x + c", "rest = y", "whole = x + c + rest"),
+        replacement="where(rest < shared, rest/whole, 1 - shared/whole)",
+        why=f"{_RATHER} Where the share is small it is the derivative that would cancel.",
+        source="algebra",
+        witness=Witness(point={"x": 0.0, "y": 1e-9, "c": 0.5}),
+        domain={"x": "(0, oo)", "y": "(0, oo)", "c": "(0, oo)"},
+        phase=Phase.EXPAND,
+        safe=True,
     ),
 )

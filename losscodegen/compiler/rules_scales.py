@@ -88,6 +88,21 @@ RULES = (
         },
         safe=True,
     ),
+    Rule(
+        name="bounded-over-itself",
+        pattern="k*Min(x, y)/x",
+        optional=("k",),
+        condition="x > 0",
+        varying=("x",),
+        replacement="k*where(x <= y, 1, y/x)",
+        why="Up to the bound, numerator and denominator are one number. Their ratio does not change "
+        "with it, but the two parts of its derivative would leave their rounding.",
+        source="measured",
+        witness=Witness(
+            point={"k": 0.7, "x": 2.3, "y": 5.0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        domain={"x": "(0, oo)", "y": "(0, oo)"},
+    ),
     *(
         Rule(
             name="softmax-of-squares",

@@ -171,7 +171,9 @@ class Tame:
                 return found
             case Keep(kind, body):
                 inner = self.analyse(body, ranges)
-                wild = inner.size > Extent.EDGE or kind is Keeper.NORMALIZE
+                if kind is Keeper.NORMALIZE:  # lowered to a function that scales
+                    return joined(Extent.BOUNDED, (inner,))
+                wild = inner.size > Extent.EDGE
                 return self._finding(expr, Extent.EDGE, (inner,), bad=wild)
             case Call():
                 return self._call(expr, ranges)

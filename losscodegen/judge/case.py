@@ -68,6 +68,17 @@ class Case:
         at = array.entries[self.entry] if isinstance(array, Array) else 0.0
         return largest / abs(at) if at and math.isfinite(at) else 0.0
 
+    def largest(self, dtype: Dtype) -> float:
+        """The largest entry beside this one, itself included; 0 for second derivatives."""
+        if self.order == "value":
+            entries = list(self.truth.value)
+        elif self.order == "gradient" and self.variable is not None:
+            entries = [s.value for s in self.truth.gradient[self.variable]]
+        else:
+            return 0.0
+        sizes = [abs(e.rounded(dtype)) for e in entries if e.finite]
+        return max((s for s in sizes if math.isfinite(s)), default=0.0)
+
     def fails(self, limits: Limits) -> bool:
         if (
             self.fault is Fault.CANCELLATION
@@ -105,4 +116,5 @@ class Case:
             fault=self.fault.code,
             variable=self.variable,
             naive=format_number(self.naive, dtype),
+            largest=tidy(self.largest(dtype)),
         )

@@ -62,6 +62,8 @@ class Place:
     cancellation if the error is negligible beside usual results."""
     variable: str | None = None
     naive: str = ""
+    largest: float = 0.0
+    """The largest entry of the exact value, or of the exact gradient by this variable, there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,8 +262,7 @@ def test_directions_of_true_classes_stay_short() -> None:
     loss = loss_of(
         formula, x="real[B, D]", w="real[C, D]", y="real[B]", t="index(C)[B]"
     )
-    rules = {step.rule for step in stabilize(loss).steps}
-    assert "normalize-scaling" in rules and "dead-branch" not in rules
+    assert "dead-branch" not in {step.rule for step in stabilize(loss).steps}
 
 
 @pytest.mark.parametrize(
