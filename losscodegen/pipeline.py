@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +125,8 @@ def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:
     """Judge the text of a generated module against its spec, one certificate per loss.
 
     A wrong NaN, infinity or zero fails it, and so do lost digits; those that a small result loses
-    to the rounding of larger ones are listed, and fail it only if it is judged ``strict``.
+    to the rounding of larger ones are listed, and fail it only if it is judged ``strict``. With
+    ``through``, names from `losscodegen.survival.ways`, it is run in these ways, too.
     """
     return _verify(parse(read_spec(path)), source, options)
 
@@ -142,7 +144,17 @@ def _verify(
     from losscodegen.judge.certificate import Severity
     from losscodegen.judge.check import verify
     from losscodegen.judge.criterion import Limits
+    from losscodegen.survival.run import survive
+    from losscodegen.survival.ways import named
 
     strict = options.pop("strict", False)
     limits = Limits(cancellation=Severity.FAILURE if strict else Severity.LOOSE)
-    return tuple(verify(loss, source, limits=limits, **options) for loss in losses)
+    ways = named(options.pop("through", ()))
+    certificates = (verify(loss, source, limits=limits, **options) for loss in losses)
+    if not ways:
+        return tuple(certificates)
+    run = partial(survive, ways=ways, seed=options.get("seed", 0), limits=limits)
+    return tuple(
+        replace(certificate, survival=run(loss, source))
+        for loss, certificate in zip(losses, certificates, strict=True)
+    )

@@ -220,6 +220,7 @@ class Memory:
             "module": source,
             "options": dict(options),
             "judge": self.judge,
+            **({"optional": ingredients.optional()} if "through" in options else {}),
         }
 
     # ------------------------------------------------------------------ the store
