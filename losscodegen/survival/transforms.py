@@ -12,6 +12,7 @@ from torch import Tensor
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import TORCH, Result, Stack, bind
 from losscodegen.survival.entry import Call, EntryPoint, Prepare, apart, run_group
+from losscodegen.survival.onnx_functions import translations
 from losscodegen.survival.plan import Group
 from losscodegen.survival.way import Run, Subject
 
@@ -72,6 +73,17 @@ def autocast(dtype: torch.dtype) -> Prepare:
 
 def onnx(entry: EntryPoint, example: Sequence[Tensor]) -> Call:
     """Exported, and run by onnxruntime with all optimizations, as by default."""
+    return _onnx(entry, example, None)
+
+
+def onnx_exact(entry: EntryPoint, example: Sequence[Tensor]) -> Call:
+    """The same with the project's own table of functions that ONNX lacks."""
+    return _onnx(entry, example, translations())
+
+
+def _onnx(
+    entry: EntryPoint, example: Sequence[Tensor], table: dict[Any, Any] | None
+) -> Call:
     import onnxruntime  # type: ignore[import-not-found,unused-ignore]
 
     names = [f"argument_{k}" for k in range(len(example))]
@@ -81,6 +93,7 @@ def onnx(entry: EntryPoint, example: Sequence[Tensor]) -> Call:
         input_names=names,
         dynamo=True,
         verbose=False,
+        custom_translation_table=table,
     )
     assert program is not None
     options = onnxruntime.SessionOptions()

@@ -15,12 +15,14 @@ from losscodegen.survival.transforms import (
     exported,
     inductor,
     onnx,
+    onnx_exact,
     through,
     vmap_of_grad,
 )
 from losscodegen.survival.way import Way
 
 SAME = "value and gradient as right as `check` asks of the module itself"
+ONNX = ("onnx", "onnxscript", "onnxruntime", "numpy")
 
 EAGER = Way(name="eager", title="as it is", promise=SAME, run=through(eager))
 """What all others are held against: an entry that is wrong here counts against no way."""
@@ -54,7 +56,15 @@ WAYS: tuple[Way, ...] = (
         orders=("value",),
         promise="the value is as right as `check` asks; there is no gradient",
         run=through(onnx, slopes=False),
-        requires=("onnx", "onnxscript", "onnxruntime", "numpy"),
+        requires=ONNX,
+    ),
+    Way(
+        name="onnx-exact",
+        title="ONNX with `losscodegen.survival.onnx_functions`",
+        orders=("value",),
+        promise="as `onnx`, exported with a table of the functions that ONNX lacks",
+        run=through(onnx_exact, slopes=False),
+        requires=ONNX,
     ),
     Way(
         name="autocast-bf16",
