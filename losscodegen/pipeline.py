@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +151,7 @@ def check(path: Path, source: str, **options: Any) -> tuple[Certificate, ...]:
     A wrong NaN, infinity or zero fails it, and so do lost digits; those that a small result loses
     to the rounding of larger ones are listed, and fail it only if it is judged ``strict``. They are
     neither where the spec, or ``accuracy`` in its place, asks for no more than absolute accuracy.
+    With ``through``, names from `losscodegen.survival.ways`, it is run in these ways, too.
     """
     return _verify(parse(read_spec(path)), source, options)
 
@@ -167,8 +169,18 @@ def _verify(
     from losscodegen.judge.certificate import Severity
     from losscodegen.judge.check import verify
     from losscodegen.judge.criterion import Limits
+    from losscodegen.survival.run import survive
+    from losscodegen.survival.ways import named
 
     strict = options.pop("strict", False)
     losses = _as_accurate(losses, options.pop("accuracy", None))
     limits = Limits(cancellation=Severity.FAILURE if strict else Severity.LOOSE)
-    return tuple(verify(loss, source, limits=limits, **options) for loss in losses)
+    ways = named(options.pop("through", ()))
+    certificates = (verify(loss, source, limits=limits, **options) for loss in losses)
+    if not ways:
+        return tuple(certificates)
+    run = partial(survive, ways=ways, seed=options.get("seed", 0), limits=limits)
+    return tuple(
+        replace(certificate, survival=run(loss, source))
+        for loss, certificate in zip(losses, certificates, strict=True)
+    )

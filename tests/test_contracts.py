@@ -14,12 +14,17 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "losscodegen"
 
 OWNERS = {
-    "torch": ("losscodegen.judge",),
+    "torch": ("losscodegen.judge", "losscodegen.survival"),
+    "onnxruntime": ("losscodegen.survival.transforms",),
     "jinja2": ("losscodegen.compiler.emit",),
     "black": ("losscodegen.compiler.formatting",),
     "flint": ("losscodegen.judge.oracle", "losscodegen.compiler.search"),
     "click": ("losscodegen.cli",),
-    "rich": ("losscodegen.cli", "losscodegen.judge.table"),
+    "rich": (
+        "losscodegen.cli",
+        "losscodegen.judge.table",
+        "losscodegen.judge.survival_table",
+    ),
 }
 """The modules (by the beginning of their names) that may import a library, lazily or not."""
 

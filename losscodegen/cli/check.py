@@ -49,6 +49,12 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
     help="Compile and judge for this accuracy, whatever the specs say.",
 )
 @click.option(
+    "--through",
+    callback=lambda context, parameter, text: _ways(text),
+    metavar="WAY[,WAY]|all",
+    help="Run them in other ways, too, such as inductor, export, onnx, vmap.",
+)
+@click.option(
     "-j",
     "--jobs",
     type=click.IntRange(1),
@@ -76,6 +82,7 @@ def check(
     seed: int,
     strict: bool,
     accuracy: str | None,
+    through: tuple[str, ...],
     jobs: int | None,
     module: Path | None,
     json_file: Path | None,
@@ -90,6 +97,10 @@ def check(
     is one ulp, or what a change of one ulp in every input makes. A verdict is kept, and found again
     as long as nothing has changed that it depends on: spec, module, judge, libraries, options,
     machine.
+
+    A module has --through others than itself to be as right when it is compiled by torch.compile,
+    exported, run by onnxruntime, under autocast, in vmap(grad), on a GPU without numbers or on
+    tensors cut in pieces. Where it is not, the certificate says at which point, and fails.
     """
     paths = find_specs(specs)
     if module is not None and len(paths) != 1:
@@ -101,6 +112,8 @@ def check(
         options["points"] = points
     if accuracy is not None:
         options["accuracy"] = Accuracy(accuracy)
+    if through:
+        options["through"] = through
     memory = open_memory(cache_dir, no_cache=no_cache)
     verdicts = judge_all(paths, module, options, jobs or processors(), memory)
     judged = [(path, c) for path, verdict in verdicts for c in verdict.certificates]
@@ -125,6 +138,21 @@ def check(
     if not (reported and len(paths) == 1 and current().format == "text"):
         _print_failures(failed)
     return FINDINGS if failed else CLEAN
+
+
+def _ways(text: str | None) -> tuple[str, ...]:
+    """The ways that ``--through`` names."""
+    if text is None:
+        return ()
+    from losscodegen.survival.ways import NAMES
+
+    names = NAMES if text == "all" else tuple(text.split(","))
+    if strange := [name for name in names if name not in NAMES]:
+        raise click.BadParameter(
+            f"there is no way called {strange[0]!r}; there are {', '.join(NAMES)}",
+            param_hint="--through",
+        )
+    return names
 
 
 def judge_all(
@@ -168,6 +196,7 @@ def judge_spec(
 def _print_report(certificates: Sequence[Certificate], *, in_full: bool) -> None:
     from rich.console import Console
 
+    from losscodegen.judge.survival_table import fates_table
     from losscodegen.judge.table import as_text, certificate_table, library_table
 
     tables = (
@@ -175,6 +204,8 @@ def _print_report(certificates: Sequence[Certificate], *, in_full: bool) -> None
         if in_full
         else [library_table(certificates)]
     )
+    if not in_full and any(certificate.survival for certificate in certificates):
+        tables.append(fates_table(certificates))
     for table in tables:
         if sys.stdout.isatty():
             Console(no_color=bool(os.environ.get("NO_COLOR"))).print(table)
@@ -184,7 +215,7 @@ def _print_report(certificates: Sequence[Certificate], *, in_full: bool) -> None
 
 def _print_failures(failed: Judged) -> None:
     """Every failure as a problem on standard error."""
-    from losscodegen.judge.certificate import Severity
+    from losscodegen.judge.certificate import Fate, Severity
 
     problems = []
     for path, certificate in failed:
@@ -195,7 +226,11 @@ def _print_failures(failed: Judged) -> None:
             parts = (certificate.loss, where, finding.message)
             message = ": ".join(part for part in parts if part)
             problems.append(Diagnostic(finding.code, message, place))
-        if not found:
+        dead = [p for p in certificate.survival if p.fate is Fate.DIES]
+        for passage in dead:
+            message = f"{certificate.loss} through {passage.way}: {passage.reason}"
+            problems.append(Diagnostic("dies", message, place))
+        if not found and not dead:
             message = f"{certificate.loss}: nothing was checked that could have failed"
             problems.append(Diagnostic("vacuous-check", message, place))
     if problems:

@@ -12,7 +12,7 @@ import platform
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 COMMON = ("__init__.py", "errors.py", "resources.py", "pipeline.py", "ir", "language")
 COMPILER = (*COMMON, "compiler")
 """The files and folders of the package that a module's text depends on."""
-JUDGE = (*COMMON, "judge")
+JUDGE = (*COMMON, "judge", "survival")
 """Those that a verdict depends on. The compiler is not among them: its product is judged."""
 
 READERS = ("mpmath", "pydantic", "sympy", "tree-sitter", "tree-sitter-toml")
@@ -31,6 +31,9 @@ COMPILER_LIBRARIES = (*READERS, "black", "jinja2", "python-flint")
 """The distributions that a module's text depends on."""
 JUDGE_LIBRARIES = (*READERS, "python-flint", "torch")
 """Those that a verdict depends on."""
+
+OPTIONAL_LIBRARIES = ("numpy", "onnx", "onnxruntime", "onnxscript")
+"""Those that it depends on where a module is run in other ways, if they are there."""
 
 SETTINGS = ("ATEN_", "DNNL_", "MKL_", "ONEDNN_", "PYTORCH_", "TORCH")
 """How environment variables begin that PyTorch and its kernels obey."""
@@ -91,6 +94,15 @@ def versions(libraries: Iterable[str]) -> dict[str, str]:
         PackageNotFoundError: if one does not tell.
     """
     return {name: version(name) for name in libraries}
+
+
+def optional() -> dict[str, str | None]:
+    """The installed version of each distribution that may be lacking."""
+    found: dict[str, str | None] = dict.fromkeys(OPTIONAL_LIBRARIES)
+    for name in OPTIONAL_LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def python() -> dict[str, Any]:

@@ -229,6 +229,7 @@ class Memory:
             "module": source,
             "options": {k: _word(option) for k, option in options.items()},
             "judge": self.judge,
+            **({"optional": ingredients.optional()} if "through" in options else {}),
         }
 
     # ------------------------------------------------------------------ the store

@@ -111,15 +111,7 @@ class Accused:
         dtype: torch.dtype | None = None,
     ) -> Tensor:
         """``Loss(...)(*inputs)``; gradients reach learnable parameters through ``bound``."""
-        layer = self.loss.interface and self.loss.interface.layer
-        learnable = {
-            f"{layer.name}.{key}" if layer else key: value
-            for key, value in self._matrices(bound).items()
-        } | {
-            v.arg: value
-            for v in self.loss.parameters
-            if v.role is Role.LEARNABLE and isinstance(value := bound[v.name], Tensor)
-        }
+        learnable = self.learnable(bound)
         if learnable and dtype is None:
             dtype = next(iter(learnable.values())).dtype
         module = self.build(bound, reduction=reduction, dtype=dtype)
@@ -133,6 +125,18 @@ class Accused:
         if not isinstance(result, Tensor):
             raise TypeError(f"the loss is a {type(result).__name__}, not a tensor")
         return result
+
+    def learnable(self, bound: Mapping[str, Bound]) -> dict[str, Tensor]:
+        """The tensors among the learnable parameters, by their names in the module."""
+        layer = self.loss.interface and self.loss.interface.layer
+        return {
+            f"{layer.name}.{key}" if layer else key: value
+            for key, value in self._matrices(bound).items()
+        } | {
+            v.arg: value
+            for v in self.loss.parameters
+            if v.role is Role.LEARNABLE and isinstance(value := bound[v.name], Tensor)
+        }
 
     def _held(self, bound: Mapping[str, Bound]) -> dict[str, Tensor]:
         """The weight and the bias of the layer that the class holds, by argument."""

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 SCHEMA = 3
+"""Certificates of schema 2 have no `Passage` and are read as if none had been asked for."""
 
 
 class Status(Enum):
@@ -136,6 +137,42 @@ class Claim:
     detail: str = ""
 
 
+class Fate(Enum):
+    """What becomes of a module in a way of running it."""
+
+    SURVIVES = "survives"
+    DIES = "dies"
+    NOT_APPLICABLE = "not applicable"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """A module run in another way than as it is, such as compiled (see `losscodegen.survival`).
+
+    ``value`` and ``gradient`` are the worst errors of this way, ``eager_value`` and
+    ``eager_gradient`` those of the module as it is, all in ulp and where that is large in units of
+    what one ulp of the inputs changes, and over ``judged`` entries.
+    """
+
+    way: str
+    fate: Fate
+    reason: str = ""
+    """Why it dies, is not applicable or was not checked."""
+    by: str = ""
+    """What ran it besides PyTorch, with versions."""
+    points: int = 0
+    judged: int = 0
+    value: float = 0.0
+    gradient: float = 0.0
+    eager_value: float = 0.0
+    eager_gradient: float = 0.0
+    rim: int = 0
+    """Entries at the ends of the format's range that only the module as it is has right."""
+    place: Place | None = None
+    """Where it dies, with what the module as it is gives there as ``naive``."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """How right a module is, and by what it was judged. No time, no machine."""
@@ -158,6 +195,8 @@ class Certificate:
     checks: tuple[Check, ...]
     claims: tuple[Claim, ...]
     findings: tuple[Finding, ...]
+    survival: tuple[Passage, ...] = ()
+    """The ways of running it that were asked for."""
 
     @property
     def passed(self) -> bool:
@@ -165,13 +204,15 @@ class Certificate:
             any(f.severity is Severity.FAILURE for f in self.findings)
             or any(c.status not in _GOOD for c in self.checks)
             or any(c.status is Status.FAILED for c in self.claims)
+            or any(p.fate is Fate.DIES for p in self.survival)
         )
 
     @property
     def vacuous(self) -> bool:
         """Whether it is for want of evidence alone that this is no pass."""
-        return not self.passed and not any(
-            f.severity is Severity.FAILURE for f in self.findings
+        return not self.passed and not (
+            any(f.severity is Severity.FAILURE for f in self.findings)
+            or any(p.fate is Fate.DIES for p in self.survival)
         )
 
     @property
@@ -182,16 +223,16 @@ class Certificate:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data; ``json.dumps`` takes it as it is."""
-        plain = _plain(self)
-        assert isinstance(plain, dict)
-        return {"verdict": self.verdict, **plain}
+        data = plain(self)
+        assert isinstance(data, dict)
+        return {"verdict": self.verdict, **data}
 
     def as_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Certificate:
-        """The inverse of `as_dict`."""
+        """The inverse of `as_dict`; reads certificates of schema 2, too."""
         return cls(
             **{
                 **{k: v for k, v in data.items() if k != "verdict"},
@@ -201,6 +242,7 @@ class Certificate:
                     for c in data["claims"]
                 ),
                 "findings": tuple(_finding(f) for f in data["findings"]),
+                "survival": tuple(passage_from(p) for p in data.get("survival", ())),
             }
         )
 
@@ -210,13 +252,14 @@ def tidy(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses, enums and infinities as what JSON knows."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, float):
         # JSON knows no infinities.
         return value if math.isfinite(value) else str(value)
@@ -263,5 +306,18 @@ def _finding(data: dict[str, Any]) -> Finding:
             "severity": Severity(data["severity"]),
             "place": _place(data["place"]),
             "culprit": Culprit(data["culprit"]),
+        }
+    )
+
+
+def passage_from(data: dict[str, Any]) -> Passage:
+    """A passage from plain data."""
+    numbers = ("value", "gradient", "eager_value", "eager_gradient")
+    return Passage(
+        **{
+            **data,
+            **{name: float(data[name]) for name in numbers},
+            "fate": Fate(data["fate"]),
+            "place": _place(data["place"]),
         }
     )

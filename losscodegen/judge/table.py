@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterable, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -21,6 +20,8 @@ from losscodegen.judge.certificate import (
     Severity,
     Status,
 )
+from losscodegen.judge.survival_table import survival_table
+from losscodegen.judge.wording import format_ulp as format_ulp
 
 _COLOURS = {
     "passed": "green",
@@ -81,6 +82,8 @@ def certificate_table(certificate: Certificate) -> RenderableType:
                 str(claim.checked),
             )
         parts.append(claims)
+    if certificate.survival:
+        parts.append(survival_table(certificate.survival))
     parts += [_finding(f) for f in certificate.findings]
     return Group(*parts)
 
@@ -128,15 +131,6 @@ def as_text(renderable: RenderableType, *, width: int = 200) -> str:
     with console.capture() as capture:
         console.print(renderable)
     return capture.get()
-
-
-def format_ulp(ulp: float) -> str:
-    """Short enough for a column: 0, 1.5, 940, 2e+08, inf."""
-    if not math.isfinite(ulp):
-        return str(ulp)
-    if ulp >= 1e5:
-        return f"{ulp:.0e}"
-    return f"{ulp:.0f}" if ulp >= 10 else f"{ulp:.2g}"
 
 
 # ---------------------------------------------------------------------- parts

@@ -204,7 +204,7 @@ def execute(
             dtype=str(value.dtype).removeprefix("torch."),
         )
         if stack.joined:
-            results.update(_split(loss, stack, whole, gradient))
+            results.update(split_stack(loss, stack, whole, gradient))
         else:
             results[stack.places[0]] = whole
     return tuple(results[k] for k in range(len(points)))
@@ -244,7 +244,7 @@ def run(
     return value.detach(), gradient
 
 
-def _split(
+def split_stack(
     loss: Loss, stack: Stack, whole: Result, gradient: Mapping[str, Tensor]
 ) -> Iterable[tuple[int, Result]]:
     """The result of a stack taken apart; a wrong shape is left for the caller to see."""

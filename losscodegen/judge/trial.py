@@ -140,6 +140,14 @@ class Trial:
     # ------------------------------------------------------------------ points
 
     def gather(self) -> None:
+        """The candidates at which there is a truth."""
+        for point in self.candidates():
+            truth = self.oracles(self.loss, point, self.dtype)
+            if truth is not None:
+                self.points.append(point)
+                self.truths.append(truth)
+
+    def candidates(self) -> list[Point]:
         """Samples, then the two sides of every decision that the formula or the module makes."""
         drawn = sample(self.loss, self.dtype, seed=self.seed, count=self.count)
         self.rejected = drawn.rejected
@@ -160,11 +168,7 @@ class Trial:
                 slopes=label == "module",
             )
             candidates += admitted(self.loss, found)
-        for point in candidates:
-            truth = self.oracles(self.loss, point, self.dtype)
-            if truth is not None:
-                self.points.append(point)
-                self.truths.append(truth)
+        return candidates
 
     def bases(self, points: Sequence[Point]) -> list[Point]:
         """Tame points of one setting, from which paths are laid."""

@@ -1,4 +1,4 @@
-"""Numbers and points as text that can be typed in again."""
+"""Numbers and points as text that can be typed in again; errors as text for columns."""
 
 from __future__ import annotations
 
@@ -45,3 +45,12 @@ def _nested(entries: list[float | int | bool], shape: tuple[int, ...]) -> str:
         _nested(entries[k * step : (k + 1) * step], shape[1:]) for k in range(shape[0])
     )
     return "[" + ", ".join(rows) + "]"
+
+
+def format_ulp(ulp: float) -> str:
+    """Short enough for a column: 0, 1.5, 940, 2e+08, inf."""
+    if not math.isfinite(ulp):
+        return str(ulp)
+    if ulp >= 1e5:
+        return f"{ulp:.0e}"
+    return f"{ulp:.0f}" if ulp >= 10 else f"{ulp:.2g}"

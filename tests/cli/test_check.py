@@ -101,3 +101,39 @@ def test_a_plain_module_is_held_to_the_accuracy_that_is_asked_for(
 
 def test_dtypes_are_those_of_the_judge() -> None:
     assert set(DTYPES) == {dtype.value for dtype in Dtype}
+
+
+def test_other_ways_of_running_it(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    """The fates are in the certificate, in the report, and decide the exit code."""
+    specs(squared=good)
+    done = cli(
+        "check", "squared", *QUICK, "--through", "vmap,fake-cuda", "--json", "a.json"
+    )
+    assert (done.code, done.err) == (0, ""), done.out + done.err
+    (certificate,) = json.loads((project / "a.json").read_text("utf-8"))
+    assert [(p["way"], p["fate"]) for p in certificate["survival"]] == [
+        ("vmap", "survives"),
+        ("fake-cuda", "survives"),
+    ]
+    assert "fake-cuda" in done.out
+    again = cli("check", "squared", *QUICK, "--through", "vmap,fake-cuda")
+    assert "1 of 1 from the cache" in again.out
+    right = cli("generate", "squared", "--stdout").out
+    module = project / "squared.py"
+    spoilt = right.replace(".square()", ".square() * torch.tensor(1.0)")
+    module.write_text(spoilt, encoding="utf-8")
+    with_module = ("check", "squared", "--module", "squared.py", *QUICK)
+    assert cli(*with_module).code == 0
+    done = cli(*with_module, "--through", "fake-cuda", "--quiet")
+    assert done.code == 1
+    assert "error[dies]" in done.err
+    assert "through fake-cuda" in done.err
+
+
+def test_an_unknown_way(cli: Cli, specs: Cli, good: str) -> None:
+    specs(squared=good)
+    done = cli("check", "squared", "--through", "vmap,elsewhere")
+    assert done.code == 2
+    assert "no way called 'elsewhere'; there are inductor" in done.err

@@ -504,7 +504,7 @@ def imported(path: Path) -> Iterator[str]:
     [
         # What a verdict owes to the compiler is the module, and that is part of its key.
         (ingredients.JUDGE, ("losscodegen.compiler",)),
-        (ingredients.COMPILER, ("losscodegen.judge",)),
+        (ingredients.COMPILER, ("losscodegen.judge", "losscodegen.survival")),
     ],
 )
 def test_our_code_is_complete(
@@ -529,7 +529,10 @@ UNHEARD = {
 @pytest.mark.parametrize(
     ("parts", "libraries"),
     [
-        (ingredients.JUDGE, ingredients.JUDGE_LIBRARIES),
+        (
+            ingredients.JUDGE,
+            ingredients.JUDGE_LIBRARIES + ingredients.OPTIONAL_LIBRARIES,
+        ),
         (ingredients.COMPILER, ingredients.COMPILER_LIBRARIES),
     ],
 )

@@ -13,7 +13,10 @@ from losscodegen.judge.certificate import (
     Certificate,
     Claim,
     Culprit,
+    Fate,
     Finding,
+    Passage,
+    Place,
     Severity,
     Status,
     tidy,
@@ -64,6 +67,38 @@ def test_json_keeps_everything(passed: Certificate, failed: Certificate) -> None
     assert data["loss"] == "SoftplusLoss"
     assert {len(data[key]) for key in ("spec", "source", "judge")} == {64}
     assert any(f["culprit"] == "formula" for f in data["findings"])
+
+
+def test_a_way_in_which_it_dies_is_no_pass(passed: Certificate) -> None:
+    place = Place(
+        point="x = 1.0",
+        label="one",
+        got="nan",
+        want="1.0",
+        ulp=math.inf,
+        scaled=math.inf,
+        mixed=math.inf,
+        fault="wrong-nan",
+    )
+    dies = Passage(way="onnx", fate=Fate.DIES, reason="y", value=math.inf, place=place)
+    lives = Passage(way="vmap", fate=Fate.SURVIVES, points=3, judged=9)
+    other = Passage(way="export", fate=Fate.NOT_CHECKED, reason="not installed")
+    good = replace(passed, survival=(lives, other))
+    bad = replace(passed, survival=(lives, dies))
+    assert good.passed
+    assert (bad.passed, bad.vacuous) == (False, False)
+    for certificate in (good, bad):
+        data = json.loads(certificate.as_json())
+        assert Certificate.from_dict(data) == certificate
+    text = as_text(certificate_table(bad))
+    assert "onnx" in text and "dies" in text
+
+
+def test_certificates_of_schema_2_are_read(passed: Certificate) -> None:
+    data = passed.as_dict()
+    del data["survival"]
+    data["schema"] = 2
+    assert Certificate.from_dict(data) == replace(passed, schema=2)
 
 
 def test_hashes_follow_spec_and_source(
