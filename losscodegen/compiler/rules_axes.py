@@ -31,6 +31,16 @@ RULES = (
         witness=Witness(point={"x": (0.0, 200.0), "t": 0}),
     ),
     Rule(
+        name="offset-of-rivals",
+        pattern="logsumexp(c + x[i], i, where=m[i]) - x[t]",
+        replacement="c + (logsumexp(x[i], i, where=m[i]) - x[t])",
+        as_written=True,
+        why="Added to large x the offset is rounded away, although it is all that is left in the end.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (1e9, 0.0, 1.0), "t": 0, "c": 0.5}),
+    ),
+    Rule(
         name="cross-entropy-as-margin",
         pattern="logsumexp(x[i], i, where=m[i]) - x[t]",
         condition="m[t]",

@@ -34,7 +34,7 @@ MOVES = frozenset(
     take_along_dim tensor to transpose type unsqueeze view_as where""".split()  # noqa: SIM905
 )
 """Make, move and choose numbers, and round nothing."""
-COMPARES = frozenset(["amax", "amin", "any", "cummax", "isfinite", "isnan"])
+COMPARES = frozenset(["amax", "amin", "any", "argmax", "cummax", "isfinite", "isnan"])
 ADDS = frozenset(["cdist", "cumsum", "einsum", "mean", "prod", "sum", "var"])
 """Accumulate: what rounding costs depends on the numbers and is judged loss by loss."""
 PYTHON = frozenset(
