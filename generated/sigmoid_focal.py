@@ -44,8 +44,8 @@ def sigmoid_focal_loss(
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     complement = (
-        target * F.logsigmoid(-logits).exp()
-        + one_minus_target * F.logsigmoid(logits).exp()
+        target * _logsigmoid(-logits).exp()
+        + one_minus_target * _logsigmoid(logits).exp()
     )
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
@@ -166,3 +166,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

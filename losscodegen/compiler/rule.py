@@ -22,6 +22,9 @@ class Phase(Enum):
     """Formulas become the functions they are: ``log(1 + exp(x))`` becomes ``softplus(x)``."""
     EXPAND = "expand"
     """Functions whose own gradient is poor become expressions whose gradient is good."""
+    BEND = "bend"
+    """So do those whose value and gradient are right and whose second derivative is poor. Losses
+    over axes are left alone, where a tensor more costs most."""
 
 
 class Fault(Enum):
@@ -29,6 +32,7 @@ class Fault(Enum):
 
     VALUE = "value"
     GRADIENT = "gradient"
+    SECOND = "second derivative"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,8 @@ class Rule:
             derivative clip itself is given there.
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
             stays out where no gradient flows.
+        helped: the module defines a function of its own for the op of the pattern, which computes
+            the replacement. Its docstring says why.
         cut: a name; the rule stays out where it stands for a ``relu``, which hands no gradient on
             where it is 0, not even an infinite one.
         single: the rule stays out where the pattern is a distance of all pairs: those are lowered
@@ -110,9 +116,15 @@ class Rule:
     balanced: bool = False
     smooth: bool = False
     gradient_only: bool = False
+    helped: bool = False
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()
+
+    @property
+    def sloped(self) -> bool:
+        """Whether the rule is for the sake of a derivative alone."""
+        return self.gradient_only or self.phase is Phase.BEND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
