@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["APOZeroLoss", "apo_zero_loss"]
 
@@ -41,8 +40,8 @@ def apo_zero_loss(
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     loss = (
-        F.logsigmoid(-beta * chosen_logratios).exp()
-        + F.logsigmoid(beta * rejected_logratios).exp()
+        _logsigmoid(-beta * chosen_logratios).exp()
+        + _logsigmoid(beta * rejected_logratios).exp()
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -118,3 +117,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["AsymmetricLoss", "asymmetric_loss"]
 
@@ -39,8 +38,8 @@ def asymmetric_loss(
     # still `exp(-x)`.
     # Guard [sigmoid-power]: A probability underflows to 0 although its power does not,
     # and at 0 a power below 1 has infinite slope; in log space both are kept.
-    log_complement = F.logsigmoid(-logits)
-    log_probability = F.logsigmoid(logits)
+    log_complement = _logsigmoid(-logits)
+    log_probability = _logsigmoid(logits)
     target_is_zero = target == 0
 
     # Guard [sigmoid-residual]: `sigmoid(x)` rounds to 1 long before it gets there; near
@@ -171,3 +170,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["BinaryBrierLoss", "binary_brier_loss"]
 
@@ -33,8 +32,8 @@ def binary_brier_loss(
     # `y = 1` the residual is `-sigmoid(-x)`, which keeps its digits.
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    product = (1.0 - target) * F.logsigmoid(logits).exp()
-    loss = (product - target * F.logsigmoid(-logits).exp()).square()
+    product = (1.0 - target) * _logsigmoid(logits).exp()
+    loss = (product - target * _logsigmoid(-logits).exp()).square()
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -95,3 +94,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

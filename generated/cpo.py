@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["CPOLoss", "cpo_loss"]
 
@@ -41,7 +40,7 @@ def cpo_loss(
     rejected_logps = rejected_logps.to(wide)
     chosen_nll = chosen_nll.to(wide)
 
-    loss = -F.logsigmoid(beta * (chosen_logps - rejected_logps)) + alpha * chosen_nll
+    loss = -_logsigmoid(beta * (chosen_logps - rejected_logps)) + alpha * chosen_nll
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -132,3 +131,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["DiscopopLoss", "discopop_loss"]
 
@@ -42,11 +41,11 @@ def discopop_loss(
     # still `exp(-x)`.
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    product = -F.logsigmoid(h) * F.logsigmoid(-ratio).exp()
+    product = _logsigmoid(h) * _logsigmoid(-ratio).exp()
 
     # Guard [product-of-exponentials]: One exponential may overflow where the other
     # underflows; their product is finite.
-    loss = product + (-h + F.logsigmoid(ratio)).exp()
+    loss = -product + (-h + _logsigmoid(ratio)).exp()
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -142,3 +141,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -9,7 +9,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["EXOPairLoss", "exo_pair_loss"]
 
@@ -42,8 +41,8 @@ def exo_pair_loss(
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    log_probability = F.logsigmoid(h)
-    log_complement = F.logsigmoid(-h)
+    log_probability = _logsigmoid(h)
+    log_complement = _logsigmoid(-h)
     product = log_probability.exp() * (log_probability - math.log1p(-label_smoothing))
     loss = product + log_complement.exp() * (log_complement - math.log(label_smoothing))
 
@@ -146,3 +145,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["NCAPairLoss", "nca_pair_loss"]
 
@@ -35,10 +34,9 @@ def nca_pair_loss(
     rejected_logratios = rejected_logratios.to(wide)
 
     half = 0.5 * (
-        F.logsigmoid(-beta * chosen_logratios)
-        + F.logsigmoid(-beta * rejected_logratios)
+        _logsigmoid(-beta * chosen_logratios) + _logsigmoid(-beta * rejected_logratios)
     )
-    loss = -F.logsigmoid(beta * chosen_logratios) - half
+    loss = -_logsigmoid(beta * chosen_logratios) - half
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -113,3 +111,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -10,7 +10,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["NegativeBinomialLogitsNLLLoss", "negative_binomial_logits_nll_loss"]
 
@@ -114,7 +113,7 @@ def negative_binomial_logits_nll_loss(
     chosen = torch.where(
         above,
         -total_count * exponential * exponential,
-        total_count * F.logsigmoid(-logits),
+        total_count * _logsigmoid(-logits),
     )
     chosen_target = torch.where(
         target_is_zero,
@@ -126,7 +125,7 @@ def negative_binomial_logits_nll_loss(
     loss = (
         -chosen
         - torch.where(
-            above2, -target * exponential2 * exponential2, target * F.logsigmoid(logits)
+            above2, -target * exponential2 * exponential2, target * _logsigmoid(logits)
         )
         + chosen_target
     )
@@ -204,3 +203,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

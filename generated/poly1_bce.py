@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["Poly1BCELoss", "poly1_bce_loss"]
 
@@ -41,12 +40,12 @@ def poly1_bce_loss(
     # Guard [mixture-complement]: The complement of a mixture of probabilities is the
     # mixture of their complements, each of which keeps its digits.
     complement = (
-        target * F.logsigmoid(-logits).exp()
-        + one_minus_target * F.logsigmoid(logits).exp()
+        target * _logsigmoid(-logits).exp()
+        + one_minus_target * _logsigmoid(logits).exp()
     )
     loss = (
-        one_minus_target * F.softplus(logits, threshold=40.0)
-        + target * F.softplus(-logits, threshold=40.0)
+        one_minus_target * _softplus(logits)
+        + target * _softplus(-logits)
         + epsilon * complement
     )
 
@@ -120,3 +119,21 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["ReducedFocalLoss", "reduced_focal_loss"]
 
@@ -46,8 +45,8 @@ def reduced_focal_loss(
     # Guard [mixture-complement]: The complement of a mixture of probabilities is the
     # mixture of their complements, each of which keeps its digits.
     complement = (
-        target * F.logsigmoid(-logits).exp()
-        + one_minus_target * F.logsigmoid(logits).exp()
+        target * _logsigmoid(-logits).exp()
+        + one_minus_target * _logsigmoid(logits).exp()
     )
     base = complement / threshold
 
@@ -59,9 +58,7 @@ def reduced_focal_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_safe_base = torch.where(below, 1.0, torch.where(base_is_zero, 1.0, base))
-    ce = one_minus_target * F.softplus(logits, threshold=40.0) + target * F.softplus(
-        -logits, threshold=40.0
-    )
+    ce = one_minus_target * _softplus(logits) + target * _softplus(-logits)
     loss = (
         torch.where(
             below, 1.0, torch.where(base_is_zero, 0.0**gamma, safe_safe_base.pow(gamma))
@@ -161,3 +158,21 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["RobustDPOLoss", "robust_dpo_loss"]
 
@@ -38,9 +37,9 @@ def robust_dpo_loss(
     rejected_logratios = rejected_logratios.to(wide)
 
     h = beta * (chosen_logratios - rejected_logratios)
-    numerator = -(1.0 - label_smoothing) * F.logsigmoid(
+    numerator = -(1.0 - label_smoothing) * _logsigmoid(
         h
-    ) + label_smoothing * F.logsigmoid(-h)
+    ) + label_smoothing * _logsigmoid(-h)
     loss = numerator / (1.0 - 2.0 * label_smoothing)
 
     return _reduce(loss, reduction).to(dtype)
@@ -140,3 +139,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

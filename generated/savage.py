@@ -6,7 +6,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["SavageLoss", "savage_loss"]
 
@@ -33,7 +32,7 @@ def savage_loss(
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     # Guard [sigmoid]: Once `exp(-x)` overflows, the derivative of the quotient is
     # `inf/inf = nan`.
-    loss = F.logsigmoid(-2.0 * target * prediction).exp().square()
+    loss = _logsigmoid(-2.0 * target * prediction).exp().square()
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -95,3 +94,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

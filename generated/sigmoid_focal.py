@@ -9,7 +9,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["SigmoidFocalLoss", "sigmoid_focal_loss"]
 
@@ -57,9 +56,7 @@ def sigmoid_focal_loss(
     # it is the difference of two softplus. What they share is split off; the step keeps
     # the derivative by x at 0.
     step = beyond.to(wide)
-    ce = F.softplus((1.0 - 2.0 * step) * logits, threshold=40.0) + logits * (
-        step - target
-    )
+    ce = _softplus((1.0 - 2.0 * step) * logits) + logits * (step - target)
     chosen = (
         alpha * target + (1.0 - alpha) * one_minus_target
         if alpha >= 0
@@ -166,3 +163,12 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()

@@ -9,7 +9,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = [
     "ZeroInflatedNegativeBinomialNLLLoss",
@@ -90,17 +89,17 @@ def zero_inflated_negative_binomial_nll_loss(
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
     chosen = torch.where(low.abs() < 1, low.expm1(), low.exp() - 1.0)
-    smooth_positive = F.softplus(zero_logits, threshold=40.0)
+    smooth_positive = _softplus(zero_logits)
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
-        F.logsigmoid(-torch.where(either_zero_logits, zero_logits, 0.0)).exp() * chosen
+        _logsigmoid(-torch.where(either_zero_logits, zero_logits, 0.0)).exp() * chosen
     ).log1p()
     mixed = torch.where(
         within & either_zero_logits,
         -log_value,
-        smooth_positive - torch.logaddexp(zero_logits, lz),
+        smooth_positive - _logaddexp(zero_logits, lz),
     )
 
     # Guard [negative-binomial]: The terms are as large as the counts times their
@@ -417,3 +416,32 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()
+
+
+def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
+    """``torch.logaddexp(x, y)``, with a second derivative where the two are far apart.
+
+    There torch's own is NaN.
+    """
+    larger = torch.where(x > y, x, y)
+    below = torch.where(x > y, y, x) - larger
+    below = torch.where(larger.isfinite(), below, 0.0)
+    return larger + below.exp().log1p()

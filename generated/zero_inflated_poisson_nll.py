@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["ZeroInflatedPoissonNLLLoss", "zero_inflated_poisson_nll_loss"]
 
@@ -68,12 +67,12 @@ def zero_inflated_poisson_nll_loss(
             (-safe_safe_x.exp()).exp() - 1.0,
         ),
     )
-    smooth_positive = F.softplus(zero_logits, threshold=40.0)
+    smooth_positive = _softplus(zero_logits)
 
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
-        F.logsigmoid(-torch.where(either, zero_logits, 0.0)).exp() * chosen
+        _logsigmoid(-torch.where(either, zero_logits, 0.0)).exp() * chosen
     ).log1p()
     mixed = torch.where(
         either,
@@ -82,9 +81,7 @@ def zero_inflated_poisson_nll_loss(
         - torch.where(
             beyond,
             zero_logits,
-            torch.logaddexp(
-                zero_logits, -torch.where(beyond, 0.0, safe_log_rate).exp()
-            ),
+            _logaddexp(zero_logits, -torch.where(beyond, 0.0, safe_log_rate).exp()),
         ),
     )
     safe_log_rate2 = torch.where(target_is_zero, 0.0, log_rate)
@@ -195,3 +192,32 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()
+
+
+def _logsigmoid(x: Tensor) -> Tensor:
+    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()
+
+
+def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
+    """``torch.logaddexp(x, y)``, with a second derivative where the two are far apart.
+
+    There torch's own is NaN.
+    """
+    larger = torch.where(x > y, x, y)
+    below = torch.where(x > y, y, x) - larger
+    below = torch.where(larger.isfinite(), below, 0.0)
+    return larger + below.exp().log1p()

@@ -8,7 +8,6 @@ import warnings
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["BCEWithLogitsLoss", "bce_with_logits_loss"]
 
@@ -46,7 +45,7 @@ def bce_with_logits_loss(
     # derivative by x at 0.
     beyond = input >= 0
     step = beyond.to(wide)
-    unweighted = F.softplus((1.0 - 2.0 * step) * input, threshold=40.0)
+    unweighted = _softplus((1.0 - 2.0 * step) * input)
     chosen = (
         unweighted
         if pos_weight is None
@@ -150,3 +149,12 @@ def _legacy_reduction(
         stacklevel=3,
     )
     return reduction
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()

@@ -18,6 +18,7 @@ from losscodegen.compiler.tensor_nodes import (
     Extent,
     Eye,
     Float,
+    Helped,
     Literal,
     Missing,
     Tensor,
@@ -105,6 +106,8 @@ def call(builder: Builder, expr: Call) -> Value:
     ):
         aligned = [lower_switch.bare(t) for t in aligned]
     tensor: Tensor = Apply(expr.op, tuple(aligned))
+    if expr.origin.helped:
+        tensor = Helped(expr.op, tuple(aligned))
     if expr.op == "clip" and smooth:
         tensor = Apply("clamp", tuple(aligned))
     if expr.op == "delta":

@@ -26,6 +26,9 @@ class Phase(Enum):
     """Functions whose own gradient is poor become expressions whose gradient is good."""
     OVERFLOW = "overflow"
     """What overflows although the result does not is replaced far out."""
+    BEND = "bend"
+    """So do those whose value and gradient are right and whose second derivative is poor. Losses
+    over axes are left alone, where a tensor more costs most."""
 
 
 class Fault(Enum):
@@ -33,6 +36,7 @@ class Fault(Enum):
 
     VALUE = "value"
     GRADIENT = "gradient"
+    SECOND = "second derivative"
 
 
 class Purpose(Enum):
@@ -97,6 +101,8 @@ class Rule:
             derivative clip itself is given there.
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
             stays out where no gradient flows.
+        helped: the module defines a function of its own for the op of the pattern, which computes
+            the replacement. Its docstring says why.
         cut: a name; the rule stays out where it stands for a ``relu``, which hands no gradient on
             where it is 0, not even an infinite one.
         single: the rule stays out where the pattern is a distance of all pairs: those are lowered
@@ -138,6 +144,7 @@ class Rule:
     balanced: bool = False
     smooth: bool = False
     gradient_only: bool = False
+    helped: bool = False
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()
@@ -148,6 +155,11 @@ class Rule:
     overflows: bool = False
     scalars: bool = False
     first: bool = False
+
+    @property
+    def sloped(self) -> bool:
+        """Whether the rule is for the sake of a derivative alone."""
+        return self.gradient_only or self.phase is Phase.BEND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

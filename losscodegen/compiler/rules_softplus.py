@@ -1,6 +1,6 @@
 """Logarithms of one plus an exponential, and what is made of them."""
 
-from losscodegen.compiler.rule import Fault, Purpose, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 RULES = (
     Rule(
@@ -182,5 +182,42 @@ RULES = (
         source="measured",
         purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 20.0}),
+    ),
+    Rule(
+        name="softplus-tail",
+        pattern="softplus(x)",
+        replacement="relu(x) + log1p(exp(where(x > 0, -x, x)))",
+        unless="x <= 0",
+        why="The second derivative of torch's `softplus` is computed as `y (1 - y)`, which is 0 "
+        "from 17 on.",
+        source="torch derivatives.yaml",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": 20.0}, fault=Fault.SECOND, wrt="x"),
+        phase=Phase.BEND,
+        helped=True,
+    ),
+    Rule(
+        name="logsigmoid-tail",
+        pattern="logsigmoid(x)",
+        replacement="-relu(-x) - log1p(exp(where(x < 0, x, -x)))",
+        unless="x <= 0",
+        why="The second derivative of torch's `logsigmoid` is computed as `y (y - 1)`, which is 0 "
+        "from 17 on.",
+        source="pytorch#195679",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": 20.0}, fault=Fault.SECOND, wrt="x"),
+        phase=Phase.BEND,
+        helped=True,
+    ),
+    Rule(
+        name="logaddexp-apart",
+        pattern="logaddexp(x, y)",
+        replacement="where(x > y, x, y) + log1p(exp(where(x > y, y - x, x - y)))",
+        why="Where the two are far apart, the exponential of their difference overflows in the "
+        "backward of torch's `logaddexp`, whose own derivative is `inf/inf = nan` there.",
+        source="torch derivatives.yaml",
+        witness=Witness(point={"x": 1.0, "y": 100.0}, fault=Fault.SECOND, wrt="x"),
+        phase=Phase.BEND,
+        helped=True,
     ),
 )

@@ -77,6 +77,7 @@ def stabilize(
     later, usual = rewriter.expanded, defaults(loss)
     search = Search(usual, steps, later, without, differentiated and sloped, digits)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
+    bent = not _over_axes(loss)
 
     def run(expr: Expr) -> Expr:
         expr = decided(expr)
@@ -85,11 +86,32 @@ def stabilize(
             expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
         for phase in (Phase.LEVEL, Phase.EXPAND, Phase.OVERFLOW):
             expr = rewriter.run(expr, phase, ranges)
+        if bent:
+            expr = _alike(rewriter.run(expr, Phase.BEND, ranges))
         return protector.protect(_chosen(expr, whole), ranges)
 
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
     loss = replace(loss, expression=run(loss.expression), mean_weight=weight)
     return Stabilized(loss=loss, steps=tuple(dict.fromkeys(steps)))
+
+
+def _alike(expr: Expr) -> Expr:
+    """``expr`` with a function of the module wherever the same is computed."""
+    helped = {n for n in walk(expr) if n.origin.helped}
+
+    def visit(node: Expr) -> Expr:
+        if node not in helped or node.origin.helped:
+            return node
+        return replace(node, origin=replace(node.origin, helped=True))
+
+    return transform(expr, visit) if helped else expr
+
+
+def _over_axes(loss: Loss) -> bool:
+    """Whether an entry of the loss takes more than one element of each input."""
+    return bool(loss.free) or any(
+        not axis.isdecimal() for v in loss.variables for axis in v.subscripted_axes
+    )
 
 
 def _chosen(expr: Expr, whole: frozenset[str]) -> Expr:
@@ -202,7 +224,9 @@ class Rewriter:
                 continue
             if static and not (rule.scalars and expr.origin.guard is None):
                 continue
-            if rule.gradient_only and not (gradient and self.tame.depends(expr)):
+            # What a condition has in common with what it chooses is computed once.
+            flows = gradient or rule.phase is Phase.BEND
+            if rule.sloped and not (flows and self.tame.depends(expr)):
                 continue
             if rule.single and self.tame.pairwise(expr):
                 continue
@@ -222,16 +246,23 @@ class Rewriter:
                     continue
                 if _made_by(rule, match):
                     continue
+                if rule.helped:
+                    origin = replace(expr.origin, helped=True)
+                    self._note(rule, expr, found.apply(expr, match))
+                    return replace(expr, origin=origin)
                 new = found.apply(expr, match)
                 if new == expr or grows(expr, new):
                     continue
-                self.steps.append(
-                    Step(rule=rule.name, before=expr, after=new, why=rule.why)
-                )
-                if len(self.steps) > _LIMIT:
-                    raise RecursionError(f"rule {rule.name} fires without end")
+                self._note(rule, expr, new)
                 return self._visit(new, rules, ranges, gradient=gradient, needed=needed)
         return expr
+
+    def _note(self, rule: Rule, before: Expr, after: Expr) -> None:
+        self.steps.append(
+            Step(rule=rule.name, before=before, after=after, why=rule.why)
+        )
+        if len(self.steps) > _LIMIT:
+            raise RecursionError(f"rule {rule.name} fires without end")
 
     def _sized(self, rule: Rule, expr: Expr, match: Match, ranges: Ranges) -> bool:
         """Whether what may overflow at a match is what the rule is for."""
@@ -282,13 +313,13 @@ class Rewriter:
     def _final(self, expr: Expr, rule: Rule) -> bool:
         """A rule does not fire on what it has made, and an expansion is not expanded again."""
         guard = expr.origin.guard
-        if guard is None:
-            return False
+        if expr.origin.helped or guard is None:
+            return expr.origin.helped
         if rule.as_written or guard == Guard(rule=rule.name, why=rule.why):
             return True
         if rule.outside and guard.rule in self.branching:
             return True
-        return guard.rule in self.expansions
+        return rule.phase is not Phase.BEND and guard.rule in self.expansions
 
     def _static(self, expr: Expr) -> bool:
         """Whether ``expr`` is a Python number: there rounding is double, gradients are none."""
@@ -317,7 +348,7 @@ def _made_by(rule: Rule, match: Match) -> bool:
     The guard of a factor does not show once the factor stands in a larger product.
     """
     guard = Guard(rule=rule.name, why=rule.why)
-    return rule.phase is Phase.EXPAND and any(
+    return rule.phase is not Phase.RECOGNISE and any(
         body.origin.guard == guard
         for template in match.bindings.names.values()
         for body in template.bodies

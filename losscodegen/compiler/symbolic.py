@@ -83,6 +83,8 @@ def symbolic(
         LossCodegenError: if the loss is no elementwise function of its tensors, nor a sum of one.
     """
     loss = inline_loss(loss)
+    # Nothing here is differentiated twice by autograd.
+    rules = tuple(rule for rule in rules if rule.phase is not Phase.BEND)
     found = split(loss, rules)
     kernel = loss if found is None else found.kernel
     _refuse(kernel)
@@ -159,7 +161,7 @@ class _Derivatives:
     @property
     def recognising(self) -> tuple[Rule, ...]:
         return tuple(
-            r for r in self.rules if r.phase is Phase.RECOGNISE and not r.gradient_only
+            r for r in self.rules if r.phase is Phase.RECOGNISE and not r.sloped
         )
 
     def stable(

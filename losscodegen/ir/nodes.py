@@ -41,6 +41,8 @@ class Origin:
     name: str | None = None
     """The name a reader would give the value: a definition's, or the one a rule supplies."""
     guard: Guard | None = None
+    helped: bool = False
+    """Whether the module defines the op anew, for its second derivative."""
 
 
 def _origin() -> Origin:

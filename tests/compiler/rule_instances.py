@@ -23,9 +23,10 @@ from losscodegen.ir.nodes import Call, Expr, Index, Keep, Number, Read, Reduce
 from losscodegen.ir.walk import transform, walk
 from losscodegen.judge.accused import Accused
 from losscodegen.judge.oracle import Oracle
-from losscodegen.judge.point import Array, Entry, Point, Truth
+from losscodegen.judge.oracle_second import bends
+from losscodegen.judge.point import Array, Entry, Point, Real, Truth
 from losscodegen.judge.rounding import Dtype
-from losscodegen.judge.tensors import Result, execute
+from losscodegen.judge.tensors import TORCH, Result, bind, execute
 from losscodegen.language.formula import parse_formula
 from losscodegen.pipeline import compile_losses
 
@@ -262,6 +263,13 @@ def truth(loss: Loss, point: Point, dtype: Dtype = Dtype.FLOAT64) -> Truth:
     return oracle(loss, sizes["I"], sizes["J"]).truth(point, dtype)
 
 
+def bend(loss: Loss, point: Point, dtype: Dtype, wrt: str) -> Real:
+    """The second derivative by ``wrt``."""
+    (found,) = bends(oracle(loss, SIZE, SIZE), point, dtype, 256)[wrt]
+    assert not found.kink
+    return found.value
+
+
 def rounded_point(point: Point, dtype: torch.dtype) -> Point:
     """The point with every number rounded to the format."""
     values: dict[str, Entry] = {}
@@ -290,3 +298,13 @@ def computed(accused: Accused, point: Point, dtype: Dtype) -> Result:
     (result,) = execute(accused.loss, (point,), accused.call, dtype)
     assert result.error is None, result.error
     return result
+
+
+def computed_bend(accused: Accused, point: Point, dtype: Dtype, wrt: str) -> float:
+    """The second derivative of a module by the one number ``wrt``, by autograd."""
+    bound = bind(accused.loss, point.values, TORCH[dtype])
+    leaf = bound[wrt]
+    value = accused.call(bound)
+    (slope,) = torch.autograd.grad(value, leaf, create_graph=True)
+    (found,) = torch.autograd.grad(slope, leaf)
+    return float(found)

@@ -18,7 +18,9 @@ from losscodegen.judge.rounding import Dtype
 from losscodegen.language.formula import parse_formula
 from losscodegen.language.printer import format_expression
 from tests.compiler.rule_instances import (
+    bend,
     computed,
+    computed_bend,
     instance,
     masked,
     module,
@@ -153,6 +155,10 @@ def _as_rule(row: Refuted) -> Rule:
 def _error(accused: Accused, spec: Loss, point: Point, row: Rule | Refuted) -> float:
     """The error of ``accused`` at the witness, in ulp of its format."""
     dtype = Dtype(row.witness.dtype)
+    if row.witness.fault is Fault.SECOND:
+        name = row.witness.wrt or ""
+        got = computed_bend(accused, point, dtype, name)
+        return _ulps(bend(spec, point, dtype, name), got, dtype)
     result = computed(accused, point, dtype)
     (value,), gradient = result.value, result.gradient
     if row.witness.fault is Fault.GRADIENT and any(

@@ -8,7 +8,7 @@ import pytest
 
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.ir.loss import Loss
-from losscodegen.ir.nodes import Read, Use
+from losscodegen.ir.nodes import Call, Read, Use
 from losscodegen.ir.walk import free_indices, inline_loss, walk
 from losscodegen.language.parse import load_losses, losses_from_text
 from losscodegen.language.printer import format_expression
@@ -99,22 +99,40 @@ def test_what_needs_no_rule_stays_as_written(formula: str) -> None:
     )
 
 
+_MIXTURE = "(1 - y)*softplus(x) + y*softplus(-x)"
+
+
 @pytest.mark.parametrize(
-    ("formula", "inputs", "rules"),
+    ("formula", "inputs", "rule", "fires"),
     [
         # The split serves the gradient by y, and a label has none.
-        ("(1 - y)*softplus(x) + y*softplus(-x)", {"y": "unit[...]"}, True),
-        ("(1 - y)*softplus(x) + y*softplus(-x)", {"y": "binary[...]"}, False),
+        (_MIXTURE, {"y": "unit[...]"}, "cross-entropy-split", True),
+        (_MIXTURE, {"y": "binary[...]"}, "cross-entropy-split", False),
         # relu hands nothing on where it is 0.
-        ("abs(x)**y", {"y": "nonnegative[...]"}, True),
-        ("relu(x)**y", {"y": "nonnegative[...]"}, False),
-        ("sigmoid(x)**y", {"y": "nonnegative[...]"}, True),
+        ("abs(x)**y", {"y": "nonnegative[...]"}, "power-at-zero", True),
+        ("relu(x)**y", {"y": "nonnegative[...]"}, "power-at-zero", False),
+        ("sigmoid(x)**y", {"y": "nonnegative[...]"}, "sigmoid-power", True),
+        # Second derivatives are for losses of one element.
+        ("softplus(x) + y", {"y": "real[...]"}, "softplus-tail", True),
+        ("softplus(-abs(x)) + y", {"y": "real[...]"}, "softplus-tail", False),
+        ("Mean(softplus(x + z[c]), c)", {"z": "real[..., C]"}, "softplus-tail", False),
     ],
 )
 def test_a_rule_stays_out_where_its_fault_cannot_be(
-    formula: str, inputs: dict[str, str], rules: bool
+    formula: str, inputs: dict[str, str], rule: str, fires: bool
 ) -> None:
-    assert bool(stabilize(loss_of(formula, x="real[...]", **inputs)).steps) is rules
+    steps = stabilize(loss_of(formula, x="real[...]", **inputs)).steps
+    assert (rule in {step.rule for step in steps}) is fires
+
+
+def test_what_is_computed_anew_in_one_place_is_so_in_all() -> None:
+    loss = loss_of("where(x < 0, softplus(x), 2*softplus(x))", x="real[...]")
+    found = {
+        node.origin.helped
+        for node in walk(stabilize(loss).loss.expression)
+        if isinstance(node, Call) and node.op == "softplus"
+    }
+    assert found == {True}
 
 
 def test_the_code_of_balanced_rules_is_left_as_it_is() -> None:
@@ -142,7 +160,8 @@ def test_rules_name_what_they_introduce() -> None:
 def test_steps_tell_what_happened() -> None:
     loss = loss_of("-log(1/(1 + exp(-x)))", x="real[...]")
     steps = stabilize(loss).steps
-    assert [s.rule for s in steps] == ["sigmoid", "logsigmoid"]
+    names = [s.rule for s in steps]
+    assert names == ["sigmoid", "logsigmoid", "logsigmoid-tail"]
     assert format_expression(steps[1].before) == "log(sigmoid(x))"
     assert format_expression(steps[1].after) == "logsigmoid(x)"
 
