@@ -37,7 +37,6 @@ RULES = (
         as_written=True,
         why="Added to large x the offset is rounded away, although it is all that is left in the end.",
         source="measured",
-        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (1e9, 0.0, 1.0), "t": 0, "c": 0.5}),
     ),
     Rule(

@@ -20,7 +20,6 @@ RULES = (
         replacement="where(abs(product) < 1, expm1(near), hypot(1, u)**(2*p) - 1)",
         why=_POWER,
         source="robust_loss_pytorch#21; measured",
-        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": 1e-4, "a": 1.0, "p": 0.5}),
         domain={"a": "(0, 10)", "p": "(0, 4]"},
         safe=True,
