@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
 
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.walk import inline_loss
-from losscodegen.judge.accused import Accused, words_as_numbers
+from losscodegen.judge.accused import words_as_numbers
 from losscodegen.judge.case import Case
 from losscodegen.judge.certificate import Culprit, Finding, Severity
 from losscodegen.judge.compare import compare
@@ -19,7 +22,7 @@ from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle_second import Sensitivities
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Point, Truth
-from losscodegen.judge.points import admitted, generator, sample
+from losscodegen.judge.points import Confine, admitted, generator, sample
 from losscodegen.judge.probes import Spread, spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import boundaries
@@ -32,6 +35,7 @@ from losscodegen.judge.second import (
 from losscodegen.judge.tally import Tally
 from losscodegen.judge.tensors import (
     TORCH,
+    Bound,
     Function,
     Result,
     execute,
@@ -52,17 +56,26 @@ def naive_function(loss: Loss, dtype: Dtype) -> Function:
     return lambda bound: naive_loss(plain, words_as_numbers(loss, bound), TORCH[dtype])
 
 
+class Suspect(Protocol):
+    """Whatever can be asked for the unreduced loss."""
+
+    def call(self, bound: Mapping[str, Bound]) -> Tensor:
+        """The unreduced loss for a value of every variable, by symbol."""
+
+
 @dataclass(slots=True)
 class Trial:
     """A module before the judge in one dtype."""
 
     loss: Loss
-    accused: Accused
+    accused: Suspect
     oracles: Oracles
     dtype: Dtype
     seed: int
     count: int
     limits: Limits
+    confine: Confine | None = None
+    """The settings of the loss that the module has, if that is not all."""
     points: list[Point] = field(default_factory=list)
     truths: list[Truth] = field(default_factory=list)
     rejected: int = 0
@@ -132,7 +145,13 @@ class Trial:
 
     def gather(self) -> None:
         """Samples, then the two sides of every decision that the formula or the module makes."""
-        drawn = sample(self.loss, self.dtype, seed=self.seed, count=self.count)
+        drawn = sample(
+            self.loss,
+            self.dtype,
+            seed=self.seed,
+            count=self.count,
+            confine=self.confine,
+        )
         self.rejected = drawn.rejected
         candidates = list(drawn.points)
         bases = self.bases(candidates)

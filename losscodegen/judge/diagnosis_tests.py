@@ -1,0 +1,449 @@
+"""The tests of `losscodegen.judge.diagnoses`: what each looks for, and what it says of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import torch
+
+from losscodegen.ir.loss import DomainKind
+from losscodegen.judge.criterion import Fault
+from losscodegen.judge.diagnosis_ratio import factor
+from losscodegen.judge.foreign_batches import BatchRecord
+from losscodegen.judge.foreign_evidence import (
+    Evidence,
+    Failing,
+    Record,
+    differs,
+    isolated,
+)
+from losscodegen.judge.foreign_trace import CHOOSING
+from losscodegen.judge.point import Entry
+from losscodegen.judge.rounding import Dtype
+
+_SIZES = ("size of tensor", "must match the size", "broadcast", "mat1 and mat2")
+_IN_PLACE = ("modified inplace", "in-place operation")
+_LABELS = (DomainKind.BINARY, DomainKind.MASK, DomainKind.BOOL, DomainKind.COUNT)
+_TYPES = ("dtype", "scalar type", "Float", "Double", "Half", "device")
+
+
+def _raised(evidence: Evidence) -> Iterator[str]:
+    for finding in evidence.findings:
+        if finding.code == "raises":
+            yield finding.message
+    yield from (r.error for r in evidence.batches if r.error)
+
+
+def state(evidence: Evidence) -> str | None:
+    if evidence.state:
+        return evidence.state
+    for message in _raised(evidence):
+        if any(words in message for words in _IN_PLACE):
+            return "the call writes to its arguments, which autograd refuses"
+    return None
+
+
+def missing_reduction(evidence: Evidence) -> str | None:
+    """Another shape, from which reducing further axes gives the right one, or none is left."""
+    for record in evidence.batches:
+        got, want = record.got, record.want
+        if got is None or got.shape == want.shape:
+            continue
+        shapes = f"{tuple(got.shape)} for {tuple(want.shape)}"
+        asked = f" for reduction={record.asked!r}" * (record.asked is not None)
+        if got.numel() == 1 < want.numel():
+            return f"one number for a batch of {want.numel()}{asked}"
+        if want.ndim == 0 and got.shape == record.entries.shape:
+            return f"the elements, {tuple(got.shape)}, where their {record.expected} is due"
+        if want.ndim < got.ndim and _reducible(record):
+            return f"gives the shape {shapes}: reducing the further axes makes it right"
+        if got.ndim == want.ndim and want.ndim and not _square(record):
+            return f"gives the shape {shapes}: reduces another axis"
+    return None
+
+
+def _reducible(record: BatchRecord) -> bool:
+    assert record.got is not None
+    axes = [
+        d
+        for d in range(record.got.ndim)
+        for kept in [record.got.sum(d), record.got.mean(d)]
+        if kept.shape == record.want.shape
+        and bool(torch.allclose(kept, record.want, 1e-6))
+    ]
+    if record.want.ndim == 0:
+        total = record.got.sum()
+        axes += [0] * bool(torch.allclose(total, record.want, 1e-6))
+    return bool(axes)
+
+
+def _square(record: BatchRecord) -> bool:
+    """Every element against every other: the shape of the batch twice."""
+    assert record.got is not None
+    got, want = tuple(record.got.shape), tuple(record.entries.shape)
+    return len(got) > len(want) and got[-1:] == want[-1:] and got[-2:-1] == want[-1:]
+
+
+def dtype_or_device(evidence: Evidence) -> str | None:
+    for finding in evidence.findings:
+        if finding.code == "wrong-dtype":
+            return finding.message.split(" at ")[0]
+    for message in _raised(evidence):
+        if any(word in message for word in _TYPES) and "size" not in message:
+            return message.split(" at ")[0]
+    if evidence.device:
+        return evidence.device
+    for failing in evidence.sample:
+        if not failing.finite:
+            continue
+        seen = evidence.trace(failing)
+        if (
+            failing.dtype is Dtype.FLOAT64
+            and seen.narrowed
+            and _digits_of_float32(evidence)
+        ):
+            return f"float64 goes through {seen.narrowed} with fewer digits"
+        if seen.truncated and evidence.value_wrong:
+            return f"numbers are made integers by {seen.truncated}"
+    return None
+
+
+def _digits_of_float32(evidence: Evidence) -> bool:
+    """Right in float32, and in float64 to as many digits."""
+    wide = [f for f in evidence.failing if f.dtype is Dtype.FLOAT64 and f.finite]
+    narrow = [f for f in evidence.failing if f.dtype is Dtype.FLOAT32]
+    return len(narrow) * 4 <= len(wide) and all(_relative(r) < 1e-5 for r in wide)
+
+
+def _relative(failing: Failing) -> float:
+    want = failing.case.want.rounded(failing.dtype)
+    size = max(abs(want), failing.case.local_scale(failing.dtype), 1e-300)
+    return abs(failing.case.got - want) / size
+
+
+def broadcast(evidence: Evidence) -> str | None:
+    for message in _raised(evidence):
+        if any(word in message for word in _SIZES):
+            return message.split(" at ")[0]
+    for record in evidence.batches:
+        got, want = record.got, record.want
+        if got is None or record.right:
+            continue
+        if got.shape != want.shape:
+            return f"gives the shape {tuple(got.shape)} for {tuple(want.shape)}"
+    mixed = _mixes(evidence)
+    if mixed:
+        return mixed
+    return None
+
+
+def _mixes(evidence: Evidence) -> str | None:
+    """Elements that hang on each other where the loss has each by itself."""
+    wrong = [r for r in evidence.batches if r.got is not None and not r.right]
+    if (
+        not wrong
+        or len(wrong) * 2 < len([r for r in evidence.batches if r.got is not None])
+    ) and (not wrong or evidence.failing):
+        return None
+    if factor(evidence) is not None:
+        return None
+    if (
+        evidence.failing
+        and evidence.wrong_records
+        and evidence.foreign.returns != "none"
+    ):
+        return None  # wrong for a single element already
+    record = wrong[0]
+    if record.expected == "none":
+        found = evidence_of_mixing(evidence, record)
+        return found
+    return (
+        f"a batch of {tuple(record.entries.shape)} gives {record.got.item():.6g}, "  # type: ignore[union-attr]
+        f"its elements one by one give {record.want.item():.6g}"
+    )
+
+
+def evidence_of_mixing(evidence: Evidence, record: BatchRecord) -> str | None:
+    """Whether an element of the result has a gradient by another element of the batch."""
+    from losscodegen.judge.foreign import elements
+    from losscodegen.judge.foreign_batches import plain_bound
+
+    bound = plain_bound(evidence.loss, record.point)
+    _, lanes = elements(evidence.loss, bound)
+    try:
+        alone = [evidence.foreign.plainly(lane).reshape(-1) for lane in lanes]
+    except Exception:  # the code may raise whatever it likes
+        return None
+    assert record.got is not None
+    flat = record.got.reshape(-1)
+    if len(alone) != flat.numel() or any(a.numel() != 1 for a in alone):
+        return None
+    together = torch.stack([a[0].double() for a in alone])
+    close = torch.isclose(together, flat, rtol=1e-6, atol=1e-12, equal_nan=True)
+    if bool(close.all()):
+        return None
+    at = int((~close).nonzero()[0])
+    return f"element {at} is {flat[at].item():.6g} in a batch and {together[at].item():.6g} alone"
+
+
+def mask_by_product(evidence: Evidence) -> str | None:
+    if evidence.wrong_records and all(map(_finite_record, evidence.wrong_records)):
+        return None
+    labels = any(v.domain.kind in _LABELS for v in evidence.loss.inputs)
+    for failing in evidence.sample:
+        if failing.case.order != "value" or failing.finite:
+            continue
+        seen = evidence.trace(failing)
+        if (
+            seen.nan is not None
+            and not seen.nan.backward
+            and seen.nan.zero_times_infinity
+        ):
+            logarithm = seen.infinity is None or seen.infinity.op.startswith("log")
+            if (labels or logarithm) and seen.nan.op in (
+                "mul",
+                "mul_",
+                "sum",
+                "bmm",
+                "mm",
+                "dot",
+                "xlogy",
+            ):
+                return f"{seen.nan.op} multiplies 0 by an infinity"
+        missing = any(
+            isinstance(e, float) and math.isnan(e)
+            for entry in failing.case.point.values.values()
+            for e in getattr(entry, "entries", ())
+        )
+        if missing and math.isnan(failing.case.got):
+            return "NaN in an entry that is masked out comes through"
+    return None
+
+
+def _finite_record(record: Record) -> bool:
+    return all(map(math.isfinite, record.got))
+
+
+def overflow(evidence: Evidence) -> str | None:
+    if evidence.wrong_records and all(map(_finite_record, evidence.wrong_records)):
+        return None
+    for failing in evidence.sample:
+        if failing.finite or failing.case.fault is Fault.CANCELLATION:
+            continue
+        seen = evidence.trace(failing)
+        born = seen.infinity
+        chosen = CHOOSING & seen.forward
+        if failing.case.order == "value":
+            if (seen.nan is not None and not seen.nan.backward) or born is not None:
+                op = born.op if born is not None else seen.nan and seen.nan.op
+                return f"{op} gives an infinity where the loss is finite"
+        elif (
+            born is not None
+            and not born.backward
+            and not (chosen and _value_right(evidence))
+        ):
+            return f"{born.op} gives an infinity, and its gradient is NaN"
+    return None
+
+
+def _value_right(evidence: Evidence) -> bool:
+    return not evidence.value_wrong
+
+
+def kink_convention(evidence: Evidence) -> str | None:
+    if not evidence.sample:
+        return None
+    verdicts = [(f, isolated(evidence, f)) for f in evidence.sample]
+    known = [(f, v) for f, v in verdicts if v is not None]
+    if not known or 4 * sum(bool(v) for _, v in known) < 3 * len(known):
+        return None
+    if any(f.case.order == "value" or f.case.truth.kink for f, _ in known):
+        return "right a little to either side of every failing point"
+    return None
+
+
+def dead_branch(evidence: Evidence) -> str | None:
+    """A gradient that is NaN where the value is right."""
+    if evidence.value_wrong:
+        return None
+    for failing in evidence.sample:
+        if failing.case.fault is Fault.NAN:
+            seen = evidence.trace(failing)
+            op = seen.nan.op if seen.nan is not None else "an operation"
+            return f"{op} gives NaN in the backward pass"
+    return None
+
+
+def cancellation(evidence: Evidence) -> str | None:
+    if not evidence.failing or evidence.wrong_records:
+        return None
+    for failing in evidence.sample:
+        if not failing.finite:
+            return None
+        size = evidence.trace(failing).largest
+        want = failing.case.want.rounded(failing.dtype)
+        rounding = 4096 * failing.dtype.epsilon * max(size, abs(want))
+        if abs(failing.case.got - want) > rounding:
+            return None
+    worst = evidence.sample[0]
+    return (
+        f"off by {abs(worst.case.got - worst.case.want.rounded(worst.dtype)):.3g} beside "
+        f"intermediate results of {evidence.trace(worst).largest:.3g}"
+    )
+
+
+def wrong_sign(evidence: Evidence) -> str | None:
+    if not evidence.wrong_records:
+        return None
+    records = evidence.records
+    for names in evidence.flips():
+        flipped = [evidence.flipped(r.point, names) for r in records]
+        results = evidence.values(flipped) if names else [r.got for r in records]
+        for sign in (1.0, -1.0):
+            if not names and sign > 0:
+                continue
+            pairs = [
+                (sign * g, w)
+                for r, got in zip(records, results, strict=True)
+                if got is not None
+                for g, w in zip(got, r.want, strict=True)
+            ]
+            if len(pairs) >= 4 and not any(
+                differs(g, w, evidence.usual) for g, w in pairs
+            ):
+                what = f" for {', '.join('-' + n for n in names)}" if names else ""
+                return f"gives {'minus ' * (sign < 0)}the loss{what} at every point"
+    return None
+
+
+def wrong_normaliser(evidence: Evidence) -> str | None:
+    return factor(evidence)
+
+
+def clamp_kills_gradient(evidence: Evidence) -> str | None:
+    """A gradient of exactly 0 where the loss has one, beyond a threshold, and a wrong value."""
+    if not evidence.value_wrong:
+        return None
+    flat, place = 0, ""
+    for failing in evidence.sample:
+        found = _flat_entry(failing, evidence)
+        if found is None:
+            continue
+        flat, place = flat + 1, place or found
+    alive = (
+        any(
+            not differs(g, w) and w != 0
+            for r in evidence.records
+            for _, g, w in r.slopes
+        )
+        or not evidence.wrong_records
+    )
+    return (
+        f"no gradient by {place}, where the loss has one"
+        if alive and flat * 2 > len(evidence.sample)
+        else None
+    )
+
+
+def _flat_entry(failing: Failing, evidence: Evidence) -> str | None:
+    from losscodegen.judge.tensors import execute
+
+    (result,) = execute(
+        evidence.loss, [failing.case.point], evidence.foreign.call, failing.dtype
+    )
+    for name, slopes in result.gradient.items():
+        for k, (got, slope) in enumerate(
+            zip(slopes, failing.case.truth.gradient.get(name, ()), strict=False)
+        ):
+            want = slope.value.rounded(failing.dtype)
+            if got == 0 and want != 0 and math.isfinite(want) and not slope.kink:
+                entry = failing.case.point.values[name]
+                at = getattr(entry, "entries", (entry,))[k]
+                return f"{name} at {name} = {at!r}"
+    return None
+
+
+def detached_gradient(evidence: Evidence) -> str | None:
+    if evidence.wrong_records:
+        return None
+    wrong: dict[str, list[float]] = {}
+    for record in evidence.records:
+        for name, got, want in record.slopes:
+            if differs(got, want, 1e-3 * abs(want)):
+                wrong.setdefault(name, []).append(got)
+    if wrong:
+        zero = [name for name, got in wrong.items() if all(g == 0 for g in got)]
+        names = ", ".join(wrong)
+        return (
+            f"the value is right, the gradient by {names} is {'0' if zero else 'not'}"
+        )
+    if evidence.value_wrong:
+        return None
+    if evidence.failing and all(f.case.order == "gradient" for f in evidence.failing):
+        names = ", ".join(dict.fromkeys(str(f.case.variable) for f in evidence.failing))
+        return f"the value is right, the gradient by {names} is not"
+    return None
+
+
+def eps_bias(evidence: Evidence) -> str | None:
+    """Errors that are small where numbers are ordinary, and larger the nearer an edge."""
+    errors = [
+        abs(g - w) / max(abs(w), 1e6 * evidence.usual, 1e-30)
+        for r in evidence.records
+        for g, w in zip(r.got, r.want, strict=True)
+        if math.isfinite(g) and math.isfinite(w)
+    ]
+    if errors and evidence.failing:
+        usual = sorted(errors)[len(errors) * 3 // 4]
+        if (usual < 0.03 and max(errors) > 0) or not evidence.wrong_records:
+            return (
+                f"off by {usual:.2g} of the value at ordinary points, "
+                f"and by {max(map(_relative, _finite(evidence)), default=math.inf):.2g} at worst"
+            )
+    return _vanishing(evidence)
+
+
+def _finite(evidence: Evidence) -> list[Failing]:
+    return [f for f in evidence.failing if f.finite]
+
+
+def _vanishing(evidence: Evidence) -> str | None:
+    """A small parameter of the spec without which everything is right."""
+    points: Sequence[Failing] = evidence.sample
+    for variable in evidence.loss.parameters:
+        name = evidence.foreign.plan.argument(variable.name)
+        default = variable.default
+        small = variable.domain.kind in (DomainKind.POSITIVE, DomainKind.NONNEGATIVE)
+        if not (
+            (small and name and isinstance(default, int | float)) or (small and name)
+        ):
+            continue
+        if not 0 < float(default if not isinstance(default, str) else 0) <= 1e-3:  # type: ignore[arg-type]
+            continue
+        tiny: Entry = 1e-12
+        foreign = replace(
+            evidence.foreign,
+            plan=replace(
+                evidence.foreign.plan,
+                init={k: v for k, v in evidence.foreign.plan.init.items() if k != name},
+            ),
+        )
+        other = replace(evidence, foreign=foreign)
+        healed = [
+            other.right_at(
+                replace(r.point, values={**r.point.values, variable.name: tiny})
+            )
+            for r in evidence.wrong_records[:6]
+        ]
+        if points and healed and all(h is not False for h in healed) and any(healed):
+            return f"right for {name} = 1e-12"
+    return None
+
+
+def wrong_formula(evidence: Evidence) -> str | None:
+    for finding in evidence.findings:
+        if not evidence.failing and finding.code == "raises":
+            return finding.message
+    return "no simple relation between what it gives and what it should give"
