@@ -1,0 +1,5 @@
+import torch
+
+
+def bce(p, t):
+    return -(t * torch.log(p) + (1 - t) * torch.log(1 - p)).mean()

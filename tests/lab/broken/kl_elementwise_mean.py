@@ -1,0 +1,5 @@
+import torch.nn.functional as F
+
+
+def kl_divergence(log_q, p):
+    return F.kl_div(log_q, p, reduction="mean")

@@ -1,0 +1,5 @@
+import torch
+
+
+def robust_l1(x, y):
+    return torch.sqrt((x - y) ** 2).mean()

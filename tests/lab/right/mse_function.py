@@ -1,0 +1,5 @@
+import torch
+
+
+def mse(a, b):
+    return torch.mean((a - b) ** 2)
