@@ -92,6 +92,12 @@ DIAGNOSES = (
         remedy="use the forms that do not: logsigmoid, softplus, logsumexp, log_softmax, log1p",
     ),
     Diagnosis(
+        code="cancellation",
+        test=tests.cancellation,
+        explanation="the formula is right, but small results are differences of large numbers",
+        remedy="use expm1, log1p, sinh or a form without the difference near the minimum",
+    ),
+    Diagnosis(
         code="kink-convention",
         test=tests.kink_convention,
         explanation="right everywhere but exactly at a kink or at the border of two cases",
@@ -105,12 +111,6 @@ DIAGNOSES = (
         "derivative, and 0 times infinity is NaN",
         remedy="make the argument of the branch safe before it is used: "
         "torch.where(ok, f(torch.where(ok, x, 1)), other)",
-    ),
-    Diagnosis(
-        code="cancellation",
-        test=tests.cancellation,
-        explanation="the formula is right, but small results are differences of large numbers",
-        remedy="use expm1, log1p, sinh or a form without the difference near the minimum",
     ),
     Diagnosis(
         code="wrong-sign",

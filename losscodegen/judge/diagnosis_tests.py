@@ -93,8 +93,6 @@ def dtype_or_device(evidence: Evidence) -> str | None:
     for message in _raised(evidence):
         if any(word in message for word in _TYPES) and "size" not in message:
             return message.split(" at ")[0]
-    if evidence.device:
-        return evidence.device
     for failing in evidence.sample:
         if not failing.finite:
             continue
@@ -253,11 +251,14 @@ def _value_right(evidence: Evidence) -> bool:
 
 
 def kink_convention(evidence: Evidence) -> str | None:
+    """Wrong at points and not around them; NaN from a branch not taken is another thing."""
     if not evidence.sample:
         return None
     verdicts = [(f, isolated(evidence, f)) for f in evidence.sample]
     known = [(f, v) for f, v in verdicts if v is not None]
     if not known or 4 * sum(bool(v) for _, v in known) < 3 * len(known):
+        return None
+    if dead_branch(evidence) is not None:
         return None
     if any(f.case.order == "value" or f.case.truth.kink for f, _ in known):
         return "right a little to either side of every failing point"
@@ -265,12 +266,14 @@ def kink_convention(evidence: Evidence) -> str | None:
 
 
 def dead_branch(evidence: Evidence) -> str | None:
-    """A gradient that is NaN where the value is right."""
+    """A gradient that is NaN where the value is right, of a module that selects."""
     if evidence.value_wrong:
         return None
     for failing in evidence.sample:
         if failing.case.fault is Fault.NAN:
             seen = evidence.trace(failing)
+            if not CHOOSING & seen.forward:
+                continue
             op = seen.nan.op if seen.nan is not None else "an operation"
             return f"{op} gives NaN in the backward pass"
     return None
@@ -398,9 +401,10 @@ def eps_bias(evidence: Evidence) -> str | None:
     if errors and evidence.failing:
         usual = sorted(errors)[len(errors) * 3 // 4]
         if (usual < 0.03 and max(errors) > 0) or not evidence.wrong_records:
+            worst = filter(math.isfinite, map(_relative, _finite(evidence)))
             return (
                 f"off by {usual:.2g} of the value at ordinary points, "
-                f"and by {max(map(_relative, _finite(evidence)), default=math.inf):.2g} at worst"
+                f"and by {max(worst, default=math.inf):.2g} at worst"
             )
     return _vanishing(evidence)
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from losscodegen.ir.loss import ELLIPSIS, Loss
-from losscodegen.judge.foreign import Confinement, Foreign, Kind, mean_weights
+from losscodegen.judge.foreign import Foreign, Kind, mean_weights
+from losscodegen.judge.foreign_confinement import Confinement
 from losscodegen.judge.oracles import Oracles, point_sizes
 from losscodegen.judge.point import Point
 from losscodegen.judge.points import admitted, generator, repaired

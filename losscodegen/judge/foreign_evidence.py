@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-
-import torch
-from torch import Tensor
 
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.judge.case import Case
 from losscodegen.judge.certificate import Finding
-from losscodegen.judge.foreign import Confinement, Foreign
+from losscodegen.judge.criterion import Measure, measure_slope
+from losscodegen.judge.foreign import Foreign
 from losscodegen.judge.foreign_batches import BatchRecord
+from losscodegen.judge.foreign_confinement import Confinement
 from losscodegen.judge.foreign_trace import Trace, trace
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point, Truth
@@ -69,6 +68,22 @@ class Record:
                 if not slope.kink and math.isfinite(want):
                     yield name, got, want
 
+    @property
+    def beyond_hull(self) -> bool:
+        """Whether a slope at a kink is none that any convention could give."""
+        for name, found in self.result.gradient.items():
+            slopes = self.truth.gradient.get(name, ())
+            for got, slope in zip(found, slopes, strict=False):
+                if not slope.kink or slope.jump:
+                    continue
+                error = measure_slope(slope, got, Dtype.FLOAT64)
+                if (
+                    isinstance(error, Measure)
+                    and error.ulp * Dtype.FLOAT64.epsilon > WRONG
+                ):
+                    return True
+        return False
+
 
 def differs(got: float, want: float, size: float = 0.0) -> bool:
     """Whether two numbers differ by more than rounding does in float64."""
@@ -91,12 +106,8 @@ class Evidence:
     findings: Sequence[Finding]
     tame: Sequence[Point]
     batches: Sequence[BatchRecord] = ()
-    told: str | None = None
     state: str = ""
     """What changes when the module is called again; empty if nothing does."""
-    device: str = ""
-    clean: Mapping[str, bool] = field(default_factory=dict)
-    """By dtype: whether no point fails in it."""
 
     @cached_property
     def records(self) -> tuple[Record, ...]:
@@ -177,6 +188,8 @@ class Evidence:
         if result.error is not None or len(result.value) != len(truth.value):
             return False
         record = Record(point, truth, result)
+        if record.beyond_hull:
+            return False
         pairs = [*zip(record.got, record.want, strict=True)]
         pairs += [(got, want) for _, got, want in record.slopes]
         finite = [(g, w) for g, w in pairs if math.isfinite(w)]
@@ -242,10 +255,6 @@ class Evidence:
         return [None if r.error is not None else r.value for r in results]
 
 
-def shape_of(value: Tensor) -> tuple[int, ...]:
-    return tuple(value.shape)
-
-
 def isolated(evidence: Evidence, failing: Failing) -> bool | None:
     """Whether the error is at a point and not around it, in float64; None if it is not there."""
     point = failing.case.point
@@ -253,7 +262,3 @@ def isolated(evidence: Evidence, failing: Failing) -> bool | None:
         return None
     near = [evidence.right_at(evidence.nudged(point, 1e-3, k)) for k in range(3)]
     return all(n is not False for n in near) and any(near)
-
-
-def finite(value: Tensor) -> bool:
-    return bool(torch.isfinite(value).all())

@@ -71,7 +71,7 @@ class _Planner:
     ) -> None:
         self.target, self.loss, self.init = target, loss, init
         self.is_class = isinstance(target, type)
-        call = target.forward if isinstance(target, type) else target  # type: ignore[attr-defined]
+        call = calling(target)
         self.call = _parameters(call, skip_self=self.is_class)
         self.own = _parameters(target) if self.is_class else self.call
         self.told = {self.symbol(name): to for name, to in arguments.items()}
@@ -190,6 +190,18 @@ class _Planner:
                 hint or "map them: --args x=input,y=target (spec name = argument)",
             )
         )
+
+
+def calling(target: Callable[..., Any]) -> Callable[..., Any]:
+    """What takes the inputs: of a class ``forward``, or ``__call__`` where it has none."""
+    if not isinstance(target, type):
+        return target
+    for name in ("forward", "__call__"):
+        for base in target.__mro__:
+            if name in vars(base):
+                method: Callable[..., Any] = vars(base)[name]
+                return method
+    raise TypeError(f"instances of {target.__qualname__} cannot be called")
 
 
 def signature_text(target: Callable[..., Any]) -> str:
