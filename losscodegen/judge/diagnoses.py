@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from losscodegen.judge import diagnosis_shapes as shapes
 from losscodegen.judge import diagnosis_tests as tests
 from losscodegen.judge.foreign_evidence import Evidence
 
@@ -51,14 +52,14 @@ def diagnose(evidence: Evidence) -> Diagnosed:
 DIAGNOSES = (
     Diagnosis(
         code="state",
-        test=tests.state,
+        test=shapes.state,
         explanation="the result depends on earlier calls, or the call changes what it was given",
         remedy="compute from the arguments alone: no in-place operations on inputs, no counters "
         "or running averages in forward",
     ),
     Diagnosis(
         code="missing-reduction",
-        test=tests.missing_reduction,
+        test=shapes.missing_reduction,
         explanation="the result has another shape than the loss: an axis is not reduced that "
         "should be, or one is that should not",
         remedy="name the axes of every sum and mean (dim=...), and apply `reduction` once, at the "
@@ -66,14 +67,14 @@ DIAGNOSES = (
     ),
     Diagnosis(
         code="dtype-or-device",
-        test=tests.dtype_or_device,
+        test=shapes.dtype_or_device,
         explanation="a constant or an intermediate result has a dtype or a device of its own",
         remedy="make constants with torch.as_tensor(..., dtype=x.dtype, device=x.device) or "
         "register_buffer; no .float(), .half(), .long() on inputs",
     ),
     Diagnosis(
         code="broadcast",
-        test=tests.broadcast,
+        test=shapes.broadcast,
         explanation="shapes are broadcast against each other that do not belong together",
         remedy="give both operands the same number of axes: unsqueeze the one that lacks one, "
         "keepdim=True in reductions, and check shapes at the start",

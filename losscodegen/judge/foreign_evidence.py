@@ -41,6 +41,13 @@ class Failing:
         return math.isfinite(self.case.got)
 
 
+def relative_error(failing: Failing) -> float:
+    """The error relative to the truth, or to what a slope there would usually be."""
+    want = failing.case.want.rounded(failing.dtype)
+    size = max(abs(want), failing.case.local_scale(failing.dtype), 1e-300)
+    return abs(failing.case.got - want) / size
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The module in float64 at a tame point, beside the truth."""
