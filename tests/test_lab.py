@@ -128,9 +128,9 @@ def written(results: list[Result]) -> str:
         "",
         "Seed 0, with which the limits were chosen. With another seed there are other points: with "
         "seed 1, `gaussian_precision_overflow`",
-        "passes, as no point hits its NaN, and `distillation_kl` fails for a value of 1e-8 that has "
-        "lost its digits. `--points`",
-        "and `--budget` look at more.",
+        "passes, as no point hits its NaN, and `distillation_kl` fails for a value of 1e-8 that "
+        "has lost its digits. `--budget`",
+        "goes on with other seeds.",
         "",
         "| | |",
         "| --- | --- |",
