@@ -71,3 +71,21 @@ def test_the_error_is_what_is_printed(
     monkeypatch.chdir(tmp_path)
     assert run(session[1].split()) == 2
     assert capsys.readouterr().err == session[2]
+
+
+@pytest.mark.parametrize("name", ["FocalLoss", "log_cosh"])
+def test_the_verdict_is_what_is_printed(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Up to the table, whose errors depend on the machine."""
+    from losscodegen.cli.main import run
+
+    session = re.search(
+        rf"\$ losscodegen (check losses.py:{name} .*)\n((?:.*\n)*?)\n  dtype", README
+    )
+    assert session is not None
+    monkeypatch.chdir(ROOT / "tests" / "data" / "hand_written")
+    assert run(session[1].split()) == 1
+    printed = capsys.readouterr().out.partition("\n  dtype")[0]
+    points = re.compile(r"judged at \d+ points")
+    assert points.sub("", printed) == points.sub("", session[2])

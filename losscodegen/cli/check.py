@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from losscodegen.cli.files import find_specs, write_all
+from losscodegen.cli.foreign import (
+    ForeignOptions,
+    check_foreign,
+    foreign_options,
+    foreign_target,
+)
 from losscodegen.cli.memory import Memory, Verdict, cache_options, open_memory
 from losscodegen.cli.output import print_problems, say, to_json
 from losscodegen.cli.progress import as_finished, processors
@@ -28,7 +34,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPECS]...")
+@click.argument("specs", nargs=-1, metavar="[SPECS]... | FILE.py:NAME")
 @click.option(
     "--dtype",
     "dtypes",
@@ -75,8 +81,10 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 )
 @cache_options
 @common
+@foreign_options
 def check(
     specs: tuple[str, ...],
+    foreign: ForeignOptions,
     dtypes: tuple[str, ...],
     points: int | None,
     seed: int,
@@ -101,19 +109,33 @@ def check(
     A module has --through others than itself to be as right when it is compiled by torch.compile,
     exported, run by onnxruntime, under autocast, in vmap(grad), on a GPU without numbers or on
     tensors cut in pieces. Where it is not, the certificate says at which point, and fails.
+
+    FILE.py:NAME with --spec judges a loss that was written by hand, an nn.Module class or a
+    function, and says what is wrong with it. Its code is executed, with the rights of whoever runs
+    this, in a process with limits of time and memory; nothing else keeps it from doing harm.
     """
-    paths = find_specs(specs)
-    if module is not None and len(paths) != 1:
-        raise click.UsageError(f"--module takes one spec, got {len(paths)}")
     options: dict[str, object] = {"seed": seed, "strict": strict}
     if dtypes:
         options["dtypes"] = dtypes
     if points is not None:
         options["points"] = points
+    target = foreign_target(specs)
+    if target is not None:
+        if module is not None:
+            raise click.UsageError("--module is for specs, not for FILE.py:NAME")
+        if accuracy is not None or through:
+            given = "--through" if accuracy is None else "--accuracy"
+            raise click.UsageError(f"{given} is for specs, not for FILE.py:NAME")
+        return check_foreign(target, foreign, options, json_file)
+    if foreign.given:
+        raise click.UsageError(f"{foreign.given[0]} is for FILE.py:NAME")
     if accuracy is not None:
         options["accuracy"] = Accuracy(accuracy)
     if through:
         options["through"] = through
+    paths = find_specs(specs)
+    if module is not None and len(paths) != 1:
+        raise click.UsageError(f"--module takes one spec, got {len(paths)}")
     memory = open_memory(cache_dir, no_cache=no_cache)
     verdicts = judge_all(paths, module, options, jobs or processors(), memory)
     judged = [(path, c) for path, verdict in verdicts for c in verdict.certificates]

@@ -21,7 +21,7 @@ from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Array, Entry, Point
 from losscodegen.judge.pointwise import pointwise_values
 from losscodegen.judge.rounding import Dtype
-from losscodegen.judge.settings import settings
+from losscodegen.judge.settings import Setting, settings
 from losscodegen.judge.shaped import shaped_values
 from losscodegen.judge.tensors import INTEGRAL, bind, is_pointwise, stacks
 
@@ -54,12 +54,25 @@ def default_values(loss: Loss) -> dict[str, Entry]:
     return values
 
 
+Confine = Callable[[Sequence[Setting], Dtype], list[Setting]]
+"""Makes of the settings of a loss those that a module can be built with."""
+
+
 def tidy_points(
-    loss: Loss, dtype: Dtype, *, seed: int, count: int, purpose: str, limit: int = 5
+    loss: Loss,
+    dtype: Dtype,
+    *,
+    seed: int,
+    count: int,
+    purpose: str,
+    limit: int = 5,
+    confine: Confine | None = None,
 ) -> list[Point]:
     """Points of few bits at which every ``require`` holds, over some settings."""
     random = generator(loss, seed, purpose)
     options = settings(loss, dtype, random, limit=limit)
+    if confine is not None:
+        options = confine(options, dtype)
     make = pointwise_values if is_pointwise(loss) else shaped_values
     found: list[Point] = []
     for k, setting in enumerate(options):
@@ -71,7 +84,14 @@ def tidy_points(
     return admitted(loss, found)
 
 
-def sample(loss: Loss, dtype: Dtype, *, seed: int = 0, count: int = 300) -> Sample:
+def sample(
+    loss: Loss,
+    dtype: Dtype,
+    *,
+    seed: int = 0,
+    count: int = 300,
+    confine: Confine | None = None,
+) -> Sample:
     """About ``count`` points for the default parameters, as many again for all others together.
 
     A loss over axes costs more per point and gets a third of that.
@@ -81,6 +101,8 @@ def sample(loss: Loss, dtype: Dtype, *, seed: int = 0, count: int = 300) -> Samp
     if not pointwise:
         count = max(24, count // 3)
     options = settings(loss, dtype, random, limit=12)
+    if confine is not None:
+        options = confine(options, dtype)
     make: Callable[..., Iterator[Point]] = (
         pointwise_values if pointwise else shaped_values
     )

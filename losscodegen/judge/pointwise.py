@@ -116,7 +116,8 @@ class _Maker:
 
     def point(self, numbers: dict[Slot, Scalar], label: str) -> Point:
         values: dict[str, Entry] = dict(self.setting.scalars)
-        values.update(dict.fromkeys(self.setting.absent))
+        for name in self.setting.absent:
+            values.setdefault(name, None)
         for variable in self.tensors:
             entries = [numbers[s] for s in self.slots if s.variable is variable]
             if variable.domain.kind is DomainKind.SIMPLEX:

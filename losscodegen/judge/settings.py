@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from random import Random
 
@@ -26,6 +26,10 @@ class Setting:
     scalars: Mapping[str, Entry]
     absent: frozenset[str]
     label: str = "default"
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Axes that have one size only."""
+    batches: tuple[tuple[int, ...], ...] = ((), (2,))
+    """What ``...`` may stand for in a loss over axes."""
 
 
 def settings(loss: Loss, dtype: Dtype, random: Random, limit: int) -> list[Setting]:

@@ -54,11 +54,16 @@ def shaped_point(
     size: int,
     batch: tuple[int, ...],
     fill: str = "normal",
+    ignored: bool = False,
 ) -> Point:
-    """One point with every axis between ``size`` and ``size + 3``, whatever it costs."""
+    """One point with every axis between ``size`` and ``size + 3``, whatever it costs.
+
+    With ``ignored`` it holds targets that the formula ignores, if it ignores any.
+    """
     maker = _Maker(loss, setting, dtype, random)
     sizes = {axis: size + random.randrange(4) for axis in maker.axes()}
-    return maker.point(fill, 0, sizes, batch)
+    sizes.update({a: n for a, n in setting.sizes.items() if a in sizes})
+    return maker.point(fill, 7 if ignored else 0, sizes, batch)
 
 
 class _Maker:
@@ -101,6 +106,9 @@ class _Maker:
             for axis in axes
         }
         sizes = {axis: self.random.choice(pool) for axis, pool in pools.items()}
+        sizes.update({a: n for a, n in self.setting.sizes.items() if a in sizes})
+        if self.setting.sizes:
+            return sizes
         if axes and self.random.random() < 0.1:
             sizes[self.random.choice(list(axes))] = 1
         while self._entries(sizes) > ENTRIES_AT_MOST and max(sizes.values()) > 2:
@@ -128,9 +136,10 @@ class _Maker:
     ) -> Point:
         random = self.random
         sizes = random.choice(self.combinations) if sizes is None else sizes
-        batch = random.choice(((), (2,))) if batch is None else batch
+        batch = random.choice(self.setting.batches) if batch is None else batch
         values: dict[str, Entry] = dict(self.setting.scalars)
-        values.update(dict.fromkeys(self.setting.absent))
+        for name_ in self.setting.absent:
+            values.setdefault(name_, None)
         arrays: dict[str, Array] = {}
         fills = [name]
         for variable in self.tensors:

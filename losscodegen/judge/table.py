@@ -88,6 +88,29 @@ def certificate_table(certificate: Certificate) -> RenderableType:
     return Group(*parts)
 
 
+def measurements(certificate: Certificate) -> RenderableType:
+    """The checks of one certificate alone, worst first, with errors in ulp."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("dtype", "order", "verdict"):
+        table.add_column(heading)
+    for heading in ("entries", "worst ulp"):
+        table.add_column(heading, justify="right")
+    table.add_column("wrong")
+    table.add_column("worst at", overflow="fold")
+    for check in sorted(certificate.checks, key=_badness, reverse=True):
+        place = check.worst if check.status is Status.FAILED else check.roughest
+        table.add_row(
+            check.dtype,
+            check.order,
+            _coloured(check.status.value),
+            str(check.judged),
+            format_ulp(check.ours.ulp),
+            _faults(check.ours),
+            "" if place is None else escape(_clipped(place.point, 40)),
+        )
+    return table
+
+
 def library_table(certificates: Iterable[Certificate]) -> RenderableType:
     """One row per loss, the worst first, with errors by the mixed criterion."""
     table = Table(box=SIMPLE_HEAD)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from typing import Protocol
+
+from torch import Tensor
 
 from losscodegen.ir.loss import Accuracy, Loss, Role
 from losscodegen.ir.walk import inline_loss
-from losscodegen.judge.accused import Accused, words_as_numbers
+from losscodegen.judge.accused import words_as_numbers
 from losscodegen.judge.case import Case
 from losscodegen.judge.certificate import Culprit, Finding, Severity
 from losscodegen.judge.compare import compare
@@ -20,7 +23,7 @@ from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle_second import Sensitivities
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point, Truth
-from losscodegen.judge.points import admitted, generator, sample
+from losscodegen.judge.points import Confine, admitted, generator, sample
 from losscodegen.judge.probes import Spread, spread, spread_of_lines
 from losscodegen.judge.rim import is_tame
 from losscodegen.judge.rounding import Dtype
@@ -34,6 +37,7 @@ from losscodegen.judge.second import (
 from losscodegen.judge.tally import Tally, usual
 from losscodegen.judge.tensors import (
     TORCH,
+    Bound,
     Function,
     Result,
     execute,
@@ -60,17 +64,26 @@ def _shape(entry: Entry) -> tuple[int, ...] | None:
     return entry.shape if isinstance(entry, Array) else None
 
 
+class Suspect(Protocol):
+    """Whatever can be asked for the unreduced loss."""
+
+    def call(self, bound: Mapping[str, Bound]) -> Tensor:
+        """The unreduced loss for a value of every variable, by symbol."""
+
+
 @dataclass(slots=True)
 class Trial:
     """A module before the judge in one dtype."""
 
     loss: Loss
-    accused: Accused
+    accused: Suspect
     oracles: Oracles
     dtype: Dtype
     seed: int
     count: int
     limits: Limits
+    confine: Confine | None = None
+    """The settings of the loss that the module has, if that is not all."""
     points: list[Point] = field(default_factory=list)
     truths: list[Truth] = field(default_factory=list)
     rejected: int = 0
@@ -149,7 +162,13 @@ class Trial:
 
     def candidates(self) -> list[Point]:
         """Samples, then the two sides of every decision that the formula or the module makes."""
-        drawn = sample(self.loss, self.dtype, seed=self.seed, count=self.count)
+        drawn = sample(
+            self.loss,
+            self.dtype,
+            seed=self.seed,
+            count=self.count,
+            confine=self.confine,
+        )
         self.rejected = drawn.rejected
         candidates = list(drawn.points)
         bases = self.bases(candidates)
