@@ -34,7 +34,7 @@ def geman_mcclure_loss(
 
     ratio = (prediction - target) / scale
 
-    # Guard [saturating-ratio]: For large x the squares overflow to `inf/inf = nan`, and
+    # Guard [saturating-ratio]: For large x the powers overflow to `inf/inf = nan`, and
     # the derivative of the quotient cancels long before.
     u = 0.5 * ratio
     within = u.abs() <= 1

@@ -128,6 +128,7 @@ RULES = (
             fault=Fault.GRADIENT,
             wrt="z",
         ),
+        calm=("x",),
         phase=Phase.EXPAND,
         gradient_only=True,
         safe=True,

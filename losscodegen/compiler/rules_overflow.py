@@ -55,7 +55,7 @@ RULES = (
         phase=Phase.LEVEL,
         outside=True,
         gradient_only=True,
-        steep=("x",),
+        huge=("x",),
     ),
     Rule(
         name="asinh-far-out",
@@ -202,6 +202,7 @@ RULES = (
         for power, p, base, condition in (
             ("x**2", "2", "abs(x)", None),
             ("abs(x**3)", "3", "abs(x)", None),
+            ("abs(x**2)", "2", "abs(x)", None),
             ("x**4", "4", "abs(x)", None),
             ("x**p", "p", "x", "x >= 0"),
             ("abs(x)**p", "p", "abs(x)", "p > 0"),

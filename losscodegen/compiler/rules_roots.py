@@ -121,7 +121,7 @@ RULES = (
         condition="c > 0",
         let=("u = x/sqrt(c)",),
         replacement="where(abs(u) <= 1, u**2/(u**2 + 1), 1/(1 + (1/u)**2))",
-        why="For large x the squares overflow to `inf/inf = nan`, and the derivative of the "
+        why="For large x the powers overflow to `inf/inf = nan`, and the derivative of the "
         "quotient cancels long before.",
         source="measured",
         witness=Witness(point={"x": 1e20, "c": 1.0}),
