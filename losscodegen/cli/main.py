@@ -13,6 +13,7 @@ from losscodegen.cli.catalogue import functions, rules, schema, show
 from losscodegen.cli.check import check
 from losscodegen.cli.explain import explain
 from losscodegen.cli.generate import generate
+from losscodegen.cli.grade import grade
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
@@ -37,7 +38,18 @@ def program() -> None:
 
 
 for command in (
-    *(generate, check, list_losses, show, explain, functions, rules, new, schema),
+    *(
+        generate,
+        check,
+        list_losses,
+        show,
+        explain,
+        grade,
+        functions,
+        rules,
+        new,
+        schema,
+    ),
 ):
     program.add_command(command)
 
