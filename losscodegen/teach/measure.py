@@ -241,8 +241,10 @@ def decimal(real: Real) -> str:
     """A real number in `DIGITS` significant decimal digits."""
     if not real.finite:
         return real.kind.value
-    if not real.mantissa or real.exponent < -_FAR:
+    if not real.mantissa:
         return "0"
+    if real.rounded() == 0 or real.exponent < -_FAR:
+        return "about 0"
     context = Context(prec=DIGITS + 10, Emin=-99_999, Emax=99_999, traps=[])
     power = context.power(Decimal(2), Decimal(real.exponent))
     exact = context.multiply(Decimal(real.mantissa), power)
