@@ -162,8 +162,10 @@ def _held(
     lost = bits_wrong(real, candidate.naive, dtype)
     left = bits_wrong(real, candidate.guarded, dtype)
     true = real.rounded(dtype)
-    if left > ENOUGH or lost < left + ENOUGH or (abs(true) < dtype.tiny and true != 0):
+    if left > ENOUGH or lost < left + ENOUGH:
         return None
+    if abs(true) < dtype.tiny and (real.mantissa or math.isfinite(candidate.naive)):
+        return None  # nothing is told by digits of subnormal numbers, or by a rounded 0
     watch = Watch()
     evaluate(naive, loss, candidate.point, dtype, wrt, watch)
     entry = candidate.point.values.get(candidate.wrt)
