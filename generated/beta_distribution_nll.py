@@ -36,24 +36,42 @@ def beta_distribution_nll_loss(
     concentration0 = concentration0.to(wide)
     target = target.to(wide)
 
-    # Guard [log-beta]: The two logarithms of gamma with large arguments cancel; taken
-    # together, their difference keeps its digits.
+    # Guard [log-beta]: The logarithms of gamma with the larger arguments cancel where
+    # the smaller one is small beside them. What is common to their series by Stirling
+    # is taken out first; where they are below 16 the recurrence leads there.
     within = concentration1 <= concentration0
     small = torch.where(within, concentration1, concentration0)
     large = torch.where(within, concentration0, concentration1)
-
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = large >= 16
-
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_small = torch.where(beyond, small, 0.0)
-    large2 = torch.where(beyond, large, 16.0)
-    u = safe_small / large2
-    below = u < 0.25
-    s = torch.where(below, u, 0.0)
+    below = large < 16
+    added = torch.where(below, small, 0.0)
+    first = torch.where(below, large, 1.0)
+    product = 2.0 * first
+    log_value = (
+        added * (product + 5.0 + added) / ((first + 2.0) * (first + 3.0))
+    ).log1p()
+    log_value2 = (
+        added * (product + 9.0 + added) / ((first + 4.0) * (first + 5.0))
+    ).log1p()
+    log_value3 = (
+        added * (product + 13.0 + added) / ((first + 6.0) * (first + 7.0))
+    ).log1p()
+    log_value4 = (
+        added * (product + 17.0 + added) / ((first + 8.0) * (first + 9.0))
+    ).log1p()
+    steps = (
+        (added * (product + 1.0 + added) / (first * (first + 1.0))).log1p()
+        + log_value
+        + log_value2
+        + log_value3
+        + log_value4
+        + (added * (product + 21.0 + added) / ((first + 10.0) * (first + 11.0))).log1p()
+        + (added * (product + 25.0 + added) / ((first + 12.0) * (first + 13.0))).log1p()
+        + (added * (product + 29.0 + added) / ((first + 14.0) * (first + 15.0))).log1p()
+    )
+    far = torch.where(large >= 16, large, large + 16.0)
+    u = small / far
+    below2 = u < 0.25
+    s = torch.where(below2, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
     total = 1.0 / 11.0 + q * (
@@ -64,31 +82,37 @@ def beta_distribution_nll_loss(
         * h.pow(3)
         * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
     )
-    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small - (large2 - 0.5) * u.log1p())
-    total3 = large2 + safe_small
-    square = (1.0 / large2).square()
-    product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    total2 = far * (s * h - odd) + 0.5 * s.log1p()
+    main = torch.where(below2, total2, small - (far - 0.5) * u.log1p())
+    total3 = far + small
+    e = (1.0 / far).square() + (1.0 / total3).square()
+    product2 = far * total3
+    c = 1.0 / product2
+    third = e + c
+    c_squared = c.square()
+    fifth = e * third - c_squared
+    seventh = e * fifth - c_squared * third
+    ninth = e * seventh - c_squared * fifth
+    last = 691.0 * (e * ninth - c_squared * seventh) / 360360.0
+    series = (
+        small
+        * (
+            1.0 / 12.0
+            - third / 360.0
+            + fifth / 1260.0
+            - seventh / 1680.0
+            + ninth / 1188.0
+            - last
+        )
+        / product2
     )
-    square2 = (1.0 / total3).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
-    )
-    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
-    near = torch.where(beyond, 1.0, large)
-    chosen = torch.where(
-        beyond,
-        change - safe_small * total3.log() + series,
-        near.lgamma() - (near + small).lgamma(),
-    )
+    change = main - small * total3.log() + series
 
     # Guard [log1p]: `1 + x` rounds away the digits of a small x.
     loss = (
         small.lgamma()
-        + chosen
+        + steps
+        + change
         - (concentration1 - 1.0) * target.log()
         - (concentration0 - 1.0) * (-target).log1p()
     )
