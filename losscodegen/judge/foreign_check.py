@@ -257,7 +257,8 @@ class _Job:
 
     def nothing_left(self, dtype: Dtype, tally: Tally) -> None:
         """Values that cancellation has left no digits fail, where the inputs are small, too."""
-        cases = lost(tally, dtype, self.limits.within(dtype))
+        limits = self.limits.within(dtype)
+        cases = lost(tally, dtype, limits, self.loss, self.oracles)
         if not cases:
             return
         self.lost += [Failing(dtype, c) for c in cases]
