@@ -11,6 +11,7 @@ import click
 from losscodegen import __version__
 from losscodegen.cli.catalogue import functions, rules, schema, show
 from losscodegen.cli.check import check
+from losscodegen.cli.explain import explain
 from losscodegen.cli.generate import generate
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
@@ -35,7 +36,9 @@ def program() -> None:
     """
 
 
-for command in (generate, check, list_losses, show, functions, rules, new, schema):
+for command in (
+    *(generate, check, list_losses, show, explain, functions, rules, new, schema),
+):
     program.add_command(command)
 
 
