@@ -15,6 +15,7 @@ from losscodegen.cli.generate import generate
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
+from losscodegen.cli.report import report
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
 from losscodegen.errors import Diagnostic, LossCodegenError
 
@@ -35,7 +36,17 @@ def program() -> None:
     """
 
 
-for command in (generate, check, list_losses, show, functions, rules, new, schema):
+for command in (
+    generate,
+    check,
+    list_losses,
+    show,
+    functions,
+    rules,
+    new,
+    schema,
+    report,
+):
     program.add_command(command)
 
 
