@@ -40,9 +40,10 @@ def symbols(loss: Loss) -> str:
     """A row for every input and parameter."""
     return table(
         "Symbols",
-        ("symbol", "argument", "lies in", "meaning"),
+        ("in specs", "symbol", "argument", "lies in", "meaning"),
         (
             (
+                f"<code>{escape(v.name)}</code>",
                 inline(latex_names.symbol(v.name)),
                 f"<code>{escape(v.arg)}</code>",
                 f"<code>{escape(format_declaration(v))}</code>",
@@ -50,7 +51,7 @@ def symbols(loss: Loss) -> str:
             )
             for v in loss.variables
         ),
-        wide=frozenset({3}),
+        wide=frozenset({4}),
     )
 
 

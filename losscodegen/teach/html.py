@@ -78,7 +78,7 @@ def table(
         return ' class="wide"' if place in wide else ""
 
     head = "".join(
-        f'<th scope="col"{kind(k)}>{escape(text)}</th>'
+        f'<th scope="col"{kind(k)}>{escape(text)}</th>' if text else "<td></td>"
         for k, text in enumerate(headings)
     )
     body = "\n".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,12 +11,24 @@ from losscodegen import __version__
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import CannotLoadError
 from losscodegen.judge.certificate import Certificate
+from losscodegen.judge.point import Point
+from losscodegen.judge.rounding import Dtype, round_float
 from losscodegen.pipeline import Compiled, compile_expressions
 from losscodegen.teach import card, evidence
-from losscodegen.teach.curves import GRADIENT, VALUE, Forms, curves, errors, forms
+from losscodegen.teach.curves import (
+    GRADIENT,
+    VALUE,
+    Errors,
+    Forms,
+    curves,
+    errors,
+    forms,
+)
+from losscodegen.teach.graph import graph, outcomes
+from losscodegen.teach.graph_html import graph_figure, outcome_table
 from losscodegen.teach.html import code, page, section
 from losscodegen.teach.plot import LABELLED, STYLES, curve_plot, error_plot, legend
-from losscodegen.teach.slices import Slice, slices, spread, starting_point
+from losscodegen.teach.slices import Slice, point_text, slices, spread, starting_point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +106,7 @@ SECTIONS = {
     "shape": "Shape",
     "digits": "Where digits are lost",
     "guards": "Guards",
+    "graph": "Forward and backward",
     "certificate": "Certificate",
     "survival": "Survival",
 }
@@ -109,13 +123,14 @@ def _body(subject: Subject, several: bool) -> str:
 def _content(subject: Subject) -> dict[str, str]:
     loss, certificate = subject.loss, subject.certificate
     compiled: Compiled = compile_expressions(loss)
-    shape, digits = pictures(loss, subject.source)
+    shape, digits, steps = pictures(loss, subject.source)
     return {
         "mathematics": "\n".join(card.mathematics(loss)),
         "derivatives": "\n".join(card.derivatives(loss)),
         "shape": shape,
         "digits": digits,
         "guards": card.guards(compiled),
+        "graph": steps,
         "certificate": (
             "<p>It was not judged. <code>losscodegen check</code> does that.</p>"
             if certificate is None
@@ -142,24 +157,63 @@ NOTHING_RUNS = (
 )
 
 
-def pictures(loss: Loss, source: str) -> tuple[str, str]:
-    """The plots of a loss: its shape, and where its digits are lost."""
+def pictures(loss: Loss, source: str) -> tuple[str, str, str]:
+    """A loss drawn: its shape, where its digits are lost, and its graph where they are."""
     point = starting_point(loss)
-    found = [] if point is None else list(slices(loss, point))
-    if not found:
-        return NOTHING_RUNS, NOTHING_RUNS
     try:
         compared = forms(loss, source)
     except CannotLoadError as problem:
         message = f"<p>Nothing is drawn: {escape(str(problem))}.</p>"
-        return message, message
+        return message, message, message
+    if point is None:
+        return NOTHING_RUNS, NOTHING_RUNS, NOTHING_RUNS
+    found = list(slices(loss, point))
+    measured = [(one, errors(loss, one, compared)) for one in found]
+    hard = next((p for one, e in measured if (p := hard_point(one, e))), None)
+    steps = graph_part(loss, hard or point, compared)
+    if not found:
+        return NOTHING_RUNS, NOTHING_RUNS, steps
     return (
         "\n".join(shape_figures(loss, one, compared) for one in found),
-        "\n".join(error_figures(loss, one, compared) for one in found)
+        "\n".join(error_figures(one, e) for one, e in measured)
         + '<p class="note">Bits are those at the end of a float32 number that are wrong: 0 '
         "within an ulp, 24 where no digit is right, NaN and wrong infinities among them. "
         "The truth is from ball arithmetic. Gaps are where there is nothing to be right about."
         "</p>",
+        steps,
+    )
+
+
+HARD = 12.0
+"""From so many wrong bits on a point is worth a look at every step."""
+
+
+def hard_point(one: Slice, measured: tuple[Errors, Errors]) -> Point | None:
+    """A point of the slice at which the formula as typed fails, of as usual a size as there is."""
+    for found in measured:
+        typed = dict(found.forms)["as typed"]
+        failing = [x for x, b in zip(found.x, typed, strict=True) if b >= HARD]
+        finite = [x for x in failing if x != 0] or failing
+        if finite:
+            usual = min(
+                finite, key=lambda x: abs(math.log10(abs(x))) if x else math.inf
+            )
+            return one.line(0, (round_float(float(f"{usual:.3g}"), Dtype.FLOAT32),))[0]
+    return None
+
+
+def graph_part(loss: Loss, point: Point, compared: Forms) -> str:
+    """The computation graph at a point, after what all forms give there."""
+    found = graph(loss, point)
+    rows = outcomes(loss, point, compared.named())
+    if found is None:
+        return "<p>The formula has too many steps to be read one by one.</p>"
+    return (
+        f"<p>At <code>{escape(point_text(point))}</code>, in {found.dtype.value}.</p>"
+        f"{outcome_table(rows, found.dtype.precision)}"
+        "<p>Step by step, the formula as typed: values go down (→), derivatives of the loss "
+        "come back up (←). Steps with two or more wrong bits are marked.</p>"
+        f"{graph_figure(found)}"
     )
 
 
@@ -178,9 +232,9 @@ def shape_figures(loss: Loss, one: Slice, compared: Forms, *, count: int = 161) 
     return f'{_at(one)}{key}<div class="plots">{figures}</div>'
 
 
-def error_figures(loss: Loss, one: Slice, compared: Forms, *, dense: int = 8) -> str:
+def error_figures(one: Slice, measured: tuple[Errors, Errors]) -> str:
     """Wrong bits of value and gradient along a slice, form beside form."""
-    value, gradient = errors(loss, one, compared, dense=dense)
+    value, gradient = measured
     layout = spread(one.variable)
     key = legend([(name, STYLES[name]) for name, _ in value.forms])
     figures = "".join(

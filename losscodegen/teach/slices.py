@@ -15,7 +15,7 @@ from losscodegen.judge.points import tidy_points
 from losscodegen.judge.rounding import Dtype, round_float
 from losscodegen.judge.samplers import Range
 from losscodegen.judge.tensors import is_pointwise
-from losscodegen.judge.wording import format_point
+from losscodegen.judge.wording import format_number, format_point
 
 LABELS: Mapping[DomainKind, tuple[float, ...]] = {
     DomainKind.BINARY: (0.0, 1.0),
@@ -94,6 +94,25 @@ class Slice:
             moved(self.points[place], self.variable.name, self.entry, x)
             for x in numbers
         ]
+
+
+def point_text(point: Point, dtype: Dtype = Dtype.FLOAT32) -> str:
+    """A point as text, with as many digits as tell its numbers apart in the format."""
+    return format_point(
+        replace(point, values={n: _short(e, dtype) for n, e in point.values.items()})
+    )
+
+
+def _short(entry: Entry, dtype: Dtype) -> Entry:
+    if isinstance(entry, Array):
+        return Array(entry.shape, tuple(_digits(e, dtype) for e in entry.entries))
+    return _digits(entry, dtype) if isinstance(entry, float) else entry
+
+
+def _digits(value: Scalar, dtype: Dtype) -> Scalar:
+    if not isinstance(value, float):
+        return value
+    return float(format_number(round_float(value, dtype), dtype))
 
 
 def moved(point: Point, name: str, entry: int, value: Scalar) -> Point:

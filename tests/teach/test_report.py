@@ -78,7 +78,7 @@ def test_what_a_spec_says_is_text(page: str) -> None:
 
 
 def test_every_part_is_there_and_pointed_to(page: str) -> None:
-    for name in ("mathematics", "derivatives", "shape", "digits", "guards",
+    for name in ("mathematics", "derivatives", "shape", "digits", "guards", "graph",
                  "certificate", "survival", "code"):  # fmt: skip
         assert f'<section id="{name}"' in page
         assert f'<a href="#{name}">' in page
