@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
+WAYS_OPTION = click.option(
+    "--through",
+    callback=lambda context, parameter, text: _ways(text),
+    metavar="WAY[,WAY]|all",
+    help="Run them in other ways, too, such as inductor, export, onnx, vmap.",
+)
+
 
 @click.command()
 @click.argument("specs", nargs=-1, metavar="[SPECS]... | FILE.py:NAME")
@@ -55,12 +62,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
     type=click.Choice([mode.value for mode in Accuracy]),
     help="Compile and judge for this accuracy, whatever the specs say.",
 )
-@click.option(
-    "--through",
-    callback=lambda context, parameter, text: _ways(text),
-    metavar="WAY[,WAY]|all",
-    help="Run them in other ways, too, such as inductor, export, onnx, vmap.",
-)
+@WAYS_OPTION
 @click.option(
     "-j",
     "--jobs",

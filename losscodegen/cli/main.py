@@ -16,6 +16,7 @@ from losscodegen.cli.generate import generate
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
+from losscodegen.cli.report import report
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
 from losscodegen.errors import Diagnostic, LossCodegenError
 
@@ -37,7 +38,8 @@ def program() -> None:
 
 
 for command in (
-    *(generate, check, list_losses, show, explain, functions, rules, new, schema),
+    *(generate, check, list_losses, show, explain, report),
+    *(functions, rules, new, schema),
 ):
     program.add_command(command)
 
