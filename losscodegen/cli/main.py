@@ -13,6 +13,7 @@ from losscodegen.cli.catalogue import functions, rules, schema, show
 from losscodegen.cli.check import check
 from losscodegen.cli.explain import explain
 from losscodegen.cli.generate import generate
+from losscodegen.cli.grade import grade
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
@@ -38,7 +39,7 @@ def program() -> None:
 
 
 for command in (
-    *(generate, check, list_losses, show, explain, report),
+    *(generate, check, list_losses, show, explain, grade, report),
     *(functions, rules, new, schema),
 ):
     program.add_command(command)
