@@ -1,4 +1,4 @@
-"""``grade``: whether submitted derivatives are right, and which slip explains those that are not."""
+"""``grade``: whether submitted derivatives are right, and which slip explains a wrong one."""
 
 from __future__ import annotations
 
