@@ -21,6 +21,7 @@ from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.linear import linear_parts
 from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.repeated import as_powers
 from losscodegen.compiler.rule import Purpose
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.search.stage import Search, defaults
@@ -81,7 +82,7 @@ def stabilize(
     bent = not _over_axes(loss)
 
     def run(expr: Expr) -> Expr:
-        expr = decided(expr)
+        expr = as_powers(decided(expr))
         expr = rewriter.run(expr, Phase.RECOGNISE, ranges)
         if rules:
             expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
