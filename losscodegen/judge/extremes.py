@@ -2,8 +2,8 @@
 
 ``(y - x)*exp(-s/2)`` is NaN where y = x and the exponential has overflown, ``y*exp(-x)`` infinite
 where it alone is and the product is not. Independent draws meet such pairs by chance, so they are
-made here: each entry at each of a few numbers at which functions leave the format, the others equal,
-zero or small; and two entries that are both there.
+made here: each entry at each of a few numbers at which functions leave the format, the others
+equal, zero or small; and two entries that are both there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from functools import cache
 from itertools import combinations
 from random import Random
 
-from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.samplers import Range
 
 Numbers = dict[int, float]
