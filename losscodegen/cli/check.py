@@ -138,8 +138,10 @@ def check(
         if certificate is not None:
             return verify_foreign(certificate, target, foreign, strict=strict)
         return check_foreign(target, foreign, options, json_file)
-    if foreign.given:
-        raise click.UsageError(f"{foreign.given[0]} is for FILE.py:NAME")
+    if strange := [name for name in foreign.given if name != "--budget"]:
+        raise click.UsageError(f"{strange[0]} is for FILE.py:NAME")
+    if foreign.budget is not None:
+        options["budget"] = foreign.budget
     if accuracy is not None:
         options["accuracy"] = Accuracy(accuracy)
     if through:
@@ -147,7 +149,8 @@ def check(
     paths = find_specs(specs)
     if module is not None and len(paths) != 1:
         raise click.UsageError(f"--module takes one spec, got {len(paths)}")
-    memory = open_memory(cache_dir, no_cache=no_cache)
+    # How far a budget goes depends on the machine's day: no verdict to be found again.
+    memory = open_memory(cache_dir, no_cache=no_cache or foreign.budget is not None)
     if certificate is not None:
         return verify_certificates(certificate, specs, module, memory, strict=strict)
     verdicts = judge_all(paths, module, options, jobs or processors(), memory)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -15,6 +17,7 @@ from losscodegen.judge.certificate import (
     Claim,
     Finding,
     Severity,
+    Status,
 )
 from losscodegen.judge.contract import check_contract
 from losscodegen.judge.criterion import Limits
@@ -42,17 +45,20 @@ def verify(
     seed: int = 0,
     points: int = POINTS,
     limits: Limits | None = None,
+    budget: float = 0.0,
 ) -> Certificate:
     """Judges ``source``, the text of a module, as an implementation of ``loss``.
 
     ``points`` is the number of random points for the default parameters; edges, kinks, seams and
     other parameters come on top. Everything is seeded: the same arguments give the same
     certificate. Nothing is raised for a bad module: what is wrong with it is a finding. With
-    absolute accuracy small results may lose digits, whatever the ``limits`` say of it.
+    absolute accuracy small results may lose digits, whatever the ``limits`` say of it. With
+    ``budget`` judging goes on for so many seconds, with one seed after the other, until something
+    fails; the worst of each check is kept.
     """
     with one_thread():
         limits = (limits or Limits()).for_accuracy(loss.accuracy)
-        return _verify(loss, source, tuple(dtypes), seed, points, limits)
+        return _verify(loss, source, tuple(dtypes), seed, points, limits, budget)
 
 
 @contextmanager
@@ -73,7 +79,9 @@ def _verify(
     seed: int,
     points: int,
     limits: Limits,
+    budget: float,
 ) -> Certificate:
+    start = time.monotonic()
     checks: list[Check] = []
     claims: list[Claim] = []
     findings: list[Finding] = []
@@ -90,21 +98,27 @@ def _verify(
         )
     else:
         oracles = Oracles()
-        for name in dtypes:
-            trial = Trial(
-                loss=loss,
-                accused=accused,
-                oracles=oracles,
-                dtype=Dtype(name),
-                seed=seed,
-                count=points,
-                limits=limits.within(Dtype(name)),
-            )
-            tallies = trial.run()
-            checks += [tally.check() for tally in tallies.values()]
-            findings += trial.findings
-            judged += len(trial.points)
-            rejected += trial.rejected
+        for again in itertools.count():
+            further: list[Check] = []
+            for name in dtypes:
+                trial = Trial(
+                    loss=loss,
+                    accused=accused,
+                    oracles=oracles,
+                    dtype=Dtype(name),
+                    seed=seed + again,
+                    count=points,
+                    limits=limits.within(Dtype(name)),
+                )
+                tallies = trial.run()
+                further += [tally.check() for tally in tallies.values()]
+                findings += trial.findings
+                judged += len(trial.points)
+                rejected += trial.rejected
+            checks = worst_of(checks, further)
+            failed = any(f.severity is Severity.FAILURE for f in findings)
+            if failed or time.monotonic() - start >= budget:
+                break
         for found, problems in _claims(loss, accused, oracles, seed):
             claims += found
             findings += problems
@@ -123,6 +137,25 @@ def _verify(
         checks=tuple(checks),
         claims=tuple(claims),
         findings=tuple(sorted(findings, key=_importance)),
+    )
+
+
+def worst_of(checks: Sequence[Check], further: Sequence[Check]) -> list[Check]:
+    """Of each order in each dtype the check that says more against the module."""
+    found = {(c.dtype, c.order): c for c in checks}
+    for check in further:
+        key = check.dtype, check.order
+        if key not in found or _gravity(check) > _gravity(found[key]):
+            found[key] = check
+    return list(found.values())
+
+
+def _gravity(check: Check) -> tuple[bool, bool, float]:
+    """A check that failed, then one that could have failed, then the larger error."""
+    return (
+        check.status is Status.FAILED,
+        check.status is not Status.VACUOUS,
+        check.ours.scaled,
     )
 
 
