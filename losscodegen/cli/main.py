@@ -16,6 +16,7 @@ from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
 from losscodegen.cli.report import report
+from losscodegen.cli.serve import serve
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
 from losscodegen.errors import Diagnostic, LossCodegenError
 
@@ -46,6 +47,7 @@ for command in (
     new,
     schema,
     report,
+    serve,
 ):
     program.add_command(command)
 
