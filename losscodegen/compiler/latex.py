@@ -99,7 +99,7 @@ def _printer(loss: Loss, shown: Loss, names: Mapping[str, str] | None) -> Printe
 
 
 def _definition_equations(shown: Loss, printer: Printer) -> list[Equation]:
-    first = (_left_side(shown, printer), printer.whole(shown.expression))
+    first = (left_side(shown, printer), printer.whole(shown.expression))
     return [first] + [
         (_definition_left(definition, printer), printer.whole(definition.body))
         for definition in shown.definitions
@@ -133,16 +133,16 @@ def _shown(loss: Loss) -> Loss:
         target = kept if again or choice or size > _INLINE_NODES else gone
         target.append(replace(definition, body=body))
     expression = inline(loss.expression, tuple(gone))
-    reached = _reached(expression, kept)
+    needed = reached(expression, kept)
     shown = replace(
         loss,
         expression=expression,
-        definitions=tuple(d for d in kept if d.name in reached),
+        definitions=tuple(d for d in kept if d.name in needed),
     )
-    return _unshadowed(residual(shown))
+    return without_shadows(residual(shown))
 
 
-def _unshadowed(loss: Loss) -> Loss:
+def without_shadows(loss: Loss) -> Loss:
     """``loss`` with bound indices renamed that a reader would take for those outside."""
     return replace(
         loss,
@@ -158,20 +158,20 @@ def _all_indices(loss: Loss) -> set[Index]:
     return {n for n in nodes if isinstance(n, Index)}
 
 
-def _reached(expression: Expr, definitions: Iterable[Definition]) -> set[str]:
+def reached(expression: Expr, definitions: Iterable[Definition]) -> set[str]:
     """The definitions that the loss itself needs; others serve the weight of the mean."""
     bodies = {d.name: d.body for d in definitions}
-    reached: set[str] = set()
+    found: set[str] = set()
     pending = [expression]
     while pending:
         for node in walk(pending.pop()):
-            if isinstance(node, Use) and node.name not in reached:
-                reached.add(node.name)
+            if isinstance(node, Use) and node.name not in found:
+                found.add(node.name)
                 pending.append(bodies[node.name])
-    return reached
+    return found
 
 
-def _left_side(loss: Loss, printer: Printer) -> str:
+def left_side(loss: Loss, printer: Printer) -> str:
     """``\\ell_b`` where the loss has free indices, else ``\\ell(x, y)``."""
     if loss.free:
         return latex_names.symbol(
@@ -205,7 +205,7 @@ def _gradient_equations(
     """
     expression = inline(shown.expression, shown.definitions)
     for variable in list(_differentiated(loss, expression))[: 1 if first else None]:
-        wrt = _wanted(variable, loss, expression)
+        wrt = wanted_element(variable, loss, expression)
         slope = gradient(expression, wrt)
         if sum(1 for _ in walk(slope)) > _TOO_LARGE:
             continue
@@ -228,7 +228,7 @@ def _differentiated(loss: Loss, expression: Expr) -> Iterator[Variable]:
 _LETTERS = "jkilmnpqrsuv"
 
 
-def _wanted(variable: Variable, loss: Loss, expression: Expr) -> Read:
+def wanted_element(variable: Variable, loss: Loss, expression: Expr) -> Read:
     """The element to differentiate by: of the same sample where the loss is one of samples."""
     reads = [
         n for n in walk(expression) if isinstance(n, Read) and n.name == variable.name

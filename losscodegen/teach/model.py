@@ -23,11 +23,13 @@ class Formula:
     """A formula in the notations that it is shown in.
 
     ``text`` is the language of specs, with ``d/dx[...]`` for a derivative that is still to be
-    taken; ``latex`` the same in LaTeX. ``expr`` is the expression itself: a derivative still to be
-    taken is a read of a name in ``pending``, which says what is to be differentiated.
+    taken; ``plain`` is mathematics on one line of plain text and ``latex`` the same in LaTeX.
+    ``expr`` is the expression itself: a derivative still to be taken is a read of a name in
+    ``pending``, which says what is to be differentiated.
     """
 
     text: str
+    plain: str
     latex: str
     expr: Expr | None = field(default=None, compare=False, repr=False)
     pending: tuple[tuple[str, Expr], ...] = field(default=(), compare=False, repr=False)
@@ -77,6 +79,8 @@ class Derivation:
     steps: tuple[DerivationStep, ...]
     result: Formula
     note: str = ""
+    mirrors: str = ""
+    """The variable by which the derivative is the very opposite, if there is one before this."""
 
 
 class Trouble(Enum):
@@ -90,6 +94,7 @@ class Trouble(Enum):
     DEAD_BRANCH = "dead branch"
     ZERO_TIMES_INFINITY = "0 * inf"
     ROUNDING = "rounding"
+    SECOND = "second derivative"
     UNSEEN = "not seen at these inputs"
 
 
@@ -115,6 +120,10 @@ class Measured:
     guarded: float | None = None
     guarded_bits: float | None = None
     wrt: str = ""
+    place: int = 0
+    """Which entry, in a tensor with the last dim running fastest."""
+    defaults: tuple[str, ...] = ()
+    """The symbols among ``inputs`` that have their default value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
