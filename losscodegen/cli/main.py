@@ -18,6 +18,7 @@ from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
 from losscodegen.cli.report import report
+from losscodegen.cli.serve import serve
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
 from losscodegen.errors import Diagnostic, LossCodegenError
 
@@ -39,7 +40,7 @@ def program() -> None:
 
 
 for command in (
-    *(generate, check, list_losses, show, explain, grade, report),
+    *(generate, check, list_losses, show, explain, grade, report, serve),
     *(functions, rules, new, schema),
 ):
     program.add_command(command)

@@ -125,14 +125,19 @@ def torch_class(loss: Loss) -> type[nn.Module] | None:
 
 
 def curves(
-    loss: Loss, one: Slice, function: Function, *, count: int = 161
+    loss: Loss,
+    one: Slice,
+    function: Function,
+    *,
+    count: int = 161,
+    numbers: tuple[float, ...] | None = None,
 ) -> dict[str, tuple[Curve, ...]]:
-    """Loss, gradient and second derivative over numbers of usual size, in float64.
+    """Loss, gradient and second derivative over ``numbers``, or those of usual size, in float64.
 
     The loss is the sum of its entries, where it has more than one. ``function`` should be the
     generated module: its float64 results are right to far more digits than can be drawn.
     """
-    x = ordinary(one.variable, one.at, count=count)
+    x = ordinary(one.variable, one.at, count=count) if numbers is None else numbers
     found: dict[str, tuple[Curve, ...]] = {}
     for place, label in enumerate(one.labels):
         points = one.line(place, x)

@@ -12,7 +12,7 @@ from losscodegen.teach.layout import layout
 BOX, TALL, GAP = 156, 58, 44
 """Width and height of a box, and the room between two layers."""
 MARGIN = 12
-LETTERS, BOLD_LETTERS = 21, 17
+LETTERS, BOLD_LETTERS = 21, 15
 """As many fit into a box."""
 MOST_DRAWN = 60
 """A graph of more boxes is left to the table."""

@@ -7,7 +7,7 @@ paper. Forms differ in dashes, too: colour alone says nothing to many readers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -46,9 +46,14 @@ class Mark:
 
 
 def curve_plot(
-    title: str, curves: Sequence[Curve], variable: str, mark: Mark | None = None
+    title: str,
+    curves: Sequence[Curve],
+    variable: str,
+    mark: Mark | None = None,
+    *,
+    pointing: bool = False,
 ) -> str:
-    """A function of one entry."""
+    """A function of one entry. With ``pointing`` it says which number stands where."""
     x = curves[0].x
     across = Scale(x[0], x[-1])
     up = Scale(*clear_range([c.y for c in curves]))
@@ -59,12 +64,21 @@ def curve_plot(
         for c in curves
     )
     return _figure(
-        title, f"Over {variable}. {ends}.", lines, across, up, variable, mark
-    )
+        title, f"Over {variable}. {ends}.", lines, across, up, variable, mark,
+        pointing=pointing,
+    )  # fmt: skip
 
 
-def error_plot(title: str, errors: Errors, variable: str, spread: Spread) -> str:
-    """Wrong bits over all sizes of one entry."""
+def error_plot(
+    title: str,
+    errors: Errors,
+    variable: str,
+    spread: Spread,
+    at: float | None = None,
+    *,
+    pointing: bool = False,
+) -> str:
+    """Wrong bits over all sizes of one entry, which is pointed at where it is ``at``."""
     across = Scale(errors.x[0], errors.x[-1], spread)
     up = Scale(-0.02 * errors.total, 1.04 * errors.total)
     lines = [
@@ -76,8 +90,10 @@ def error_plot(title: str, errors: Errors, variable: str, spread: Spread) -> str
     )
     return _figure(
         title, f"Wrong bits of {errors.total}. {worst}.", lines, across, up, variable,
+        None if at is None else Mark(x=at, y=math.nan),
         ticks=[(k * errors.total / 4, f"{k * errors.total / 4:.0f}") for k in range(5)],
         width=BROAD,
+        pointing=pointing,
     )  # fmt: skip
 
 
@@ -110,6 +126,7 @@ def _figure(
     mark: Mark | None = None,
     ticks: Sequence[tuple[float, str]] | None = None,
     width: int = NARROW,
+    pointing: bool = False,
 ) -> str:
     """The SVG; its name for those who hear the page is the title and what it shows."""
     right, bottom = width - RIGHT, HEIGHT - BOTTOM
@@ -122,9 +139,8 @@ def _figure(
 
     parts = [
         f'<svg class="plot" viewBox="0 0 {width} {HEIGHT}" role="img" '
-        f'aria-label="{escape(title)}. {escape(about)}" data-left="{LEFT}" '
-        f'data-right="{right}" data-low="{across.low!r}" data-high="{across.high!r}" '
-        f'data-spread="{across.spread.name.lower()}">'
+        f'aria-label="{escape(title)}. {escape(about)}"'
+        f"{_pointed(lines[0].x, h) if pointing else ''}>"
     ]
     for y, text in ticks if ticks is not None else up.ticks():
         parts.append(
@@ -157,6 +173,12 @@ def _figure(
                 f'<circle class="here" cx="{_n(h(mark.x))}" cy="{_n(v(mark.y))}" r="4"/>'
             )
     return "".join(parts) + "</svg></svg>"
+
+
+def _pointed(numbers: Sequence[float], place: Callable[[float], float]) -> str:
+    """Which number stands at which place across, for a script that asks where one points."""
+    places = " ".join(_n(place(x)) for x in numbers)
+    return f' data-places="{places}" data-numbers="{" ".join(map(repr, numbers))}"'
 
 
 _FAR = 4.0 * HEIGHT

@@ -27,7 +27,14 @@ from losscodegen.teach.curves import (
 from losscodegen.teach.graph import graph, outcomes
 from losscodegen.teach.graph_html import graph_figure, outcome_table
 from losscodegen.teach.html import code, page, section
-from losscodegen.teach.plot import LABELLED, STYLES, curve_plot, error_plot, legend
+from losscodegen.teach.plot import (
+    LABELLED,
+    STYLES,
+    Mark,
+    curve_plot,
+    error_plot,
+    legend,
+)
 from losscodegen.teach.slices import Slice, point_text, slices, spread, starting_point
 
 
@@ -202,14 +209,16 @@ def hard_point(one: Slice, measured: tuple[Errors, Errors]) -> Point | None:
     return None
 
 
-def graph_part(loss: Loss, point: Point, compared: Forms) -> str:
+def graph_part(
+    loss: Loss, point: Point, compared: Forms, dtype: Dtype = Dtype.FLOAT32
+) -> str:
     """The computation graph at a point, after what all forms give there."""
-    found = graph(loss, point)
-    rows = outcomes(loss, point, compared.named())
+    found = graph(loss, point, dtype)
+    rows = outcomes(loss, point, compared.named(), dtype)
     if found is None:
         return "<p>The formula has too many steps to be read one by one.</p>"
     return (
-        f"<p>At <code>{escape(point_text(point))}</code>, in {found.dtype.value}.</p>"
+        f"<p>At <code>{escape(point_text(point, dtype))}</code>, in {found.dtype.value}.</p>"
         f"{outcome_table(rows, found.dtype.precision)}"
         "<p>Step by step, the formula as typed: values go down (→), derivatives of the loss "
         "come back up (←). Steps with two or more wrong bits are marked.</p>"
@@ -217,13 +226,20 @@ def graph_part(loss: Loss, point: Point, compared: Forms) -> str:
     )
 
 
-def shape_figures(loss: Loss, one: Slice, compared: Forms, *, count: int = 161) -> str:
-    """Loss, gradient and second derivative along a slice."""
+def shape_figures(
+    loss: Loss, one: Slice, compared: Forms, *, count: int = 161, pointing: bool = False
+) -> str:
+    """Loss, gradient and second derivative along a slice; with ``pointing``, where it stands."""
     drawn = curves(loss, one, compared.generated, count=count)
+    marks: dict[str, Mark] = {}
+    if pointing:
+        here = curves(loss, one, compared.generated, numbers=(one.at,))
+        marks = {k: Mark(x=one.at, y=c[0].y[0]) for k, c in here.items()}
     symbols = {VALUE: "Loss", GRADIENT: f"Derivative by {one.name}"}
     figures = "".join(
         f"<figure><figcaption>{escape(symbols.get(order, f'Second derivative by {one.name}'))}"
-        f"</figcaption>{curve_plot(order, lines, one.name)}</figure>"
+        f"</figcaption>"
+        f"{curve_plot(order, lines, one.name, marks.get(order), pointing=pointing)}</figure>"
         for order, lines in drawn.items()
     )
     key = ""
@@ -232,18 +248,18 @@ def shape_figures(loss: Loss, one: Slice, compared: Forms, *, count: int = 161) 
     return f'{_at(one)}{key}<div class="plots">{figures}</div>'
 
 
-def error_figures(one: Slice, measured: tuple[Errors, Errors]) -> str:
+def error_figures(
+    one: Slice, measured: tuple[Errors, Errors], *, pointing: bool = False
+) -> str:
     """Wrong bits of value and gradient along a slice, form beside form."""
     value, gradient = measured
-    layout = spread(one.variable)
+    layout, at = spread(one.variable), one.at if pointing else None
     key = legend([(name, STYLES[name]) for name, _ in value.forms])
+    titles = (("Loss", value), (f"Derivative by {one.name}", gradient))
     figures = "".join(
-        f"<figure><figcaption>{title}: wrong bits of {found.total}</figcaption>"
-        f"{error_plot(title, found, one.name, layout)}</figure>"
-        for title, found in (
-            ("Loss", value),
-            (f"Derivative by {escape(one.name)}", gradient),
-        )
+        f"<figure><figcaption>{escape(title)}: wrong bits of {found.total}</figcaption>"
+        f"{error_plot(title, found, one.name, layout, at, pointing=pointing)}</figure>"
+        for title, found in titles
     )
     return f'{_at(one)}{key}<div class="plots two">{figures}</div>'
 
