@@ -12,28 +12,28 @@ from mpmath import mp
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from plain_mathematics import DIGITS, Numbers  # noqa: E402
+from plain_mathematics import DIGITS, Numbers
 
-from losscodegen.ir.loss import Loss  # noqa: E402
-from losscodegen.ir.nodes import Call, Expr, Index, Number, Read  # noqa: E402
-from losscodegen.ir.walk import free_indices, inline, walk  # noqa: E402
-from losscodegen.judge.point import Array, Point  # noqa: E402
-from losscodegen.judge.tensors import is_pointwise  # noqa: E402
-from losscodegen.language.parse import load_losses  # noqa: E402
-from losscodegen.language.symbolic import (  # noqa: E402
+from losscodegen.ir.loss import Loss
+from losscodegen.ir.nodes import Call, Expr, Index, Number, Read
+from losscodegen.ir.walk import free_indices, inline, walk
+from losscodegen.judge.point import Array, Point
+from losscodegen.judge.tensors import is_pointwise
+from losscodegen.language.parse import load_losses
+from losscodegen.language.symbolic import (
     Unsound,
     evaluate,
     partials,
     to_sympy,
 )
-from losscodegen.resources import bundled_specs  # noqa: E402
-from losscodegen.teach.derivation import (  # noqa: E402
+from losscodegen.resources import bundled_specs
+from losscodegen.teach.derivation import (
     Shown,
     derivations,
     differentiated,
 )
-from losscodegen.teach.draws import axis_sizes, draws  # noqa: E402
-from losscodegen.teach.model import Derivation, Formula  # noqa: E402
+from losscodegen.teach.draws import axis_sizes, draws
+from losscodegen.teach.model import Derivation, Formula
 
 LOSSES = [
     loss
