@@ -231,7 +231,9 @@ class _Work:
             new[mark] = self.known[use.name]
         if not new:
             return line
-        names = ", ".join(self.formula(Read(m)).plain for m in new)
+        names = ", ".join(
+            self.formula(Read(m, free_indices(self.marks[m]))).plain for m in new
+        )
         after = self.replaced(line, new)
         if _size(after) > _TOO_LARGE:
             return line

@@ -8,6 +8,8 @@ from fractions import Fraction
 from random import Random
 
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Interval, Loss, Variable
+from losscodegen.ir.nodes import Size
+from losscodegen.ir.walk import walk
 from losscodegen.judge.point import Array, Entry, Point
 from losscodegen.judge.points import admitted, repaired
 
@@ -33,7 +35,9 @@ _WHOLE = {
 def axis_sizes(loss: Loss) -> dict[str, int]:
     """A size for each axis, different ones for different axes as far as there are any."""
     named = [a for a in loss.axes if a.size is None]
-    sizes = {a.name: _SIZES[k % len(_SIZES)] for k, a in enumerate(named)}
+    asked = any(isinstance(n, Size) for r in loss.require for n in walk(r))
+    offset = asked  # what a spec asks of its sizes is that they are not the smallest
+    sizes = {a.name: _SIZES[(k + offset) % len(_SIZES)] for k, a in enumerate(named)}
     return sizes | {a.name: a.size for a in loss.axes if a.size is not None}
 
 

@@ -21,7 +21,7 @@ from losscodegen.compiler.latex_printer import Printer as LatexPrinter
 from losscodegen.ir.build import ONE, ZERO, call, mul
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import Call, Expr, Index, Keep, Read, Select, Switch, Use
-from losscodegen.ir.walk import walk
+from losscodegen.ir.walk import free_indices, substitute, walk
 from losscodegen.language.mathematics import Mathematics
 from losscodegen.language.printer import Binding
 from losscodegen.language.printer import Printer as TextPrinter
@@ -71,6 +71,14 @@ class Writer:
         )
 
 
+def meant(pending: Pending, mark: Read) -> Expr:
+    """What a mark stands for, at the subscripts that it has where it stands."""
+    inner = pending[mark.name]
+    return substitute(
+        inner, dict(zip(free_indices(inner), mark.subscripts, strict=True))
+    )
+
+
 class _Text(TextPrinter):
     """The spelling of the language, ``d/dx[...]`` for what is still to be differentiated."""
 
@@ -82,7 +90,7 @@ class _Text(TextPrinter):
         if name not in self.pending or self.wrt is None:
             return super().subscripted(name, subscripts)
         by = super().subscripted(self.wrt.name, self.wrt.subscripts)
-        return f"d/d{by}[{self.text(self.pending[name])}]"
+        return f"d/d{by}[{self.text(meant(self.pending, Read(name, subscripts)))}]"
 
 
 class _Plain(Mathematics):
@@ -95,7 +103,7 @@ class _Plain(Mathematics):
     def bound(self, expr: Expr) -> tuple[str, Binding]:
         if isinstance(expr, Read) and expr.name in self.pending:
             by = super().bound(self.wrt)[0] if self.wrt is not None else ""
-            inner = self.pending[expr.name]
+            inner = meant(self.pending, expr)
             if isinstance(inner, Use):
                 return f"∂{super().bound(inner)[0]}/∂{by}", Binding.ATOM
             return f"∂/∂{by}[{self.text(inner)}]", Binding.ATOM
@@ -142,7 +150,7 @@ class _Latex(LatexPrinter):
             or self.wrt is None
         ):
             return super().math(expr)
-        by, inner = super().math(self.wrt).text, self.pending[expr.name]
+        by, inner = super().math(self.wrt).text, meant(self.pending, expr)
         if isinstance(inner, Use):
             whole = super().math(inner).text
             return Math(rf"\frac{{\partial {whole}}}{{\partial {by}}}", Level.FRACTION)

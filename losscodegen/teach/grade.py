@@ -29,14 +29,14 @@ from losscodegen.teach.draws import axis_sizes, draws
 from losscodegen.teach.formulas import Writer
 from losscodegen.teach.measure import as_inputs
 from losscodegen.teach.model import Inputs
-from losscodegen.teach.slips import wrong_derivatives
+from losscodegen.teach.slipped import wrong_derivatives
 
 POINTS = 20
 CLOSE = 1e-10
 """Numbers of an answer and of the derivative differ by no more of their size."""
 
 SECONDS = 1.0
-"""So long a proof may take."""
+"""So long a proof may take; in a class each has a fifth of it."""
 
 PROVABLE = 120
 """Nodes of a difference that SymPy is asked about."""
@@ -82,6 +82,7 @@ class Question:
 
     loss: Loss
     variable: Variable
+    seconds: float = SECONDS
     element: Read = field(init=False)
     right: Expr = field(init=False)
     points: list[Point] = field(init=False)
@@ -132,7 +133,9 @@ class Question:
         plain = _optional_as_one(inline(expr, self.loss.definitions), self.loss)
         got = tuple(self._at(plain, point) for point in self.points)
         if _same(got, self.values):
-            proved = _proved(total(self.right, negative(plain)), self.loss)
+            proved = _proved(
+                total(self.right, negative(plain)), self.loss, self.seconds
+            )
             return Grade(answer=answer, wrt=name, verdict=Verdict.RIGHT, proved=proved)
         slip, hint = self._slip(got)
         return Grade(
@@ -232,8 +235,12 @@ class Question:
                 yield name, hint, values
 
 
-def question(loss: Loss, wrt: str | None = None) -> Question:
+def question(
+    loss: Loss, wrt: str | None = None, *, seconds: float = SECONDS
+) -> Question:
     """The question for the derivative of ``loss`` by ``wrt``, its first continuous input if None.
+
+    ``seconds`` is how long the proof of one right answer may take.
 
     Raises:
         LossCodegenError: there is no such variable, or the loss is not differentiated by it.
@@ -243,7 +250,7 @@ def question(loss: Loss, wrt: str | None = None) -> Question:
     if not variables:
         raise fail("wrong-variable", f"{loss.name} has no input to differentiate by")
     if wrt is None:
-        return Question(loss, variables[0])
+        return Question(loss, variables[0], seconds)
     found = next((v for v in variables if v.name == wrt), None)
     if found is None:
         raise fail(
@@ -251,7 +258,7 @@ def question(loss: Loss, wrt: str | None = None) -> Question:
             f"{loss.name} is not differentiated by {wrt!r}",
             hint=f"it is by {names}",
         )
-    return Question(loss, found)
+    return Question(loss, found, seconds)
 
 
 def terms_wrong(right: Expr) -> Iterator[tuple[str, str, Expr]]:
@@ -329,17 +336,20 @@ class _TooLongError(Exception):
     """A proof took longer than it may."""
 
 
-def _proved(difference: Expr, loss: Loss) -> bool:
+def _proved(difference: Expr, loss: Loss, seconds: float) -> bool:
     """Whether the difference is shown to be 0 everywhere: by collecting terms, or by SymPy."""
     if difference == ZERO:
         return True
     if sum(1 for _ in walk(difference)) > PROVABLE:
         return False
+    import sympy
+
     from losscodegen.language.symbolic import Unsound, to_sympy
 
-    with suppress(Unsound, _TooLongError, ArithmeticError, RecursionError), _limit():
-        import sympy
-
+    with (
+        suppress(Unsound, _TooLongError, ArithmeticError, RecursionError),
+        _limit(seconds),
+    ):
         found = to_sympy(difference, loss.variables)
         if found == 0:
             return True
@@ -350,8 +360,8 @@ def _proved(difference: Expr, loss: Loss) -> bool:
 
 
 @contextmanager
-def _limit() -> Iterator[None]:
-    """At most `SECONDS`, where the system can interrupt; a proof elsewhere is not begun."""
+def _limit(seconds: float) -> Iterator[None]:
+    """At most so many seconds, where the system can interrupt; a proof elsewhere is not begun."""
     if threading.current_thread() is not threading.main_thread():
         raise _TooLongError
 
@@ -359,7 +369,7 @@ def _limit() -> Iterator[None]:
         raise _TooLongError
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

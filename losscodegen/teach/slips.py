@@ -7,9 +7,8 @@ used. An answer that equals what comes out of that is given its hint.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from losscodegen.compiler.conditions import both
 from losscodegen.compiler.differentiate import MINUS_ONE, TWO
 from losscodegen.compiler.tidy import (
     chosen,
@@ -27,14 +26,12 @@ from losscodegen.ir.nodes import (
     Expr,
     Keep,
     Keeper,
-    Read,
     Reduce,
     Reduction,
     Select,
     Switch,
 )
 from losscodegen.ir.ops import OPS
-from losscodegen.ir.walk import walk
 from losscodegen.teach.calculus import Ask, step
 
 Change = Callable[[Expr, Ask], Iterator[Expr]]
@@ -48,15 +45,6 @@ class Slip:
     name: str
     hint: str
     change: Change
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """A derivative with one slip in it; ``here`` is the part that was differentiated wrongly."""
-
-    slip: Slip
-    derivative: Expr
-    here: Expr | None
 
 
 def _moving(args: tuple[Expr, ...], ask: Ask) -> list[tuple[int, Expr]]:
@@ -362,62 +350,3 @@ SLIPS = (
     Slip(name="outer-derivative", hint="The outer function of {here} is not differentiated.", change=_outer),
 )  # fmt: skip
 """Every slip of a single step, the likeliest first."""
-
-
-# ---------------------------------------------------------------------- derivations with a slip
-
-
-@dataclass(slots=True)
-class _Deriver:
-    """Differentiates with a slip at one expression; ``target`` None is none."""
-
-    wrt: Read
-    slip: Slip | None = None
-    target: Expr | None = None
-    variant: int = 0
-    known: dict[Expr, Expr] = field(default_factory=dict)
-
-    def of(self, expr: Expr) -> Expr:
-        found = self.known.get(expr)
-        if found is None:
-            found = self.known[expr] = self._of(expr)
-        return found
-
-    def _of(self, expr: Expr) -> Expr:
-        if not any(isinstance(n, Read) and n.name == self.wrt.name for n in walk(expr)):
-            return ZERO
-        match expr:
-            case Read(_, subscripts):
-                pairs = zip(subscripts, self.wrt.subscripts, strict=True)
-                condition = both(*(call("eq", a, b) for a, b in pairs))
-                return chosen(condition, ONE, ZERO)
-            case Call("detach"):
-                return ZERO
-            case _:
-                pass
-        if self.slip is not None and expr == self.target:
-            variants = list(self.slip.change(expr, self.of))
-            return variants[self.variant]
-        return step(expr, self.of).after
-
-
-def derivative(expr: Expr, wrt: Read) -> Expr:
-    """The right derivative, by the rules that slips are made in."""
-    return _Deriver(wrt).of(expr)
-
-
-def wrong_derivatives(expr: Expr, wrt: Read) -> Iterator[Wrong]:
-    """``expr`` differentiated with each slip at each place where it can be made, one at a time."""
-    right = _Deriver(wrt)
-    right.of(expr)
-    places = [
-        node
-        for node, slope in reversed(right.known.items())
-        if not isinstance(node, Read) and slope != ZERO
-    ]
-    for slip in SLIPS:
-        for node in places:
-            count = sum(1 for _ in slip.change(node, right.of))
-            for variant in range(count):
-                wrong = _Deriver(wrt, slip, node, variant).of(expr)
-                yield Wrong(slip, wrong, node)

@@ -25,6 +25,7 @@ from losscodegen.ir.nodes import (
     Size,
     Switch,
 )
+from losscodegen.ir.walk import free_indices
 from losscodegen.judge.point import Array, Point
 
 DIGITS = 50
@@ -42,7 +43,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "add": lambda *a: mp.fsum(a),
     "mul": lambda *a: mp.fprod(a),
     "neg": lambda x: -x,
-    "div": lambda x, y: x / y,
+    "div": lambda x, y: x / y if y else mp.nan,
     "pow": lambda x, y: mpf(1) if y == 0 else mp.power(x, y),
     "mod": lambda x, y: x - y * mp.floor(x / y),
     "square": lambda x: x * x,
@@ -128,8 +129,10 @@ class Numbers:
             case Size(axis):
                 return mpf(self.size(axis))
             case Read(name, subscripts) if name in self.pending:
-                del subscripts
-                return self.difference(self.pending[name], env)
+                inner = self.pending[name]
+                bound = zip(free_indices(inner), subscripts, strict=True)
+                places = {i: int(self.at(s, env)) for i, s in bound}
+                return self.difference(inner, {**env, **places})
             case Read(name, subscripts):
                 return self.read(name, tuple(int(self.at(s, env)) for s in subscripts))
             case Call("detach", (inner,)):
@@ -180,7 +183,8 @@ class Numbers:
             Numbers(self.loss, self.point, self.sizes, moved=(self.wrt.name, places, h))
             for h in (STEP, -STEP)
         )
-        return (up.at(expr, env) - down.at(expr, env)) / (2 * STEP)
+        above, below = up.at(expr, env), down.at(expr, env)
+        return mpf(0) if above == below else (above - below) / (2 * STEP)
 
     def over(
         self, indices: tuple[Index, ...], where: Expr | None, env: Mapping[Index, int]
@@ -197,7 +201,7 @@ class Numbers:
             case "Sum":
                 return mp.fsum(values)
             case "Mean":
-                return mp.fsum(values) / len(values)
+                return mp.fsum(values) / len(values) if values else mp.nan
             case "Prod":
                 return mp.fprod(values)
             case "logsumexp":
