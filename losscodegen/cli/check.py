@@ -22,6 +22,7 @@ from losscodegen.cli.memory import Memory, Verdict, cache_options, open_memory
 from losscodegen.cli.output import print_problems, say, to_json
 from losscodegen.cli.progress import as_finished, processors
 from losscodegen.cli.settings import CLEAN, FINDINGS, common, current
+from losscodegen.cli.verify import verify_certificates, verify_foreign, verify_option
 from losscodegen.errors import Diagnostic, Location, LossCodegenError
 from losscodegen.ir.loss import Accuracy
 
@@ -81,6 +82,7 @@ WAYS_OPTION = click.option(
     metavar="FILE",
     help="Write the certificates as JSON; - is standard output.",
 )
+@verify_option
 @cache_options
 @common
 @foreign_options
@@ -96,6 +98,7 @@ def check(
     jobs: int | None,
     module: Path | None,
     json_file: Path | None,
+    certificate: Path | None,
     cache_dir: Path | None,
     no_cache: bool,
 ) -> int:
@@ -115,6 +118,10 @@ def check(
     FILE.py:NAME with --spec judges a loss that was written by hand, an nn.Module class or a
     function, and says what is wrong with it. Its code is executed, with the rights of whoever runs
     this, in a process with limits of time and memory; nothing else keeps it from doing harm.
+
+    With --verify-certificate nothing is judged or executed: what --json wrote earlier is held
+    against spec and module as they lie here. It is found out if one of them, or the certificate,
+    was edited.
     """
     options: dict[str, object] = {"seed": seed, "strict": strict}
     if dtypes:
@@ -128,6 +135,8 @@ def check(
         if accuracy is not None or through:
             given = "--through" if accuracy is None else "--accuracy"
             raise click.UsageError(f"{given} is for specs, not for FILE.py:NAME")
+        if certificate is not None:
+            return verify_foreign(certificate, target, foreign, strict=strict)
         return check_foreign(target, foreign, options, json_file)
     if foreign.given:
         raise click.UsageError(f"{foreign.given[0]} is for FILE.py:NAME")
@@ -139,11 +148,15 @@ def check(
     if module is not None and len(paths) != 1:
         raise click.UsageError(f"--module takes one spec, got {len(paths)}")
     memory = open_memory(cache_dir, no_cache=no_cache)
+    if certificate is not None:
+        return verify_certificates(certificate, specs, module, memory, strict=strict)
     verdicts = judge_all(paths, module, options, jobs or processors(), memory)
     judged = [(path, c) for path, verdict in verdicts for c in verdict.certificates]
     certificates = [certificate for _, certificate in judged]
     if json_file is not None:
-        text = to_json([certificate.as_dict() for certificate in certificates]) + "\n"
+        from losscodegen.judge.seal import sealed
+
+        text = to_json([sealed(c.as_dict()) for c in certificates]) + "\n"
         if str(json_file) == "-":
             click.echo(text, nl=False)
         else:

@@ -40,20 +40,8 @@ def program() -> None:
 
 
 for command in (
-    *(
-        generate,
-        check,
-        list_losses,
-        show,
-        explain,
-        grade,
-        report,
-        serve,
-        functions,
-        rules,
-        new,
-        schema,
-    ),
+    *(generate, check, list_losses, show, explain, grade, report, serve),
+    *(functions, rules, new, schema),
 ):
     program.add_command(command)
 

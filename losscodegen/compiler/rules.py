@@ -9,6 +9,8 @@ from __future__ import annotations
 from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
 from losscodegen.compiler.rules_angles import RULES as ANGLES
 from losscodegen.compiler.rules_axes import RULES as AXES
+from losscodegen.compiler.rules_bends import RULES as BENDS
+from losscodegen.compiler.rules_beta import RULES as BETA
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_circular import RULES as CIRCULAR
@@ -38,6 +40,7 @@ from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 RULES: tuple[Rule, ...] = (
     OVERFLOW
     + COUNTS
+    + BETA
     + STUDENT
     + SCALES
     + DIRICHLET
@@ -62,6 +65,7 @@ RULES: tuple[Rule, ...] = (
     + SATURATION
     + CIRCULAR
     + THRESHOLDS
+    + BENDS
 )
 """Every rule, in order of priority."""
 
