@@ -133,6 +133,7 @@ def page_of(
     """
     from losscodegen.language.parse import losses_from_text
     from losscodegen.language.spec import spec_text
+    from losscodegen.teach.explain import explain
     from losscodegen.teach.gallery import card_of
     from losscodegen.teach.report import Subject, report
 
@@ -140,7 +141,13 @@ def page_of(
     source = memory.compile(path).text
     verdict = memory.check(path, None, options)
     subjects = [
-        Subject(loss=loss, spec=text, source=source, certificate=certificate)
+        Subject(
+            loss=loss,
+            spec=text,
+            source=source,
+            certificate=certificate,
+            explanation=explain(loss),
+        )
         for loss, certificate in zip(
             losses_from_text(text, path.as_posix()), verdict.certificates, strict=True
         )

@@ -80,9 +80,9 @@ def block(latex: str) -> str:
     return _math(latex, ' display="block"')
 
 
-def inline(latex: str) -> str:
-    """A formula in running text."""
-    return _math(latex, "")
+def inline(latex: str, *, roomy: bool = False) -> str:
+    """A formula in running text; ``roomy`` sets fractions and sums as large as displayed ones."""
+    return _math(latex, ' displaystyle="true"' * roomy)
 
 
 def _math(latex: str, mode: str) -> str:

@@ -13,8 +13,8 @@ from losscodegen.judge.accused import CannotLoadError
 from losscodegen.judge.certificate import Certificate
 from losscodegen.judge.point import Point
 from losscodegen.judge.rounding import Dtype, round_float
-from losscodegen.pipeline import Compiled, compile_expressions
-from losscodegen.teach import card, evidence
+from losscodegen.pipeline import compile_expressions
+from losscodegen.teach import card, evidence, stories
 from losscodegen.teach.curves import (
     GRADIENT,
     VALUE,
@@ -27,6 +27,7 @@ from losscodegen.teach.curves import (
 from losscodegen.teach.graph import graph, outcomes
 from losscodegen.teach.graph_html import graph_figure, outcome_table
 from losscodegen.teach.html import code, page, section
+from losscodegen.teach.model import Explanation
 from losscodegen.teach.plot import (
     LABELLED,
     STYLES,
@@ -48,6 +49,7 @@ class Subject:
     source: str
     """The text of the module."""
     certificate: Certificate | None = None
+    explanation: Explanation | None = None
 
 
 def report(
@@ -128,15 +130,20 @@ def _body(subject: Subject, several: bool) -> str:
 
 
 def _content(subject: Subject) -> dict[str, str]:
-    loss, certificate = subject.loss, subject.certificate
-    compiled: Compiled = compile_expressions(loss)
+    loss, certificate, story = subject.loss, subject.certificate, subject.explanation
+    slopes = card.derivatives(loss) if story is None else stories.derivations(story)
+    rewrites = (
+        card.guards(compile_expressions(loss))
+        if story is None
+        else stories.guards(story)
+    )
     shape, digits, steps = pictures(loss, subject.source)
     return {
         "mathematics": "\n".join(card.mathematics(loss)),
-        "derivatives": "\n".join(card.derivatives(loss)),
+        "derivatives": "\n".join(slopes),
         "shape": shape,
         "digits": digits,
-        "guards": card.guards(compiled),
+        "guards": rewrites,
         "graph": steps,
         "certificate": (
             "<p>It was not judged. <code>losscodegen check</code> does that.</p>"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
+import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import html5lib
 import pytest
 from starlette.testclient import TestClient
 
+from losscodegen.cli.main import run
 from losscodegen.teach.app import FIRST, HEADERS, LARGEST_BODY, application, library
 from losscodegen.teach.pool import Worker
 from losscodegen.teach.shared_link import question_of, token_of
@@ -277,3 +280,20 @@ def test_a_worker_that_hangs_or_dies_is_replaced() -> None:
         await worker.stop()
 
     asyncio.run(lives())
+
+
+def test_without_its_libraries_serve_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert run(["serve"]) == 2
+    said = capsys.readouterr().err
+    assert "serve needs uvicorn, which is not installed" in said
+    assert "pip install 'losscodegen[teach]'" in said
+
+
+def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert run(["serve", "--port", str(port)]) == 2
+    assert f"cannot listen on port {port}" in capsys.readouterr().err
