@@ -25,12 +25,12 @@ def as_typed(expr: Expr) -> Expr:
     return transform(expr, lambda node: replace(node, origin=Origin()))
 
 
-def recognised(loss: Loss, expr: Expr) -> tuple[Expr, int]:
-    """What the first phase makes of ``expr``, and in how many steps."""
+def recognised(loss: Loss, expr: Expr) -> int:
+    """In how many steps the first phase comes to an end."""
     inputs = frozenset(v.name for v in loss.inputs)
     rewriter = Rewriter(RULES, frozenset(), Tame(inputs), inputs)
-    found = rewriter.run(expr, Phase.RECOGNISE, Ranges.of_loss(loss))
-    return found, len(rewriter.steps)
+    rewriter.run(expr, Phase.RECOGNISE, Ranges.of_loss(loss))
+    return len(rewriter.steps)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,4 @@ def test_no_rows_write_each_others_patterns(rule: Rule) -> None:
     loss = instance(rule)
     made = rewritten(rule, loss)
     assert made is not None
-    expr, steps = recognised(loss, as_typed(made))
-    assert steps <= MOST
-    # Nor do they when what came out is typed again.
-    for _ in range(3):
-        expr, steps = recognised(loss, as_typed(expr))
-        assert steps <= MOST
+    assert recognised(loss, as_typed(made)) <= MOST
