@@ -15,6 +15,9 @@ from losscodegen.teach.model import (
     Measured,
 )
 
+LETTERS = 120
+"""Of a point; a tensor of more is told by its beginning."""
+
 
 def derivations(explanation: Explanation) -> Iterator[str]:
     """Every derivative, with the rules of calculus that lead to it."""
@@ -102,4 +105,5 @@ def _order(measured: Measured) -> str:
 
 
 def _point(inputs: Inputs) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in inputs if value is not None)
+    text = ", ".join(f"{name} = {value}" for name, value in inputs if value is not None)
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"

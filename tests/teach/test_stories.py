@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from html import unescape
 
 import pytest
 
 from losscodegen.language.parse import load_losses
 from losscodegen.resources import specs_directory
 from losscodegen.teach.explain import explain
-from losscodegen.teach.stories import derivations, guards
+from losscodegen.teach.stories import LETTERS, derivations, guards
 
 
 @pytest.mark.parametrize("name", ["log_cosh", "dice", "cross_entropy"])
@@ -29,5 +30,7 @@ def test_a_story_has_all_that_the_explanation_has(name: str) -> None:
     listed = guards(explanation)
     for story in explanation.guards:
         assert f"<strong>{story.rule}</strong>" in listed
+        for cell in re.findall(r'<td class="wide"><code>(.*?)</code>', listed):
+            assert len(unescape(cell)) <= LETTERS
         for measured in story.measured:
             assert f"{measured.naive_bits:.1f} of {measured.precision}" in listed
