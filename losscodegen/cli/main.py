@@ -17,6 +17,8 @@ from losscodegen.cli.grade import grade
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
+from losscodegen.cli.report import report
+from losscodegen.cli.serve import serve
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
 from losscodegen.errors import Diagnostic, LossCodegenError
 
@@ -38,18 +40,8 @@ def program() -> None:
 
 
 for command in (
-    *(
-        generate,
-        check,
-        list_losses,
-        show,
-        explain,
-        grade,
-        functions,
-        rules,
-        new,
-        schema,
-    ),
+    *(generate, check, list_losses, show, explain, grade, report, serve),
+    *(functions, rules, new, schema),
 ):
     program.add_command(command)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from losscodegen.ir.loss import DomainKind, Loss, Variable
 from losscodegen.judge.accused import Accused, words_as_numbers
 from losscodegen.judge.certificate import Claim, Finding, Severity, Status
+from losscodegen.judge.contract_sizes import empty_fault
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Entry, Point
 from losscodegen.judge.rounding import Dtype
@@ -244,12 +245,21 @@ def _wrong(variable: Variable) -> Iterator[Any]:
                 yield float(end if open_ else end + outward * Fraction(1, 2))
 
 
+def _empty(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """A batch of nothing has no losses, a sum of 0 and a mean of NaN."""
+    checked, fault = empty_fault(loss, accused)
+    if fault:
+        raise Broken(fault)
+    return checked
+
+
 PROMISES = (
     Promise("mean and sum agree with none", _reductions),
     Promise("half inputs give half results", _halves),
     Promise("labels and masks of any type", _labels),
     Promise("inputs are left alone", _untouched),
     Promise("parameters are checked", _refusals),
+    Promise("an empty batch is summed to 0", _empty),
 )
 
 

@@ -7,7 +7,9 @@ are answered by what `Limits` has: six bits.
 * `lost`: is anything left of a result that the input determines to all its digits? log-cosh as
   ``|x| + softplus(-2|x|) - log(2)`` gives 0 or 6e-8 for residuals of 1e-4, where it is 5e-9. No
   intermediate result need be larger than the inputs, so none of that rounding was called for.
-  ``logsumexp(x) - x[t]`` rounds at the size of its inputs, and that is as it should be.
+  ``logsumexp(x) - x[t]`` rounds at the size of its inputs, and that is as it should be. Where
+  adding 1 to all of one input changes nothing, as to logits, that input has no size: a program may
+  move its origin, as log_softmax does, and rounds beside 1.
 * `excusable`: is a result that is off beside usual ones, too, off by no more than the rounding
   of intermediate results that were really seen, and has it its six bits? A softmax of logits of 1e4
   in float32 is no better.
@@ -20,8 +22,9 @@ from dataclasses import replace
 
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.judge.case import Case
-from losscodegen.judge.criterion import Fault, Limits
+from losscodegen.judge.criterion import Fault, Limits, difference
 from losscodegen.judge.foreign_evidence import Failing
+from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point
 from losscodegen.judge.points import Confine, admitted, tidy_points
 from losscodegen.judge.rounding import Dtype, round_float
@@ -36,9 +39,11 @@ def six_bits(dtype: Dtype) -> float:
     return math.ldexp(1.0, dtype.precision - 6)
 
 
-def lost(tally: Tally, dtype: Dtype, limits: Limits) -> list[Case]:
+def lost(
+    tally: Tally, dtype: Dtype, limits: Limits, loss: Loss, oracles: Oracles
+) -> list[Case]:
     """The cases of cancellation that have fewer than six bits, and no input that explains it."""
-    return [
+    found = [
         c
         for c in tally.cases
         if c.fault is Fault.CANCELLATION
@@ -47,6 +52,36 @@ def lost(tally: Tally, dtype: Dtype, limits: Limits) -> list[Case]:
         and min(c.scaled, c.by_line) > limits.scaled
         and _error(c, dtype) > CANCELLED * dtype.epsilon * input_size(c.point)
     ]
+    beside_one = CANCELLED * dtype.epsilon
+    return [
+        c
+        for c in found
+        if _error(c, dtype) > beside_one or not has_free_origin(loss, c, dtype, oracles)
+    ]
+
+
+def has_free_origin(loss: Loss, case: Case, dtype: Dtype, oracles: Oracles) -> bool:
+    """Whether all entries of one real input can be moved by 1 and the value stays what it is.
+
+    Stays within the rounding of the move itself: an entry of 1e-9 is not exact beside 1.
+    """
+    for variable in loss.inputs:
+        array = case.point.values.get(variable.name)
+        if (
+            variable.domain.kind is not DomainKind.REAL
+            or variable.domain.interval is not None
+            or not isinstance(array, Array)
+        ):
+            continue
+        entries = tuple(e + 1.0 for e in array.entries)
+        values = {**case.point.values, variable.name: Array(array.shape, entries)}
+        moved = oracles(loss, replace(case.point, values=values), dtype)
+        if moved is None or len(moved.value) != len(case.truth.value):
+            continue
+        change = difference(moved.value[case.entry], case.want, Dtype.FLOAT64)
+        if change <= Dtype.FLOAT64.epsilon:
+            return True
+    return False
 
 
 def excusable(failing: Failing, largest: float) -> bool:

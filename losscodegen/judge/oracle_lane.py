@@ -13,7 +13,7 @@ import flint
 from losscodegen.judge.oracle_binding import Binding
 from losscodegen.judge.oracle_conditions import OPEN
 from losscodegen.judge.oracle_graph import Leaf
-from losscodegen.judge.oracle_limits import one_sided_limit
+from losscodegen.judge.oracle_limits import Beside
 from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import UNDEFINED, ZERO, Cut, Value, add, hull
 from losscodegen.judge.oracle_real import bounds, greatest, least, resolve
@@ -151,36 +151,32 @@ class Lane:
             singular = self.machine.upstream(
                 [p for p, t in ties.items() if t.removable]
             )
+        beside = Beside(self.machine, entries)
         found = {}
         for leaf, place in self.active:
             value = _number(sweep.adjoints[place])
             options = [_number(o[place]) for o in others]
             if value is UNDEFINED:
-                found[leaf] = self._limit(registers, entries, place)
+                found[leaf] = self._limit(registers, beside, place)
                 continue
             if place in singular:
-                options += self._sides(entries, place)
+                options += _sides(beside, place)
             if options:
                 options.append(value)
             found[leaf] = Derivative(value=value, options=tuple(options))
         return found
 
-    def _sides(self, entries: Mapping[int, Register], place: int) -> list[Value]:
-        """The limits of the derivative from both sides, as far as there are any."""
-        sides = [one_sided_limit(self.machine, entries, place, way) for way in (-1, 1)]
-        return [s for s in sides if s is not None]
-
     def _limit(
         self,
         registers: Sequence[Register],
-        entries: Mapping[int, Register],
+        beside: Beside,
         place: int,
     ) -> Derivative:
         """The derivative beside the point, where the chain rule has none at it."""
         using = self.machine.downstream([place])
         if any(registers[o] is UNDEFINED for o in self.tape.outputs if o in using):
             return Derivative(value=UNDEFINED)
-        known = self._sides(entries, place)
+        known = _sides(beside, place)
         if not known:
             return Derivative(value=UNDEFINED)
         if len(known) == 1 or _same(*known):
@@ -207,6 +203,12 @@ class Lane:
             )
             for leaf, d in derivatives.items()
         }
+
+
+def _sides(beside: Beside, place: int) -> list[Value]:
+    """The limits of the derivative from both sides, as far as there are any."""
+    sides = [beside.limit(place, way) for way in (-1, 1)]
+    return [s for s in sides if s is not None]
 
 
 def _number(adjoint: Value | None) -> Value:

@@ -9,6 +9,7 @@ evidence, not proof.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import flint
 from flint import arb, fmpq
@@ -36,37 +37,47 @@ _BITS = 1024
 _CLOSE = arb(2) ** -60
 
 
-def one_sided_limit(
-    machine: Machine, entries: Mapping[int, Register], place: int, way: int
-) -> Value | None:
-    """The derivative by the leaf at ``place`` just above (1) or below (-1) its value.
+class Beside:
+    """The limits at one point; what they have in common is computed once."""
 
-    At an infinity it is the limit from the finite side, if no other entry is infinite. None where
-    the function is not defined there or no limit is seen.
-    """
-    start = entries[place]
-    if infinite(start):
-        alone = sum(map(bool, map(infinite, entries.values()))) == 1
-        if infinite(start) == way or not alone:
-            return None
-    elif not isinstance(start, fmpq):
-        return None
-    scale = _scale(entries)
-    before = flint.ctx.prec
-    flint.ctx.prec = _BITS + 4 * (scale + _STEPS[1])
-    try:
-        found = []
-        for step in _STEPS:
-            distance = fmpq(1 << (step + scale))
-            there = -way * distance if infinite(start) else start + way / distance
-            registers = machine.run({**entries, place: there})
-            if any(registers[o] is UNDEFINED for o in machine.tape.outputs):
+    def __init__(self, machine: Machine, entries: Mapping[int, Register]) -> None:
+        self.machine, self.entries = machine, entries
+        self.scale = _scale(entries)
+
+    @cached_property
+    def registers(self) -> list[Register]:
+        """All values at the point itself, to the digits that a step beside it needs."""
+        return self.machine.run(self.entries)
+
+    def limit(self, place: int, way: int) -> Value | None:
+        """The derivative by the leaf at ``place`` just above (1) or below (-1) its value.
+
+        At an infinity it is the limit from the finite side, if no other entry is infinite. None
+        where the function is not defined there or no limit is seen.
+        """
+        start = self.entries[place]
+        if infinite(start):
+            alone = sum(map(bool, map(infinite, self.entries.values()))) == 1
+            if infinite(start) == way or not alone:
                 return None
-            adjoint = machine.sweep(registers, settle=True).adjoints[place]
-            found.append(ZERO if adjoint is None else adjoint)
-        return _limit(*found)
-    finally:
-        flint.ctx.prec = before
+        elif not isinstance(start, fmpq):
+            return None
+        before = flint.ctx.prec
+        flint.ctx.prec = _BITS + 4 * (self.scale + _STEPS[1])
+        try:
+            found = []
+            for step in _STEPS:
+                distance = fmpq(1 << (step + self.scale))
+                there = -way * distance if infinite(start) else start + way / distance
+                registers = self.machine.rerun(self.registers, place, there)
+                if any(registers[o] is UNDEFINED for o in self.machine.tape.outputs):
+                    return None
+                sweep = self.machine.sweep(registers, settle=True, leaf=place)
+                adjoint = sweep.adjoints[place]
+                found.append(ZERO if adjoint is None else adjoint)
+            return _limit(*found)
+        finally:
+            flint.ctx.prec = before
 
 
 def _scale(entries: Mapping[int, Register]) -> int:

@@ -15,6 +15,8 @@ from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
 from losscodegen.judge.oracle_nodes import (
     STEPS,
     Register,
+    Rule,
+    Step,
     differentiated,
     fixed,
     rule,
@@ -45,6 +47,14 @@ class Sweep:
     ties: dict[int, Tie]
 
 
+@dataclass(frozen=True, slots=True)
+class Cone:
+    """What of a tape uses one leaf: the steps forwards, the rules backwards."""
+
+    forward: Sequence[Step]
+    backward: Sequence[Rule]
+
+
 class Machine:
     """A tape made ready to run."""
 
@@ -52,6 +62,7 @@ class Machine:
         self.tape = tape
         nodes = tape.nodes
         self.fixed = [fixed(node) for node in nodes]
+        self.cones: dict[int, Cone] = {}
         self.forward = [
             step(place, node, nodes) for place, node in enumerate(nodes) if node.args
         ]
@@ -101,6 +112,30 @@ class Machine:
                 registers[place] = function([registers[k] for k in args])
         return registers
 
+    def rerun(
+        self, registers: Sequence[Register], place: int, entry: Register
+    ) -> list[Register]:
+        """``registers`` with another value of one leaf: only what uses it is computed again."""
+        again = list(registers)
+        again[place] = entry
+        for where, function, args, arity in self._cone(place).forward:
+            if arity == 2:
+                again[where] = function(again[args[0]], again[args[1]])
+            elif arity == 1:
+                again[where] = function(again[args[0]])
+            else:
+                again[where] = function([again[k] for k in args])
+        return again
+
+    def _cone(self, place: int) -> Cone:
+        if place not in self.cones:
+            users = self.downstream([place])
+            self.cones[place] = Cone(
+                forward=[f for f in self.forward if f[0] in users],
+                backward=[b for b in self.backward if b.place in users],
+            )
+        return self.cones[place]
+
     def _unified(self, registers: list[Register]) -> list[Register]:
         numbers: dict[fmpq, fmpq] = {}
         results: dict[tuple[object, ...], Register] = {}
@@ -125,11 +160,13 @@ class Machine:
         settle: bool = False,
         chosen: Mapping[int, Partials] | None = None,
         outputs: Sequence[int] | None = None,
+        leaf: int | None = None,
     ) -> Sweep:
         """The gradient of the sum of all outputs, or of those at the places ``outputs``.
 
-        Where it is not known whether there is a kink the partials are intervals over what is
-        possible; with ``settle`` it counts as one. ``chosen`` overrides the partials of ties.
+        With ``leaf`` only the adjoint of this place is right, and found sooner. Where it is not
+        known whether there is a kink the partials are intervals over what is possible; with
+        ``settle`` it counts as one. ``chosen`` overrides the partials of ties.
         """
         adjoints: list[Value | None] = [None] * len(self.fixed)
         ties: dict[int, Tie] = {}
@@ -137,7 +174,7 @@ class Machine:
             seed = UNDEFINED if registers[place] is UNDEFINED else ONE
             before = adjoints[place]
             adjoints[place] = seed if before is None else add(before, seed)
-        for entry in self.backward:
+        for entry in self.backward if leaf is None else self._cone(leaf).backward:
             place, args, _, wanted, _ = entry
             adjoint = adjoints[place]
             if adjoint is None:

@@ -9,6 +9,7 @@ from itertools import cycle
 from random import Random
 
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.judge.extremes import far_out
 from losscodegen.judge.point import Array, Entry, Point, Scalar
 from losscodegen.judge.rounding import Dtype, neighbour
 from losscodegen.judge.samplers import Range, simplex, whole
@@ -94,6 +95,7 @@ class _Maker:
         yield from self.edges(count + EDGES if full else count // 2)
         if full:
             yield from self.special()
+            yield from self.far_out()
 
     # ------------------------------------------------------------------ making
 
@@ -184,6 +186,15 @@ class _Maker:
 
     def _edge(self, span: Range, random: Random) -> float:
         return random.choice(span.edges())
+
+    def far_out(self) -> Iterator[Point]:
+        """Each entry where functions leave the format, the others equal, zero or small."""
+        spans = [s.range for s in self.free if s.range is not None]
+        names = [s.variable.name for s in self.free]
+        for name, place, numbers in far_out(spans, names, self.random):
+            drawn = self.draw(STYLES["typical"])
+            drawn.update({self.free[k]: v for k, v in numbers.items()})
+            yield self.point(drawn, f"edge {names[place]} far out, {name}")
 
     def special(self) -> Iterator[Point]:
         """Missing and ignored entries, where the formula asks for them."""

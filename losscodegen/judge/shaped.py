@@ -119,7 +119,9 @@ class _Maker:
     def _entries(self, sizes: dict[str, int]) -> int:
         return max(
             (
-                math.prod(sizes.get(a) or int(a) for a in v.subscripted_axes)
+                math.prod(
+                    sizes[a] if a in sizes else int(a) for a in v.subscripted_axes
+                )
                 for v in self.tensors
             ),
             default=0,
@@ -148,7 +150,7 @@ class _Maker:
                 if axis == ELLIPSIS:
                     shape += batch
                 else:
-                    shape.append(sizes.get(axis) or int(axis))
+                    shape.append(sizes[axis] if axis in sizes else int(axis))
             fill = name
             if arrays and name not in PURE and random.random() < 0.25:
                 fill = random.choice(list(FILLS))
@@ -183,7 +185,7 @@ class _Maker:
             entries = [whole(random, self.dtype) for _ in range(count)]
         elif kind is DomainKind.INDEX:
             assert axis is not None
-            size = sizes.get(axis) or int(axis)
+            size = sizes[axis] if axis in sizes else int(axis)
             entries = [random.randrange(size) for _ in range(count)]
             if random.random() < 0.1:
                 entries = [entries[0]] * count if entries else entries

@@ -137,3 +137,17 @@ def test_an_unknown_way(cli: Cli, specs: Cli, good: str) -> None:
     done = cli("check", "squared", "--through", "vmap,elsewhere")
     assert done.code == 2
     assert "no way called 'elsewhere'; there are inductor" in done.err
+
+
+def test_a_verdict_with_a_budget_is_not_kept(
+    cli: Cli, specs: Cli, good: str, project: Path
+) -> None:
+    """How far it goes depends on how busy the machine is."""
+    specs(squared=good)
+    for _ in range(2):
+        done = cli("check", "squared", "--budget", "0.1", *QUICK)
+        assert (done.code, done.err) == (0, ""), done.out + done.err
+        assert "from the cache" not in done.out
+    done = cli("check", "squared", "--timeout", "9", *QUICK)
+    assert done.code == 2
+    assert "--timeout is for FILE.py:NAME" in done.err

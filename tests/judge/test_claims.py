@@ -183,6 +183,25 @@ def test_chance_is_found() -> None:
     assert broken["inputs are left alone"] == "two calls with the same inputs differ"
 
 
+@pytest.mark.parametrize(
+    ("new", "fault"),
+    [
+        ("-p.log() + 0 * p.max()", "raises"),
+        ("-p.log().reshape(max(1, p.shape[0]))", "raises"),
+        ("-p.log() if p.numel() else p.new_zeros(1)", "gives the shape (1,)"),
+    ],
+)
+def test_an_empty_batch_is_tried(new: str, fault: str) -> None:
+    """No other clause has a batch of nothing."""
+    loss = LOSSES["LogLoss"]
+    claims, _ = check_contract(
+        loss, accused("LogLoss", "log.py", "-p.log()", new), tame(loss)
+    )
+    broken = {c.text: c.detail for c in claims if c.status is Status.FAILED}
+    assert [*broken] == ["an empty batch is summed to 0"]
+    assert fault in broken["an empty batch is summed to 0"]
+
+
 def test_a_sum_over_the_wrong_dim_is_found_on_larger_tensors() -> None:
     loss = LOSSES["DistanceLoss"]
     right = accused("DistanceLoss", "distance.py")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.certificate import Certificate, Culprit, Severity, Status
-from losscodegen.judge.check import verify
+from losscodegen.judge.check import verify, worst_of
 from losscodegen.language.parse import load_losses, losses_from_text
 
 DATA = Path(__file__).parent / "data"
@@ -321,3 +322,45 @@ def test_an_example_that_is_not_true_is_found() -> None:
         """)[0]
     certificate = verify(loss, module("SoftplusLoss"), dtypes=("float32",), points=12)
     assert [f.code for f in certificate.findings] == ["example-wrong"] * 2
+
+
+# ---------------------------------------------------------------------- going on for longer
+
+
+def test_a_budget_adds_points_and_keeps_the_worst() -> None:
+    once = verify(LOSSES["HuberLoss"], module("HuberLoss"), points=20)
+    longer = verify(LOSSES["HuberLoss"], module("HuberLoss"), points=20, budget=1e-9)
+    assert longer.points == once.points, "what is spent is spent"
+    more = verify(
+        LOSSES["HuberLoss"], module("HuberLoss"), points=20, budget=4 * _seconds()
+    )
+    assert more.points > once.points
+    before = {(c.dtype, c.order): c.ours.scaled for c in once.checks}
+    after = {(c.dtype, c.order): c.ours.scaled for c in more.checks}
+    assert before.keys() == after.keys()
+    assert all(after[key] >= size for key, size in before.items())
+
+
+def test_a_budget_ends_with_the_first_failure() -> None:
+    wrong = module("HuberLoss").replace(HUBER, "c * (r - 0.4 * c)")
+    found = verify(LOSSES["HuberLoss"], wrong, points=20, budget=1e6)
+    assert not found.passed
+
+
+def _seconds() -> float:
+    start = time.monotonic()
+    verify(LOSSES["HuberLoss"], module("HuberLoss"), points=20)
+    return time.monotonic() - start
+
+
+def test_a_failed_check_outweighs_a_larger_error_that_passed() -> None:
+    loss = LOSSES["HuberLoss"]
+    check = verify(loss, module("HuberLoss"), dtypes=("float32",), points=20).checks[0]
+    failed = replace(check, status=Status.FAILED)
+    vacuous = replace(check, status=Status.VACUOUS)
+    larger = replace(check, ours=replace(check.ours, scaled=1e9))
+    assert worst_of([larger], [failed]) == [failed]
+    assert worst_of([failed], [larger]) == [failed]
+    assert worst_of([check], [larger]) == [larger]
+    assert worst_of([vacuous], [check]) == [check]
+    assert worst_of([], [check]) == [check]
