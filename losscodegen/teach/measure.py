@@ -162,8 +162,10 @@ def _held(
     lost = bits_wrong(real, candidate.naive, dtype)
     left = bits_wrong(real, candidate.guarded, dtype)
     true = real.rounded(dtype)
-    if left > ENOUGH or lost < left + ENOUGH or (abs(true) < dtype.tiny and true != 0):
+    if left > ENOUGH or lost < left + ENOUGH:
         return None
+    if abs(true) < dtype.tiny and (real.mantissa or math.isfinite(candidate.naive)):
+        return None  # nothing is told by digits of subnormal numbers, or by a rounded 0
     watch = Watch()
     evaluate(naive, loss, candidate.point, dtype, wrt, watch)
     entry = candidate.point.values.get(candidate.wrt)
@@ -241,8 +243,10 @@ def decimal(real: Real) -> str:
     """A real number in `DIGITS` significant decimal digits."""
     if not real.finite:
         return real.kind.value
-    if not real.mantissa or real.exponent < -_FAR:
+    if not real.mantissa:
         return "0"
+    if real.rounded() == 0 or real.exponent < -_FAR:
+        return "about 0"
     context = Context(prec=DIGITS + 10, Emin=-99_999, Emax=99_999, traps=[])
     power = context.power(Decimal(2), Decimal(real.exponent))
     exact = context.multiply(Decimal(real.mantissa), power)
