@@ -68,6 +68,53 @@ def test_errors_are_measured(truth: Real, got: float, ulp: float, fault: Fault) 
     assert found.fault is fault
 
 
+OUTSIDE = (
+    (real(1.0), 1.0, False),
+    (real(1.0), 2.0, False),
+    (BEYOND, math.inf, True),
+    (BEYOND, 1.0, True),
+    (real(1e-40), real(1e-40).rounded(F32), True),
+    (real(1e-40), 1.0, True),
+    (real(0.0), 0.0, False),
+    (PLUS, math.inf, True),
+    (PLUS, 1.0, True),
+    (real(1.0), math.inf, False),
+    # The smallest normal number is one.
+    (real(F32.tiny), 1.5 * F32.tiny, False),
+    (real(F32.tiny), 4 * F32.tiny, False),
+    (real(F32.tiny / 2), F32.tiny, True),
+)
+
+
+@pytest.mark.parametrize(("truth", "got", "outside"), OUTSIDE)
+def test_what_has_no_normal_number_tells_nothing(
+    truth: Real, got: float, outside: bool
+) -> None:
+    """A check is vacuous if it has met nothing else, so that the mark decides verdicts."""
+    found = measure(truth, got, F32)
+    assert isinstance(found, Measure)
+    assert found.outside is outside
+
+
+def test_a_vertical_tangent_tells_nothing() -> None:
+    found = measure_slope(Slope(value=PLUS), 3.0, F32)
+    assert isinstance(found, Measure)
+    assert (found.ulp, found.outside) == (0.0, True)
+
+
+def test_the_limits_are_those_that_the_pages_state() -> None:
+    """1024 ulp and 64 times what an ulp of the inputs makes fail; 16 and 64 ulp are listed."""
+    limits = Limits()
+    assert (limits.fails("value"), limits.fails("gradient")) == (1024, 1024)
+    assert (limits.tells("value"), limits.tells("gradient")) == (16, 64)
+    assert limits.scaled == 64
+    assert limits.judged_at_least == 12
+    half = limits.within(Dtype.FLOAT16)
+    assert (half.fails("value"), half.fails("gradient")) == (32, 32)
+    assert (half.tells("value"), half.tells("gradient")) == (16, 16)
+    assert limits.within(F64) == limits.within(F32) == limits
+
+
 def test_what_has_no_answer_is_not_judged() -> None:
     assert measure(UNDEFINED, 1.0, F32) is Skip.UNDEFINED
     assert measure(UNDETERMINED, 1.0, F32) is Skip.UNDETERMINED
