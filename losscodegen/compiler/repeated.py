@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from losscodegen.ir.build import number, power
 from losscodegen.ir.nodes import Call, Expr
-from losscodegen.ir.walk import transform, with_origin
+from losscodegen.ir.walk import transform, walk, with_origin
 
 
 def as_powers(expr: Expr) -> Expr:
-    """``expr`` with ``x**2`` for ``x*x``; other factors of a product stay where they are."""
-    return transform(expr, _as_power)
+    """``expr`` with ``x**2`` for ``x*x``; other factors of a product stay where they are.
+
+    What a rule has written stays as it is: there a product may be meant.
+    """
+    written = {n for g in walk(expr) if g.origin.guard is not None for n in walk(g)}
+    return transform(expr, lambda n: n if n in written else _as_power(n))
 
 
 def _as_power(expr: Expr) -> Expr:

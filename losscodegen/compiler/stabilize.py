@@ -152,6 +152,8 @@ class Rewriter:
 
     expansions: frozenset[str] = field(init=False)
     bends: frozenset[str] = field(init=False)
+    bending: frozenset[str] = field(init=False)
+    """The rules of the last phase: what they write is rewritten by none of another."""
     branching: frozenset[str] = field(init=False)
     """The rules whose replacement has branches."""
     first: Candidates = field(init=False)
@@ -164,6 +166,8 @@ class Rewriter:
         self.expansions = frozenset(expanding)
         bent = (r.name for r in self.rules if r.bent or r.phase is Phase.BEND)
         self.bends = frozenset(bent)
+        bending = (r.name for r in self.rules if r.phase is Phase.BEND)
+        self.bending = frozenset(bending)
         choosing = (r.name for r in self.rules if "where(" in r.replacement)
         self.branching = frozenset(choosing)
         self.first = Candidates.of_rules(())
@@ -330,6 +334,8 @@ class Rewriter:
         if rule.as_written or guard == Guard(rule=rule.name, why=rule.why):
             return True
         if rule.outside and guard.rule in self.branching:
+            return True
+        if rule.phase is not Phase.BEND and guard.rule in self.bending:
             return True
         made = self.bends if rule.phase is Phase.BEND else self.expansions
         return guard.rule in made and not rule.helped

@@ -393,7 +393,7 @@ TAILS: dict[str, tuple[float, tuple[float, ...], Callable[[mp.mpf], mp.mpf]]] = 
 
 @pytest.mark.parametrize("name", TAILS)
 def test_second_derivatives_in_the_tail(name: str) -> None:
-    """Where autograd of the plain operations has no digit left, the formula has nearly all."""
+    """Autograd of the formula as typed has no digit left there; both ways have nearly all."""
     x, rest, truth = TAILS[name]
     with mp.workdps(50):
         wanted = truth(mp.mpf(x))
@@ -401,7 +401,7 @@ def test_second_derivatives_in_the_tail(name: str) -> None:
         ulps(second(loss_of(name, m), x, rest), wanted, torch.float64)
         for m in (Gradient.AUTOGRAD, Gradient.SYMBOLIC)
     )
-    assert formula <= 128 and plain > 1e12
+    assert formula <= 128 and plain <= 128
 
 
 def test_plain_softplus_has_its_second_derivative_in_the_tail() -> None:
