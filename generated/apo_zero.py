@@ -35,13 +35,22 @@ def apo_zero_loss(
     chosen_logratios = chosen_logratios.to(wide)
     rejected_logratios = rejected_logratios.to(wide)
 
+    product = beta * chosen_logratios
+    product_rejected_logratios = beta * rejected_logratios
+
+    # Guard [sigmoid-bend]: The second derivative of the sigmoid is 0 at 0, beside which
+    # that of the exponential cancels; that of `tanh` is a product.
     # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
     # still `exp(-x)`.
-    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
-    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    loss = (
-        _logsigmoid(-beta * chosen_logratios).exp()
-        + _logsigmoid(beta * rejected_logratios).exp()
+    chosen = torch.where(
+        product.abs() < 1,
+        0.5 + 0.5 * (-0.5 * product).tanh(),
+        _logsigmoid(-product).exp(),
+    )
+    loss = chosen + torch.where(
+        product_rejected_logratios.abs() < 1,
+        0.5 + 0.5 * (0.5 * product_rejected_logratios).tanh(),
+        _logsigmoid(product_rejected_logratios).exp(),
     )
 
     return _reduce(loss, reduction).to(dtype)

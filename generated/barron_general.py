@@ -72,13 +72,19 @@ def barron_general_loss(
             )
         )
         below = product.abs() < 1
+
+        # Guard [hypot-tail]: The second derivative of `hypot` is `1/r - x**2/r**3`, which
+        # cancels for large x. There the root is x and what it adds to it, whose derivatives
+        # do not cancel.
+        length = torch.hypot(u2, prediction.new_full((), 1.0))
         loss = (
             k
             / alpha
             * torch.where(
                 below,
                 torch.where(below, product, 0.0).expm1(),
-                torch.hypot(prediction.new_full((), 1.0), u2).pow(alpha) - 1.0,
+                torch.where(within2, length, size2 + 1.0 / (length + size2)).pow(alpha)
+                - 1.0,
             )
         )
 

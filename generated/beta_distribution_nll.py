@@ -2,6 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/beta_distribution_nll.toml
 """Negative log-likelihood of a beta distribution."""
 
+import math
 from typing import Literal
 
 import torch
@@ -36,61 +37,202 @@ def beta_distribution_nll_loss(
     concentration0 = concentration0.to(wide)
     target = target.to(wide)
 
-    # Guard [log-beta]: The two logarithms of gamma with large arguments cancel; taken
-    # together, their difference keeps its digits.
-    within = concentration1 <= concentration0
-    small = torch.where(within, concentration1, concentration0)
-    large = torch.where(within, concentration0, concentration1)
+    # Guard [beta-deviance]: For large x and y of like size the logarithms of gamma
+    # cancel with those of the proportions. What is left by the formula of Stirling are
+    # two deviances, written with `x - log(1 + x)`.
+    both = (
+        (concentration1 >= 16)
+        & (concentration0 >= 16)
+        & (concentration1 <= 256.0 * concentration0)
+        & (concentration0 <= 256.0 * concentration1)
+    )
+    first = torch.where(both, concentration1, 16.0)
+    second = torch.where(both, concentration0, 16.0)
+    gap = first * (1.0 - target) - second * target
+    one_ratio = gap / (first + first - gap)
+    one_alike = one_ratio.abs() < 1.0 / 9.0
+    one_near = torch.where(one_alike, one_ratio, 0.0)
+    one_square = one_near.square()
+    total = 1.0 / 11.0 + one_square * (
+        1.0 / 13.0
+        + one_square
+        * (
+            1.0 / 15.0
+            + one_square * (1.0 / 17.0 + one_square * (1.0 / 19.0 + one_square / 21.0))
+        )
+    )
+    one_odd = (
+        2.0
+        * first
+        * one_near.pow(3)
+        * (
+            1.0 / 3.0
+            + one_square
+            * (
+                1.0 / 5.0
+                + one_square
+                * (1.0 / 7.0 + one_square * (1.0 / 9.0 + one_square * total))
+            )
+        )
+    )
+    total2 = first + second
+    log_target = target.log()
+    one = torch.where(
+        one_alike,
+        gap * one_near + one_odd,
+        first * ((first / total2).log() - log_target) - gap,
+    )
+    ratio = gap / (second + second + gap)
+    other_alike = ratio.abs() < 1.0 / 9.0
+    other_near = torch.where(other_alike, -ratio, 0.0)
+    other_square = other_near.square()
+    total3 = 1.0 / 11.0 + other_square * (
+        1.0 / 13.0
+        + other_square
+        * (
+            1.0 / 15.0
+            + other_square
+            * (1.0 / 17.0 + other_square * (1.0 / 19.0 + other_square / 21.0))
+        )
+    )
+    other_odd = (
+        2.0
+        * second
+        * other_near.pow(3)
+        * (
+            1.0 / 3.0
+            + other_square
+            * (
+                1.0 / 5.0
+                + other_square
+                * (1.0 / 7.0 + other_square * (1.0 / 9.0 + other_square * total3))
+            )
+        )
+    )
+    log_value = (-target).log1p()
+    other = torch.where(
+        other_alike,
+        -gap * other_near + other_odd,
+        second * ((second / total2).log() - log_value) + gap,
+    )
+    scale = 0.5 * (total2.log() - first.log() - second.log() + math.log(2.0 * math.pi))
+    square = (1.0 / first).square()
+    product = square * (
+        1.0 / 360.0
+        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    )
+    square2 = (1.0 / second).square()
+    product2 = square2 * (
+        1.0 / 360.0
+        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    )
+    square3 = (1.0 / total2).square()
+    product3 = square3 * (
+        1.0 / 360.0
+        - square3 * (1.0 / 1260.0 - square3 * (1.0 / 1680.0 - square3 / 1188.0))
+    )
+    rest = (
+        (1.0 / 12.0 - product) / first
+        + (1.0 / 12.0 - product2) / second
+        - (1.0 / 12.0 - product3) / total2
+    )
+    few = torch.where(both, 1.0, concentration1)
+    little = torch.where(both, 1.0, concentration0)
 
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = large >= 16
+    # Guard [log-beta]: The logarithms of gamma with the larger arguments cancel where
+    # the smaller one is small beside them. What is common to their series by Stirling
+    # is taken out first; where they are below 16 the recurrence leads there.
+    within = few <= little
+    small = torch.where(within, few, little)
+    large = torch.where(within, little, few)
+    below = large < 16
+    added = torch.where(below, small, 0.0)
+    first2 = torch.where(below, large, 1.0)
+    product4 = 2.0 * first2
+    log_value2 = (
+        added * (product4 + 5.0 + added) / ((first2 + 2.0) * (first2 + 3.0))
+    ).log1p()
+    log_value3 = (
+        added * (product4 + 9.0 + added) / ((first2 + 4.0) * (first2 + 5.0))
+    ).log1p()
+    log_value4 = (
+        added * (product4 + 13.0 + added) / ((first2 + 6.0) * (first2 + 7.0))
+    ).log1p()
+    log_value5 = (
+        added * (product4 + 17.0 + added) / ((first2 + 8.0) * (first2 + 9.0))
+    ).log1p()
+    steps = (
+        (added * (product4 + 1.0 + added) / (first2 * (first2 + 1.0))).log1p()
+        + log_value2
+        + log_value3
+        + log_value4
+        + log_value5
+        + (
+            added * (product4 + 21.0 + added) / ((first2 + 10.0) * (first2 + 11.0))
+        ).log1p()
+        + (
+            added * (product4 + 25.0 + added) / ((first2 + 12.0) * (first2 + 13.0))
+        ).log1p()
+        + (
+            added * (product4 + 29.0 + added) / ((first2 + 14.0) * (first2 + 15.0))
+        ).log1p()
+    )
+    far = torch.where(large >= 16, large, large + 16.0)
+    below2 = small / far < 0.25
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_small = torch.where(beyond, small, 0.0)
-    large2 = torch.where(beyond, large, 16.0)
-    u = safe_small / large2
-    below = u < 0.25
-    s = torch.where(below, u, 0.0)
+    u = torch.where(below2, small, 1.0) / far
+    s = torch.where(below2, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
-    total = 1.0 / 11.0 + q * (
+    total4 = 1.0 / 11.0 + q * (
         1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
     )
     odd = (
         2.0
         * h.pow(3)
-        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total4))))
     )
-    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small - (large2 - 0.5) * u.log1p())
-    total3 = large2 + safe_small
-    square = (1.0 / large2).square()
-    product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
+    safe_small = torch.where(below2, 1.0, small)
+    safe_far = torch.where(below2, 1.0, far)
+    total5 = far * (s * h - odd) + 0.5 * s.log1p()
+    main = torch.where(
+        below2, total5, safe_small - (safe_far - 0.5) * (safe_small / safe_far).log1p()
     )
-    square2 = (1.0 / total3).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
+    total6 = far + small
+    e = (1.0 / far).square() + (1.0 / total6).square()
+    product5 = far * total6
+    c = 1.0 / product5
+    third = e + c
+    c_squared = c.square()
+    fifth = e * third - c_squared
+    seventh = e * fifth - c_squared * third
+    ninth = e * seventh - c_squared * fifth
+    last = 691.0 * (e * ninth - c_squared * seventh) / 360360.0
+    series = (
+        small
+        * (
+            1.0 / 12.0
+            - third / 360.0
+            + fifth / 1260.0
+            - seventh / 1680.0
+            + ninth / 1188.0
+            - last
+        )
+        / product5
     )
-    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
-    near = torch.where(beyond, 1.0, large)
-    chosen = torch.where(
-        beyond,
-        change - safe_small * total3.log() + series,
-        near.lgamma() - (near + small).lgamma(),
-    )
-
-    # Guard [log1p]: `1 + x` rounds away the digits of a small x.
-    loss = (
+    change = main - small * total6.log() + series
+    plain = (
         small.lgamma()
-        + chosen
-        - (concentration1 - 1.0) * target.log()
-        - (concentration0 - 1.0) * (-target).log1p()
+        + steps
+        + change
+        - (few - 1.0) * log_target
+        - (little - 1.0) * log_value
+    )
+    loss = torch.where(
+        both, one + other + (log_target + log_value + scale) + rest, plain
     )
 
     return _reduce(loss, reduction).to(dtype)

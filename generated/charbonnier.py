@@ -32,9 +32,16 @@ def charbonnier_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    # Guard [hypot]: The squares leave the floating-point range long before the root
-    # does.
-    loss = torch.hypot(prediction - target, prediction.new_full((), epsilon))
+    residual = prediction - target
+
+    # Guard [hypot-tail]: The second derivative of `hypot` is `1/r - x**2/r**3`, which
+    # cancels for large x. There the root is x and what it adds to it, whose derivatives
+    # do not cancel.
+    size = residual.abs()
+    length = torch.hypot(residual, prediction.new_full((), epsilon))
+    loss = torch.where(
+        size <= epsilon, length, size + epsilon * (epsilon / (length + size))
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -46,68 +46,71 @@ def evidential_regression_loss(
     beta = beta.to(wide)
     target = target.to(wide)
 
-    # Guard [log-of-square-sum]: The square overflows although its logarithm does not.
-    sqrt_nu = nu.sqrt()
     residual = target - mean
-    total = 1.0 + nu
 
-    # Guard [root-of-product]: The product leaves the floating-point range although its
-    # root does not.
+    # Guard [log-less-log]: Where the square leads, the slopes by a of the two
+    # logarithms cancel. Divided by a, under a root that keeps it in range, the sum
+    # falls with a.
+    product = (
+        math.sqrt(2.0)
+        * beta.sqrt()
+        * torch.hypot(mean.new_full((), 1.0), 1.0 / nu.sqrt())
+    )
+
     # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
     # although the logarithm does not; beyond 1 the logarithm is taken first.
-    u = sqrt_nu * (math.sqrt(0.5) / total.sqrt()) / beta.sqrt() * residual
-    within = u.abs() <= 1
+    top = residual.abs()
+    within = top <= product
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_nu = torch.where(within, nu, 1.0)
+    # Guard [log-ratio-of-sum]: For large k the two logarithms cancel; what the square
+    # adds is left as a `log1p`, of a ratio that levels off for large a without two
+    # slopes that cancel.
+    bottom = (
+        math.sqrt(2.0)
+        * torch.where(within, beta, 1.0).sqrt()
+        * torch.hypot(mean.new_full((), 1.0), 1.0 / torch.where(within, nu, 1.0).sqrt())
+    )
+    chosen = torch.where(within, 1.0, residual)
+    top2 = chosen.abs()
+    product2 = (
+        math.sqrt(2.0)
+        * torch.where(within, 1.0, beta).sqrt()
+        * torch.hypot(mean.new_full((), 1.0), 1.0 / torch.where(within, 1.0, nu).sqrt())
+    )
 
-    # Guard [joined-roots]: What is under the roots leaves the floating-point range
-    # although their ratio does not.
-    u2 = (
-        safe_nu.sqrt()
-        * torch.where(within, residual, 1.0)
-        * (math.sqrt(0.5) / (safe_nu + 1.0).sqrt())
-        / torch.where(within, beta, 1.0).sqrt()
-    )
-    safe_nu2 = torch.where(within, 1.0, nu)
-    u3 = (
-        safe_nu2.sqrt()
-        * torch.where(within, 1.0, residual)
-        * (math.sqrt(0.5) / (safe_nu2 + 1.0).sqrt())
-        / torch.where(within, 1.0, beta).sqrt()
-    )
-    size = u3.abs()
+    # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
+    # although the logarithm does not. Two numbers of like size are divided by one of
+    # them, so that their logarithms do not cancel; others are not. No gradient flows
+    # through the divisor.
+    alike = (top2 <= 16777216.0 * product2) & (product2 <= 16777216.0 * top2)
+    divisor = torch.where(alike, product2, 1.0).detach()
+    product3 = 2.0 * ((top2 / divisor).log() - (product2 / divisor).log())
 
     # Guard [log-gamma-half-step]: For large x the two cancel up to `log(x)/2` and a
     # series in 1/x.
     beyond = alpha >= 16
     far = torch.where(beyond, alpha, 16.0)
     square = (1.0 / far).square()
-    product = square * (
+    product_alpha = square * (
         1.0 / 192.0
         - square * (1.0 / 640.0 - square * (17.0 / 14336.0 - 31.0 * square / 18432.0))
     )
     near = torch.where(beyond, 1.0, alpha)
-    difference = (0.125 - product) / far - 0.5 * far.log()
-
-    # Guard [log-ratio-of-sum]: For large a the two logarithms cancel; what p adds to q
-    # is left as a `log1p`.
-    product2 = alpha * torch.where(
-        within, u2.square().log1p(), 2.0 * size.log() + (1.0 / size).square().log1p()
+    difference = (0.125 - product_alpha) / far - 0.5 * far.log()
+    product4 = alpha * torch.where(
+        within,
+        (torch.where(within, residual, 1.0) / bottom).square().log1p(),
+        product3 + (product2 / chosen).square().log1p(),
     )
-
-    # Guard [log-of-reciprocal]: For small x the slope of the quotient overflows
-    # although that of its logarithm does not.
     loss = (
         0.5 * math.log(math.pi)
-        - 0.5 * nu.log()
-        + 0.5
-        * (2.0 * torch.hypot(sqrt_nu * residual, (2.0 * beta * total).sqrt()).log())
-        + product2
+        + torch.hypot(residual, product).log()
+        + product4
         + torch.where(beyond, difference, near.lgamma() - (near + 0.5).lgamma())
-        + coefficient * residual.abs() * (2.0 * nu + alpha)
+        + coefficient * top * (2.0 * nu + alpha)
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -44,9 +44,11 @@ def gaussian_nll_log_variance_loss(
     residual = target - prediction
 
     # Guard [square-times-exp]: The square or the exponential leaves the floating-point
-    # range although the product does not; where x is 0 the exponential does not matter,
-    # but `0 * inf` would be nan.
-    half = torch.where(residual == 0, 0.0, -0.5 * log_variance)
+    # range although the product does not; where x is 0 the exponential matters to
+    # nothing but the second derivative, but `0 * inf` would be nan.
+    half = torch.where(
+        (residual == 0) & (-log_variance > 176), 0.0, -0.5 * log_variance
+    )
     half2 = 0.5 * (log_variance + (residual * half.exp()).square())
     loss = half2 + (0.5 * math.log(2.0 * math.pi) if full else 0.0)
 

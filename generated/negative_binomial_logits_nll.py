@@ -60,14 +60,42 @@ def negative_binomial_logits_nll_loss(
     safe_small = torch.where(target_is_zero, 1.0, small)
     large = torch.where(within, total, total_count)
 
-    # Guard [log-gamma-difference]: For large x the two cancel. There what is common to
-    # their series by Stirling is taken out first.
-    beyond = large >= 16
-    safe_small2 = torch.where(beyond, safe_small, 0.0)
-    large2 = torch.where(beyond, large, 16.0)
-    u = safe_small2 / large2
-    below = u < 0.25
-    s = torch.where(below, u, 0.0)
+    # Guard [log-gamma-difference]: For small d, beside x, the two cancel. What is
+    # common to their series by Stirling is taken out first; where x is below 16 the
+    # recurrence leads to `x + 16`.
+    below = large < 16
+    apart = below & (safe_small > large)
+    near = torch.where(apart, large, 1.0)
+    both = below & (safe_small <= large)
+    added = torch.where(both, safe_small, 0.0)
+    first = torch.where(both, large, 1.0)
+    product = 2.0 * first
+    log_value = (
+        added * (product + 5.0 + added) / ((first + 2.0) * (first + 3.0))
+    ).log1p()
+    log_value2 = (
+        added * (product + 9.0 + added) / ((first + 4.0) * (first + 5.0))
+    ).log1p()
+    log_value3 = (
+        added * (product + 13.0 + added) / ((first + 6.0) * (first + 7.0))
+    ).log1p()
+    log_value4 = (
+        added * (product + 17.0 + added) / ((first + 8.0) * (first + 9.0))
+    ).log1p()
+    steps = (
+        (added * (product + 1.0 + added) / (first * (first + 1.0))).log1p()
+        + log_value
+        + log_value2
+        + log_value3
+        + log_value4
+        + (added * (product + 21.0 + added) / ((first + 10.0) * (first + 11.0))).log1p()
+        + (added * (product + 25.0 + added) / ((first + 12.0) * (first + 13.0))).log1p()
+        + (added * (product + 29.0 + added) / ((first + 14.0) * (first + 15.0))).log1p()
+    )
+    far2 = torch.where(large >= 16, large, large + 16.0)
+    u = safe_small / far2
+    below2 = u < 0.25
+    s = torch.where(below2, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
     total_total_count = 1.0 / 11.0 + q * (
@@ -82,32 +110,40 @@ def negative_binomial_logits_nll_loss(
             * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total_total_count)))
         )
     )
-    total2 = large2 * (s * h - odd) + 0.5 * s.log1p()
-    change = torch.where(below, total2, safe_small2 - (large2 - 0.5) * u.log1p())
-    square = (1.0 / large2).square()
-    product = square * (
-        1.0 / 360.0
-        - square * (1.0 / 1260.0 - square * (1.0 / 1680.0 - square / 1188.0))
-    )
-    total3 = large2 + safe_small2
-    square2 = (1.0 / total3).square()
-    product2 = square2 * (
-        1.0 / 360.0
-        - square2 * (1.0 / 1260.0 - square2 * (1.0 / 1680.0 - square2 / 1188.0))
-    )
-    series = (1.0 / 12.0 - product) / large2 - (1.0 / 12.0 - product2) / total3
-    near = torch.where(beyond, 1.0, large)
-    total4 = (
-        change
-        - safe_small2
-        * torch.where(
-            target_is_zero, 1.0, (large2 + torch.where(beyond, small, 0.0)).log()
+    total2 = far2 * (s * h - odd) + 0.5 * s.log1p()
+    main = torch.where(below2, total2, safe_small - (far2 - 0.5) * u.log1p())
+    total3 = far2 + safe_small
+    e = (1.0 / far2).square() + (1.0 / total3).square()
+    product2 = far2 * total3
+    c = 1.0 / product2
+    third = e + c
+    c_squared = c.square()
+    fifth = e * third - c_squared
+    seventh = e * fifth - c_squared * third
+    ninth = e * seventh - c_squared * fifth
+    last = 691.0 * (e * ninth - c_squared * seventh) / 360360.0
+    series = (
+        safe_small
+        * (
+            1.0 / 12.0
+            - third / 360.0
+            + fifth / 1260.0
+            - seventh / 1680.0
+            + ninth / 1188.0
+            - last
         )
+        / product2
+    )
+    change = (
+        main
+        - safe_small * torch.where(target_is_zero, 1.0, (far2 + small).log())
         + series
     )
     beta = (
         safe_small.lgamma()
-        + torch.where(beyond, total4, near.lgamma() - (near + safe_small).lgamma())
+        + torch.where(
+            apart, near.lgamma() - (near + safe_small).lgamma(), steps + change
+        )
         + torch.where(target_is_zero, 1.0, total_count + target).log()
     )
     chosen = torch.where(

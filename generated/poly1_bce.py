@@ -35,13 +35,17 @@ def poly1_bce_loss(
 
     one_minus_target = 1.0 - target
 
-    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
-    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    # Guard [sigmoid-bend]: The second derivative of the sigmoid is 0 at 0, beside which
+    # that of the exponential cancels; that of `tanh` is a product.
+    below = logits.abs() < 1
+
     # Guard [mixture-complement]: The complement of a mixture of probabilities is the
     # mixture of their complements, each of which keeps its digits.
-    complement = (
-        target * _logsigmoid(-logits).exp()
-        + one_minus_target * _logsigmoid(logits).exp()
+    product = target * torch.where(
+        below, 0.5 + 0.5 * (-0.5 * logits).tanh(), _logsigmoid(-logits).exp()
+    )
+    complement = product + one_minus_target * torch.where(
+        below, 0.5 + 0.5 * (0.5 * logits).tanh(), _logsigmoid(logits).exp()
     )
     loss = (
         one_minus_target * _softplus(logits)

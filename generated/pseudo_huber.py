@@ -34,9 +34,12 @@ def pseudo_huber_loss(
 
     ratio = (prediction - target) / delta
 
-    # Guard [pseudo-huber]: For small x the root rounds to y and the difference is lost.
-    loss = delta**2 * (
-        ratio * (ratio / (torch.hypot(ratio, prediction.new_full((), 1.0)) + 1.0))
+    # Guard [pseudo-huber]: For small x the root rounds to y and the difference is lost,
+    # for large x the second derivative cancels.
+    size = ratio.abs()
+    length = torch.hypot(ratio, prediction.new_full((), 1.0))
+    loss = delta**2 * torch.where(
+        size <= 1, ratio * (ratio / (length + 1.0)), size - 1.0 + 1.0 / (length + size)
     )
 
     return _reduce(loss, reduction).to(dtype)

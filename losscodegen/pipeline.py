@@ -82,13 +82,23 @@ def compile_losses(
         losses = [replace(o, gradient=gradient, gradient_place=None) for o in losses]
     losses = _as_accurate(losses, accuracy)
     given = {"gradient": gradient, "accuracy": accuracy}
-    compiled = [compile_expressions(loss, without=without) for loss in losses]
+    return source_of(
+        [compile_expressions(loss, without=without) for loss in losses],
+        origin=origin,
+        options="".join(f" --{k} {mode.value}" for k, mode in given.items() if mode),
+    )
+
+
+def source_of(
+    compiled: Sequence[Compiled], *, origin: str, options: str = ""
+) -> SourceFile:
+    """The module of losses that are compiled already; ``options`` are for its header."""
     return emit(
         tuple((c.loss, c.program) for c in compiled),
-        module=losses[0].module,
+        module=compiled[0].loss.module,
         origin=origin,
         version=__version__,
-        options="".join(f" --{k} {mode.value}" for k, mode in given.items() if mode),
+        options=options,
     )
 
 

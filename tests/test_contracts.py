@@ -14,16 +14,21 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "losscodegen"
 
 OWNERS = {
-    "torch": ("losscodegen.judge", "losscodegen.survival"),
+    "torch": ("losscodegen.judge", "losscodegen.survival", "losscodegen.teach"),
     "onnxruntime": ("losscodegen.survival.transforms",),
     "jinja2": ("losscodegen.compiler.emit",),
     "black": ("losscodegen.compiler.formatting",),
-    "flint": ("losscodegen.judge.oracle", "losscodegen.compiler.search"),
+    "flint": (
+        "losscodegen.judge.oracle",
+        "losscodegen.compiler.search",
+        "losscodegen.teach",
+    ),
     "click": ("losscodegen.cli",),
     "rich": (
         "losscodegen.cli",
         "losscodegen.judge.table",
         "losscodegen.judge.survival_table",
+        "losscodegen.teach",
     ),
 }
 """The modules (by the beginning of their names) that may import a library, lazily or not."""

@@ -22,6 +22,7 @@ from losscodegen.cli.memory import Memory, Verdict, cache_options, open_memory
 from losscodegen.cli.output import print_problems, say, to_json
 from losscodegen.cli.progress import as_finished, processors
 from losscodegen.cli.settings import CLEAN, FINDINGS, common, current
+from losscodegen.cli.verify import verify_certificates, verify_foreign, verify_option
 from losscodegen.errors import Diagnostic, Location, LossCodegenError
 from losscodegen.ir.loss import Accuracy
 
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     Judged = list[tuple[Path, Certificate]]
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
+
+WAYS_OPTION = click.option(
+    "--through",
+    callback=lambda context, parameter, text: _ways(text),
+    metavar="WAY[,WAY]|all",
+    help="Run them in other ways, too, such as inductor, export, onnx, vmap.",
+)
 
 
 @click.command()
@@ -54,12 +62,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
     type=click.Choice([mode.value for mode in Accuracy]),
     help="Compile and judge for this accuracy, whatever the specs say.",
 )
-@click.option(
-    "--through",
-    callback=lambda context, parameter, text: _ways(text),
-    metavar="WAY[,WAY]|all",
-    help="Run them in other ways, too, such as inductor, export, onnx, vmap.",
-)
+@WAYS_OPTION
 @click.option(
     "-j",
     "--jobs",
@@ -79,6 +82,7 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
     metavar="FILE",
     help="Write the certificates as JSON; - is standard output.",
 )
+@verify_option
 @cache_options
 @common
 @foreign_options
@@ -94,6 +98,7 @@ def check(
     jobs: int | None,
     module: Path | None,
     json_file: Path | None,
+    certificate: Path | None,
     cache_dir: Path | None,
     no_cache: bool,
 ) -> int:
@@ -113,6 +118,10 @@ def check(
     FILE.py:NAME with --spec judges a loss that was written by hand, an nn.Module class or a
     function, and says what is wrong with it. Its code is executed, with the rights of whoever runs
     this, in a process with limits of time and memory; nothing else keeps it from doing harm.
+
+    With --verify-certificate nothing is judged or executed: what --json wrote earlier is held
+    against spec and module as they lie here. It is found out if one of them, or the certificate,
+    was edited.
     """
     options: dict[str, object] = {"seed": seed, "strict": strict}
     if dtypes:
@@ -126,6 +135,8 @@ def check(
         if accuracy is not None or through:
             given = "--through" if accuracy is None else "--accuracy"
             raise click.UsageError(f"{given} is for specs, not for FILE.py:NAME")
+        if certificate is not None:
+            return verify_foreign(certificate, target, foreign, strict=strict)
         return check_foreign(target, foreign, options, json_file)
     if strange := [name for name in foreign.given if name != "--budget"]:
         raise click.UsageError(f"{strange[0]} is for FILE.py:NAME")
@@ -140,11 +151,15 @@ def check(
         raise click.UsageError(f"--module takes one spec, got {len(paths)}")
     # How far a budget goes depends on the machine's day: no verdict to be found again.
     memory = open_memory(cache_dir, no_cache=no_cache or foreign.budget is not None)
+    if certificate is not None:
+        return verify_certificates(certificate, specs, module, memory, strict=strict)
     verdicts = judge_all(paths, module, options, jobs or processors(), memory)
     judged = [(path, c) for path, verdict in verdicts for c in verdict.certificates]
     certificates = [certificate for _, certificate in judged]
     if json_file is not None:
-        text = to_json([certificate.as_dict() for certificate in certificates]) + "\n"
+        from losscodegen.judge.seal import sealed
+
+        text = to_json([sealed(c.as_dict()) for c in certificates]) + "\n"
         if str(json_file) == "-":
             click.echo(text, nl=False)
         else:

@@ -153,9 +153,22 @@ def check_foreign(
     return CLEAN if passed else FINDINGS
 
 
-def _request(
-    target: str, own: ForeignOptions, options: Mapping[str, object]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the code is, and what it should compute: a loss of the spec file ``spec``."""
+
+    file: str
+    name: str
+    spec: Path
+    loss: str
+
+
+def locate(target: str, own: ForeignOptions) -> Place:
+    """What ``FILE.py:NAME`` and ``--spec`` mean; nothing is executed.
+
+    Raises:
+        LossCodegenError: if one of them is not there.
+    """
     match = _TARGET.fullmatch(target)
     if match is None:
         raise fail(
@@ -173,13 +186,20 @@ def _request(
             f"what should {name} compute? --spec is missing (a spec or the name of one)"
         )
     path, loss = _loss(own.spec)
+    return Place(file=file, name=name, spec=path, loss=loss)
+
+
+def _request(
+    target: str, own: ForeignOptions, options: Mapping[str, object]
+) -> dict[str, Any]:
+    place = locate(target, own)
     if own.budget is not None:
         options = {**options, "budget": own.budget}
     return {
-        "file": file,
-        "name": name,
-        "spec": str(path),
-        "loss": loss,
+        "file": place.file,
+        "name": place.name,
+        "spec": str(place.spec),
+        "loss": place.loss,
         "arguments": _pairs("--args", own.arguments),
         "init": _values("--init", own.init),
         "settings": _values("--set", own.settings),
@@ -336,9 +356,11 @@ def _as_problem(file: str, judgement: Mapping[str, Any]) -> Diagnostic:
 
 
 def _write(json_file: Path | None, judgement: Mapping[str, Any]) -> None:
+    from losscodegen.judge.seal import sealed
+
     if json_file is None:
         return
-    text = to_json([judgement]) + "\n"
+    text = to_json([sealed(judgement)]) + "\n"
     if str(json_file) == "-":
         click.echo(text, nl=False)
     else:

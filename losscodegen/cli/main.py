@@ -11,10 +11,14 @@ import click
 from losscodegen import __version__
 from losscodegen.cli.catalogue import functions, rules, schema, show
 from losscodegen.cli.check import check
+from losscodegen.cli.explain import explain
 from losscodegen.cli.generate import generate
+from losscodegen.cli.grade import grade
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
 from losscodegen.cli.output import print_problems
+from losscodegen.cli.report import report
+from losscodegen.cli.serve import serve
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
 from losscodegen.errors import Diagnostic, LossCodegenError
 
@@ -35,7 +39,10 @@ def program() -> None:
     """
 
 
-for command in (generate, check, list_losses, show, functions, rules, new, schema):
+for command in (
+    *(generate, check, list_losses, show, explain, grade, report, serve),
+    *(functions, rules, new, schema),
+):
     program.add_command(command)
 
 

@@ -33,36 +33,40 @@ def _store(context: click.Context, parameter: click.Parameter, value: object) ->
     setattr(context.ensure_object(Settings), str(parameter.name), value)
 
 
+_DEBUG = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_store,
+    help="Show the traceback of an internal error.",
+)
+_FORMAT = click.option(
+    "--format",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_store,
+    help="How problems are written.",
+)
+_QUIET = click.option(
+    "-q",
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_store,
+    help="Say nothing but problems and what was asked for.",
+)
+
+
 def common(command: Command) -> Command:
     """Adds ``--quiet``, ``--format`` and ``--debug`` to a command."""
-    for option in (
-        click.option(
-            "--debug",
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_store,
-            help="Show the traceback of an internal error.",
-        ),
-        click.option(
-            "--format",
-            type=click.Choice(["text", "json", "github"]),
-            default="text",
-            show_default=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_store,
-            help="How problems are written.",
-        ),
-        click.option(
-            "-q",
-            "--quiet",
-            is_flag=True,
-            expose_value=False,
-            is_eager=True,
-            callback=_store,
-            help="Say nothing but problems and what was asked for.",
-        ),
-    ):
-        command = option(command)
-    return command
+    return _DEBUG(_FORMAT(_QUIET(command)))
+
+
+def without_format(command: Command) -> Command:
+    """Adds ``--quiet`` and ``--debug`` to a command whose ``--format`` is that of its output."""
+    return _DEBUG(_QUIET(command))

@@ -29,6 +29,8 @@ from losscodegen.compiler.program import (
     Assign,
     Statement,
 )
+from losscodegen.compiler.ranges import Ranges
+from losscodegen.compiler.scalar_limits import raising
 from losscodegen.compiler.tensor_nodes import (
     Apply,
     Arange,
@@ -75,6 +77,8 @@ class Builder:
     roles: dict[int, str] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
     printed: dict[Guard, None] = field(default_factory=dict)
+    raising: frozenset[Expr] | None = None
+    """The calls of the function that are not left to Python's numbers, once it is counted."""
 
     @property
     def like(self) -> str:
@@ -93,6 +97,10 @@ class Builder:
         """Count how often each subexpression is used, each distinct one entered once."""
         self.counts, self.parents = Counter(), {}
         self._count(expr, None)
+        if (
+            self.raising is None
+        ):  # afterwards branches are counted, without their conditions
+            self.raising = raising(expr, Ranges.of_loss(self.loss), self.scalars)
 
     def _count(self, expr: Expr, parent: int | None) -> None:
         key = self.keys.of(expr)
@@ -185,9 +193,11 @@ class Builder:
         """The statements, the last of which assigns ``loss`` with the dims of ``target``."""
         value = self.whole(value)
         tensor = value.tensor
-        if value.static:
+        if set(value.layout) != set(target):  # it is the same along an axis
+            tensor = lower_switch.spread(self, value, target).tensor
+        elif value.static:
             tensor = Fill(tensor, self.like)
-        if value.layout != target:
+        elif value.layout != target:
             tensor = permute(tensor, value.layout, target)
         last = self.statements[-1] if self.statements else None
         if isinstance(tensor, Name) and last is not None:

@@ -199,22 +199,22 @@ class _Differentiator:
                 share = quotient(ONE, counted(indices, where))
                 return self.sum_over(inner, indices, where).times(share)
             case Reduction.LOGSUMEXP:
-                weight: Expr = call("exp", sub(body, _apart(expr)))
+                weight: Expr = call("exp", sub(body, apart(expr)))
                 if len(indices) == 1 and where is True:
                     weight = Keep(Keeper.SOFTMAX, body, indices[0], indices[0])
                 return self.sum_over(inner.times(weight), indices, where)
             case Reduction.AMAX | Reduction.AMIN:
-                attained = both(where, call("eq", body, _apart(expr)))
+                attained = both(where, call("eq", body, apart(expr)))
                 share = quotient(ONE, counted(indices, attained))
                 return self.sum_over(inner, indices, attained).times(share)
             case Reduction.VAR:
-                mean = _apart(replace(expr, kind=Reduction.MEAN))
+                mean = apart(replace(expr, kind=Reduction.MEAN))
                 weighted = inner.times(product(TWO, sub(body, mean)))
                 freedom = total(counted(indices, where), MINUS_ONE)
                 result = self.sum_over(weighted, indices, where)
                 return result.times(quotient(ONE, freedom))
             case Reduction.PROD:
-                return self.sum_over(inner.times(_others(expr)), indices, where)
+                return self.sum_over(inner.times(others(expr)), indices, where)
             case Reduction.NORM:
                 return self.norm(expr, inner, where)
             case _:
@@ -231,7 +231,7 @@ class _Differentiator:
             weighted = inner.times(expr.body)
             result = self.sum_over(weighted, expr.indices, where)
             return result.times(quotient(ONE, expr))
-        ratio = quotient(size, _apart(expr))
+        ratio = quotient(size, apart(expr))
         weight = product(
             call("sign", expr.body), raised(ratio, total(order, MINUS_ONE))
         )
@@ -268,7 +268,7 @@ class _Differentiator:
                 assert_never(expr.kind)
 
 
-def _apart(expr: Reduce) -> Reduce:
+def apart(expr: Reduce) -> Reduce:
     """``expr`` with bound indices of its own, to stand inside a sum over the same axes."""
     names = {i.name for i in expr.indices}
     renamed = rebind(expr, fresh_indices(expr.indices, names, expr))
@@ -276,14 +276,14 @@ def _apart(expr: Reduce) -> Reduce:
     return renamed if expr.kind is Reduction.NORM else replace(renamed, order=None)
 
 
-def _others(expr: Reduce) -> Expr:
+def others(expr: Reduce) -> Expr:
     """The product over all elements but the one at the indices of ``expr``."""
-    apart = _apart(expr)
-    pairs = zip(apart.indices, expr.indices, strict=True)
+    rest = apart(expr)
+    pairs = zip(rest.indices, expr.indices, strict=True)
     differs = [call("ne", new, old) for new, old in pairs]
     other = differs[0] if len(differs) == 1 else Call("or", tuple(differs))
-    where = other if apart.where is None else Call("and", (apart.where, other))
-    return replace(apart, where=where)
+    where = other if rest.where is None else Call("and", (rest.where, other))
+    return replace(rest, where=where)
 
 
 @cache

@@ -7,7 +7,7 @@ than once, and the derivative by its first input where that is short enough to t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from losscodegen.compiler import latex_names
@@ -23,6 +23,9 @@ from losscodegen.ir.build import ZERO
 from losscodegen.ir.loss import Definition, DomainKind, Loss, Variable
 from losscodegen.ir.nodes import Expr, Index, Read, Select, Switch, Use
 from losscodegen.ir.walk import free_indices, index_names, inline, walk
+
+Equation = tuple[str, str]
+"""The left and the right side."""
 
 WIDTH = 80
 """Characters of a source line; the generated docstring indents it by eight."""
@@ -60,22 +63,50 @@ def definition_math(loss: Loss, names: Mapping[str, str] | None = None) -> list[
     within `WIDTH` characters wherever a line can be broken at all.
     """
     shown = _shown(loss)
+    printer = _printer(loss, shown, names)
+    found = _definition_equations(shown, printer)
+    slope = next(_gradient_equations(loss, shown, printer, first=True), None)
+    if slope is not None and _teaches(slope):
+        found.append(slope)
+    return _block(found)
+
+
+def equations(
+    loss: Loss, names: Mapping[str, str] | None = None
+) -> tuple[list[Equation], list[Equation]]:
+    """The definition of ``loss`` and its derivatives by all inputs that have one.
+
+    A derivative that is too large to be read is left out.
+    """
+    shown = _shown(loss)
+    printer = _printer(loss, shown, names)
+    return (
+        _definition_equations(shown, printer),
+        list(_gradient_equations(loss, shown, printer)),
+    )
+
+
+def aligned(found: list[Equation]) -> str:
+    """Equations as one block of LaTeX, below each other unless they fit on a line."""
+    return "\n".join(_block(found))
+
+
+def _printer(loss: Loss, shown: Loss, names: Mapping[str, str] | None) -> Printer:
     declared = frozenset(
         {v.name for v in loss.variables} | {d.name for d in shown.definitions}
     )
-    printer = Printer(names or {}, declared | {i.name for i in _all_indices(loss)})
-    equations = [(_left_side(shown, printer), printer.whole(shown.expression))]
-    for definition in shown.definitions:
-        equations.append(
-            (_definition_left(definition, printer), printer.whole(definition.body))
-        )
-    slope = _gradient_equation(loss, shown, printer)
-    if slope is not None and _teaches(slope):
-        equations.append(slope)
-    return _block(equations)
+    return Printer(names or {}, declared | {i.name for i in _all_indices(loss)})
 
 
-def _teaches(equation: tuple[str, str]) -> bool:
+def _definition_equations(shown: Loss, printer: Printer) -> list[Equation]:
+    first = (left_side(shown, printer), printer.whole(shown.expression))
+    return [first] + [
+        (_definition_left(definition, printer), printer.whole(definition.body))
+        for definition in shown.definitions
+    ]
+
+
+def _teaches(equation: Equation) -> bool:
     """Whether an equation is short enough to be read."""
     lines = laid_out(" = ".join(equation), WIDTH - 4)
     return sum(not line.strip().startswith(r"\end{") for line in lines) <= _FEW_LINES
@@ -102,16 +133,16 @@ def _shown(loss: Loss) -> Loss:
         target = kept if again or choice or size > _INLINE_NODES else gone
         target.append(replace(definition, body=body))
     expression = inline(loss.expression, tuple(gone))
-    reached = _reached(expression, kept)
+    needed = reached(expression, kept)
     shown = replace(
         loss,
         expression=expression,
-        definitions=tuple(d for d in kept if d.name in reached),
+        definitions=tuple(d for d in kept if d.name in needed),
     )
-    return _unshadowed(residual(shown))
+    return without_shadows(residual(shown))
 
 
-def _unshadowed(loss: Loss) -> Loss:
+def without_shadows(loss: Loss) -> Loss:
     """``loss`` with bound indices renamed that a reader would take for those outside."""
     return replace(
         loss,
@@ -127,20 +158,20 @@ def _all_indices(loss: Loss) -> set[Index]:
     return {n for n in nodes if isinstance(n, Index)}
 
 
-def _reached(expression: Expr, definitions: Iterable[Definition]) -> set[str]:
+def reached(expression: Expr, definitions: Iterable[Definition]) -> set[str]:
     """The definitions that the loss itself needs; others serve the weight of the mean."""
     bodies = {d.name: d.body for d in definitions}
-    reached: set[str] = set()
+    found: set[str] = set()
     pending = [expression]
     while pending:
         for node in walk(pending.pop()):
-            if isinstance(node, Use) and node.name not in reached:
-                reached.add(node.name)
+            if isinstance(node, Use) and node.name not in found:
+                found.add(node.name)
                 pending.append(bodies[node.name])
-    return reached
+    return found
 
 
-def _left_side(loss: Loss, printer: Printer) -> str:
+def left_side(loss: Loss, printer: Printer) -> str:
     """``\\ell_b`` where the loss has free indices, else ``\\ell(x, y)``."""
     if loss.free:
         return latex_names.symbol(
@@ -165,39 +196,39 @@ def _definition_left(definition: Definition, printer: Printer) -> str:
 # ---------------------------------------------------------------- the derivative
 
 
-def _gradient_equation(
-    loss: Loss, shown: Loss, printer: Printer
-) -> tuple[str, str] | None:
-    """The derivative by an element of the first input, in terms of the shown definitions."""
+def _gradient_equations(
+    loss: Loss, shown: Loss, printer: Printer, *, first: bool = False
+) -> Iterator[Equation]:
+    """The derivatives by an element of each input, in terms of the shown definitions.
+
+    Only that by the ``first`` input that has one, if so.
+    """
     expression = inline(shown.expression, shown.definitions)
-    variable = _differentiated(loss, expression)
-    if variable is None:
-        return None
-    wrt = _wanted(variable, loss, expression)
-    slope = gradient(expression, wrt)
-    if sum(1 for _ in walk(slope)) > _TOO_LARGE:
-        return None
-    slope = fold(slope, shown.definitions)
-    slope = unshadowed(slope, (*loss.free, *free_indices(wrt)))
-    entry = [latex_names.index(i.name) for i in loss.free]
-    ell = latex_names.symbol("loss", tuple(entry), {"loss": r"\ell"})
-    left = rf"\frac{{\partial {ell}}}{{\partial {printer.math(wrt).text}}}"
-    return left, printer.whole(slope)
+    for variable in list(_differentiated(loss, expression))[: 1 if first else None]:
+        wrt = wanted_element(variable, loss, expression)
+        slope = gradient(expression, wrt)
+        if sum(1 for _ in walk(slope)) > _TOO_LARGE:
+            continue
+        slope = fold(slope, shown.definitions)
+        slope = unshadowed(slope, (*loss.free, *free_indices(wrt)))
+        entry = [latex_names.index(i.name) for i in loss.free]
+        ell = latex_names.symbol("loss", tuple(entry), {"loss": r"\ell"})
+        left = rf"\frac{{\partial {ell}}}{{\partial {printer.math(wrt).text}}}"
+        yield left, printer.whole(slope)
 
 
-def _differentiated(loss: Loss, expression: Expr) -> Variable | None:
+def _differentiated(loss: Loss, expression: Expr) -> Iterator[Variable]:
     read = {n.name for n in walk(expression) if isinstance(n, Read)}
     for variable in loss.inputs:
         kind = variable.domain.kind
         if variable.name in read and kind not in _NOT_DIFFERENTIATED:
-            return variable
-    return None
+            yield variable
 
 
 _LETTERS = "jkilmnpqrsuv"
 
 
-def _wanted(variable: Variable, loss: Loss, expression: Expr) -> Read:
+def wanted_element(variable: Variable, loss: Loss, expression: Expr) -> Read:
     """The element to differentiate by: of the same sample where the loss is one of samples."""
     reads = [
         n for n in walk(expression) if isinstance(n, Read) and n.name == variable.name
@@ -223,7 +254,7 @@ _SIDE_BY_SIDE = 62
 """Glyphs that two equations may have together to stand on one line."""
 
 
-def _block(equations: list[tuple[str, str]]) -> list[str]:
+def _block(equations: list[Equation]) -> list[str]:
     if len(equations) == 1:
         return laid_out(" = ".join(equations[0]), WIDTH)
     widths = [glyphs(left + right) for left, right in equations]

@@ -70,6 +70,8 @@ def call(builder: Builder, expr: Call) -> Value:
     values = _lighten(builder, expr.args, values, limit)
     guards = _guards(values)
     weight = 1 + sum(v.weight for v in values)
+    if expr in (builder.raising or ()):
+        values = [replace(builder.filled(v), static=False) for v in values]
     if all(v.static for v in values):
         if row.python is None:
             raise builder.refuse(expr, f"{row.name} of parameters alone")

@@ -83,6 +83,7 @@ class Rule:
         unless: the rule stays out where this is proved, because nothing can go wrong.
         optional: names that may be missing: 1 in a product, 0 in a sum.
         varying: names that must not stand for Python numbers.
+        steady: names that must stand for Python numbers.
         why: one sentence, the comment in the generated code.
         source: where this is known from.
         witness: a point where the pattern fails and the replacement does not.
@@ -103,6 +104,10 @@ class Rule:
             stays out where no gradient flows.
         helped: the module defines a function of its own for the op of the pattern, which computes
             the replacement. Its docstring says why.
+        bent: the second derivative of the replacement is right, too; rows for the sake of that
+            stay out of it.
+        linear: the rule fires only on parts in which the formula is linear: elsewhere the slope of
+            the part counts for more than its second derivative.
         cut: a name; the rule stays out where it stands for a ``relu``, which hands no gradient on
             where it is 0, not even an infinite one.
         single: the rule stays out where the pattern is a distance of all pairs: those are lowered
@@ -132,6 +137,7 @@ class Rule:
     unless: str | None = None
     optional: tuple[str, ...] = ()
     varying: tuple[str, ...] = ()
+    steady: tuple[str, ...] = ()
     domain: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({}), hash=False
     )
@@ -145,6 +151,8 @@ class Rule:
     smooth: bool = False
     gradient_only: bool = False
     helped: bool = False
+    bent: bool = False
+    linear: bool = False
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from losscodegen.compiler.rule import Fault, Phase, Refuted, Rule, Witness
 from losscodegen.compiler.rules_angles import RULES as ANGLES
 from losscodegen.compiler.rules_axes import RULES as AXES
+from losscodegen.compiler.rules_bends import RULES as BENDS
+from losscodegen.compiler.rules_beta import RULES as BETA
 from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_circular import RULES as CIRCULAR
@@ -17,6 +19,7 @@ from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_divergences import RULES as DIVERGENCES
+from losscodegen.compiler.rules_factors import RULES as FACTORS
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
@@ -37,7 +40,9 @@ from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     OVERFLOW
+    + FACTORS
     + COUNTS
+    + BETA
     + STUDENT
     + SCALES
     + DIRICHLET
@@ -62,6 +67,7 @@ RULES: tuple[Rule, ...] = (
     + SATURATION
     + CIRCULAR
     + THRESHOLDS
+    + BENDS
 )
 """Every rule, in order of priority."""
 

@@ -14,6 +14,27 @@ _UNMASKED = (
 )
 
 RULES = (
+    *(
+        Rule(
+            name="constant-over-axis",
+            pattern=pattern,
+            replacement=constant,
+            why="It is the same for all inputs; the gradient of what rounding leaves of it is noise.",
+            source="definition",
+            witness=Witness(
+                point={"x": (9997.25, 1.75, 10000.5)}, fault=Fault.GRADIENT, wrt="x"
+            ),
+        )
+        for pattern, constant in (
+            ("Sum(softmax(x[i], i), i)", "1"),
+            ("Mean(softmax(x[i], i), i)", "1/I"),
+            ("logsumexp(log_softmax(x[i], i), i)", "0"),
+            (
+                "norm(normalize(x[i], i), i)",
+                "where(amax(abs(x[i]), i) > 0, 1, 0)",
+            ),
+        )
+    ),
     Rule(
         name="softmax",
         pattern="exp(x[t])/Sum(exp(x[i]), i)",

@@ -8,6 +8,43 @@ _STIRLING = (
 )
 """lgamma(x) less the leading terms of Stirling, with z = 1/x, for x >= 16."""
 
+
+def _difference(x: str, d: str, short: str) -> tuple[str, ...]:
+    """What makes ``lgamma(x) - lgamma(x + d)`` as ``steps + change``, for d <= x or 16 <= x.
+
+    The steps lead from x to x + 16, two factors of the gamma function at a time, where x is
+    ``short``. From 16 on what is common to the two series of Stirling is taken out first; what is
+    left of them is written by powers of 1/x and 1/(x + d), less each other, over d.
+    """
+    steps = " + ".join(
+        f"log1p(added*(2*first + {2 * k + 1} + added)/((first + {k})*(first + {k + 1})))"
+        for k in range(0, 16, 2)
+    )
+    return (
+        f"first = where({short}, {x}, 1)",
+        f"added = where({short}, {d}, 0)",
+        f"steps = {steps}",
+        f"far = where({x} >= 16, {x}, {x} + 16)",
+        f"u = {d}/far",
+        "s = where(u < 1/4, u, 0)",
+        "h = s/(2 + s)",
+        "q = h**2",
+        f"odd = 2*h**3*({_ATANH_SERIES})",
+        f"main = where(u < 1/4, far*(s*h - odd) + log1p(s)/2, {d} - (far - 1/2)*log1p(u))",
+        "z = 1/far",
+        f"w = 1/(far + {d})",
+        "c = z*w",
+        "e = z**2 + w**2",
+        "third = e + c",
+        "fifth = e*third - c**2",
+        "seventh = e*fifth - c**2*third",
+        "ninth = e*seventh - c**2*fifth",
+        "last = 691/360360*(e*ninth - c**2*seventh)",
+        f"series = {d}*c*(1/12 - third/360 + fifth/1260 - seventh/1680 + ninth/1188 - last)",
+        f"change = main - {d}*log(far + {d}) + series",
+    )
+
+
 _LONG_ATANH_SERIES = "1/3 + u*(1/5 + u*(1/7 + u*(1/9 + u*(1/11 + u*(1/13 + u*(1/15 + u*(1/17 + u*(1/19 + u*(1/21 + u*(1/23 + u*(1/25 + u*(1/27 + u*(1/29 + u*(1/31 + u*(1/33 + u/35)))))))))))))))"
 """(atanh(r) - r)/r**3 with u = r**2 for |r| <= 1/3, to the last digit of float64 in the slope."""
 
@@ -35,10 +72,15 @@ RULES = (
         name="log-beta",
         pattern="lgamma(x) + lgamma(y) - lgamma(x + y)",
         condition="x > 0 and y > 0",
-        let=("small = where(x <= y, x, y)", "large = where(x <= y, y, x)"),
-        replacement="lgamma(small) + (lgamma(large) - lgamma(large + small))",
-        why="The two logarithms of gamma with large arguments cancel; taken together, their "
-        "difference keeps its digits.",
+        let=(
+            "small = where(x <= y, x, y)",
+            "large = where(x <= y, y, x)",
+            *_difference("large", "small", "large < 16"),
+        ),
+        replacement="lgamma(small) + steps + change",
+        why="The logarithms of gamma with the larger arguments cancel where the smaller one is "
+        "small beside them. What is common to their series by Stirling is taken out first; where "
+        "they are below 16 the recurrence leads there.",
         source="Didonato and Morris, algorithm 708",
         witness=Witness(point={"x": 0.5, "y": 1e9}),
         domain={"x": "(0, 100)", "y": "(0, 100)"},
@@ -92,29 +134,20 @@ RULES = (
         name="log-gamma-difference",
         pattern="lgamma(x) - lgamma(x + d)",
         condition="x > 0 and d >= 0",
-        unless="x <= 16 or d <= 0",
+        unless="d <= 0 or (x <= 16 and d >= 1/2)",
         varying=("x",),
         let=(
-            "near = where(x >= 16, 1, x)",
-            "large = where(x >= 16, x, 16)",
-            "u = d/large",
-            "z = 1/large",
-            "s = where(u < 1/4, u, 0)",
-            "h = s/(2 + s)",
-            "q = h**2",
-            f"odd = 2*h**3*({_ATANH_SERIES})",
-            "change = where(u < 1/4, large*(s*h - odd) + log1p(s)/2, "
-            "d - (large - 1/2)*log1p(u))",
-            "w = 1/(large + d)",
-            f"series = {_STIRLING.format(z='z')} - {_STIRLING.format(z='w')}",
+            "apart = x < 16 and d > x",
+            "near = where(apart, x, 1)",
+            *_difference("x", "d", "x < 16 and d <= x"),
         ),
-        replacement="where(x >= 16, change - d*log(large + d) + series, "
-        "lgamma(near) - lgamma(near + d))",
-        why="For large x the two cancel. There what is common to their series by Stirling is "
-        "taken out first.",
+        replacement="where(apart, lgamma(near) - lgamma(near + d), steps + change)",
+        why="For small d, beside x, the two cancel. What is common to their series by Stirling is "
+        "taken out first; where x is below 16 the recurrence leads to `x + 16`.",
         source="TFP, log_gamma_difference",
         witness=Witness(point={"x": 1e9, "d": 2.0}),
         domain={"x": "(0, 1000)", "d": "[0, 1000)"},
+        balanced=True,
     ),
     Rule(
         name="log1p-over-slope-apart",
@@ -201,6 +234,30 @@ RULES = (
         witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
         domain={"x": "(0, 10)", "y": "[0, 10)"},
     ),
+    *(
+        Rule(
+            name="log-ratio-of-sum",
+            pattern=f"(k + n)*log(a*x**2 + {pattern}) - k*log({pattern})",
+            condition="a > 0 and c > 0",
+            varying=("a",),
+            let=(f"u = x/({root})",),
+            replacement=f"n*log(a*x**2 + {pattern}) + k*log1p(u**2)",
+            why="For large k the two logarithms cancel; what the square adds is left as a "
+            "`log1p`, of a ratio that levels off for large a without two slopes that cancel.",
+            source="measured",
+            witness=Witness(
+                point={"a": 1e6, "x": 1.0, "c": 1.0, "k": 1e18, "n": 0.5},
+                fault=Fault.GRADIENT,
+                wrt="a",
+            ),
+            domain={"a": "(0, 10)", "c": "(0, 10)", "k": "(0, 10)", "n": "(0, 10)"},
+            bent=True,
+        )
+        for pattern, root in (
+            ("2*c*(1 + a)", "sqrt(2)*sqrt(c)*hypot(1, 1/sqrt(a))"),
+            ("c*(1 + a)", "sqrt(c)*hypot(1, 1/sqrt(a))"),
+        )
+    ),
     Rule(
         name="log-ratio-of-sum",
         pattern="(a + c)*log(p + q) - a*log(q)",
@@ -210,6 +267,27 @@ RULES = (
         source="measured",
         witness=Witness(point={"a": 1e9, "c": 0.5, "p": 1e-9, "q": 3.0}),
         domain={"p": "[0, 10)", "q": "(0, 10)", "a": "(0, 10)", "c": "(0, 10)"},
+    ),
+    *(
+        Rule(
+            name="log-less-log",
+            pattern=f"log(a*x**2 + {pattern}) - log(a)",
+            condition="a > 0 and c > 0",
+            varying=("a",),
+            replacement=f"2*log(hypot(x, {root}))",
+            why="Where the square leads, the slopes by a of the two logarithms cancel. Divided by "
+            "a, under a root that keeps it in range, the sum falls with a.",
+            source="measured",
+            witness=Witness(
+                point={"a": 3.0, "x": 30.0, "c": 1e-20}, fault=Fault.GRADIENT, wrt="a"
+            ),
+            domain={"a": "(0, 10)", "c": "(0, 10)"},
+            bent=True,
+        )
+        for pattern, root in (
+            ("2*c*(1 + a)", "sqrt(2)*sqrt(c)*hypot(1, 1/sqrt(a))"),
+            ("c*(1 + a)", "sqrt(c)*hypot(1, 1/sqrt(a))"),
+        )
     ),
     Rule(
         name="log-of-square-sum",

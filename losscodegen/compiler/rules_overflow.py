@@ -4,6 +4,7 @@ What is far out is computed from the logarithm of the argument, which other rows
 """
 
 from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rules_roots import LOG1P_OF_SQUARE
 
 _LEVEL = (
     "Where the argument overflows the function has long levelled off, and its derivative 0 times "
@@ -23,6 +24,45 @@ _LEVELLED = (
 )
 
 RULES = (
+    Rule(
+        name="log1p-of-square",
+        pattern="log1p(x**2)",
+        unless="x**2 <= 4",
+        let=("far = 2*log(abs(x))",),
+        replacement="where(abs(x) <= 1, log1p(x**2), far + log1p(exp(-far)))",
+        why=LOG1P_OF_SQUARE,
+        source="measured",
+        witness=Witness(
+            point={"x": 100.0},
+            fault=Fault.GRADIENT,
+            wrt="x",
+            instead={"x": "2 - exp(x)"},
+        ),
+        steep=("x",),
+    ),
+    Rule(
+        name="log-beside-exponential",
+        pattern="log(abs(y - exp(x)))",
+        let=("shift = detach(where(x > 80, x, 0))",),
+        replacement="shift + log(abs(y*exp(-shift) - exp(x - shift)))",
+        unless="x <= 80",
+        why=_LOG,
+        source="measured",
+        witness=Witness(point={"x": 100.0, "y": 2.0}),
+        phase=Phase.OVERFLOW,
+        calm=("y",),
+    ),
+    Rule(
+        name="log-term-far-out",
+        pattern="xlogy(p, x)",
+        condition="x >= 1",
+        replacement="p*log(x)",
+        why="The argument of the logarithm overflows although the logarithm does not. Where it is "
+        "at least 1 nothing is special about a factor of 0.",
+        source="measured",
+        witness=Witness(point={"p": 0.5, "x": 1e20}, instead={"x": "1 + x**2"}),
+        domain={"x": "[1, oo)"},
+    ),
     *(
         Rule(
             name="levelled-off",
@@ -207,5 +247,18 @@ RULES = (
             ("x**p", "p", "x", "x >= 0"),
             ("abs(x)**p", "p", "abs(x)", "p > 0"),
         )
+    ),
+    Rule(
+        name="log-far-out",
+        pattern="log(y + exp(x))",
+        condition="y >= 0",
+        let=("shift = detach(where(x < 0 and y > 0, 0, x))",),
+        replacement="shift + log(y*exp(-shift) + exp(x - shift))",
+        why=_FAR,
+        source="measured",
+        witness=Witness(point={"x": 100.0, "y": 2.0}),
+        domain={"y": "[0, oo)"},
+        phase=Phase.OVERFLOW,
+        calm=("y",),
     ),
 )

@@ -10,12 +10,15 @@ RULES = (
         name="pseudo-huber",
         pattern="hypot(x, y) - y",
         condition="y > 0",
-        let=("length = hypot(x, y)",),
-        replacement="x*(x/(length + y))",
-        why="For small x the root rounds to y and the difference is lost.",
+        let=("length = hypot(x, y)", "size = abs(x)"),
+        replacement="where(size <= y, x*(x/(length + y)), size - y + y*(y/(length + size)))",
+        why="For small x the root rounds to y and the difference is lost, for large x the second "
+        "derivative cancels.",
         source="measured; SciPy, pseudo_huber",
         witness=Witness(point={"x": 1e-4, "y": 1.0}),
         domain={"y": "(0, oo)"},
+        safe=True,
+        bent=True,
     ),
     Rule(
         name="asinh",
@@ -313,10 +316,11 @@ RULES = (
         phase=Phase.EXPAND,
         varying=("x",),
         as_written=True,
-        let=("half = where(x == 0, 0, s/2)",),
+        let=("half = where(x == 0 and s > 176, 0, s/2)",),
         replacement="(x*exp(half))**2",
         why="The square or the exponential leaves the floating-point range although the product "
-        "does not; where x is 0 the exponential does not matter, but `0 * inf` would be nan.",
+        "does not; where x is 0 the exponential matters to nothing but the second derivative, but "
+        "`0 * inf` would be nan.",
         source="measured",
         witness=Witness(point={"x": 1e20, "s": -30.0}),
     ),

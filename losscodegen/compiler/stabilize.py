@@ -19,7 +19,9 @@ from losscodegen.compiler.decided import decided
 from losscodegen.compiler.degrees import degree
 from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.instantiate import Candidates, grows
+from losscodegen.compiler.linear import linear_parts
 from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.repeated import as_powers
 from losscodegen.compiler.rule import Purpose
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.search.stage import Search, defaults
@@ -80,7 +82,7 @@ def stabilize(
     bent = not _over_axes(loss)
 
     def run(expr: Expr) -> Expr:
-        expr = decided(expr)
+        expr = as_powers(decided(expr))
         expr = rewriter.run(expr, Phase.RECOGNISE, ranges)
         if rules:
             expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
@@ -149,14 +151,19 @@ class Rewriter:
     """What has been rewritten; the ranges are held so that their identity stays unique."""
 
     expansions: frozenset[str] = field(init=False)
+    bends: frozenset[str] = field(init=False)
     branching: frozenset[str] = field(init=False)
     """The rules whose replacement has branches."""
     first: Candidates = field(init=False)
     """The rules of the phase that go before the others."""
+    terms: frozenset[Expr] = frozenset()
+    """What the formula is linear in."""
 
     def __post_init__(self) -> None:
         expanding = (r.name for r in self.rules if r.phase is Phase.EXPAND)
         self.expansions = frozenset(expanding)
+        bent = (r.name for r in self.rules if r.bent or r.phase is Phase.BEND)
+        self.bends = frozenset(bent)
         choosing = (r.name for r in self.rules if "where(" in r.replacement)
         self.branching = frozenset(choosing)
         self.first = Candidates.of_rules(())
@@ -166,6 +173,7 @@ class Rewriter:
         self.done.clear()
         now = [r for r in self.rules if r.phase is phase]
         self.first = Candidates.of_rules(r for r in now if r.first)
+        self.terms = frozenset(linear_parts(expr, self.tame.depends))
         rules = Candidates.of_rules(now)
         needed = self.digits.everywhere
         return self._visit(expr, rules, ranges, gradient=True, needed=needed)
@@ -228,6 +236,8 @@ class Rewriter:
             flows = gradient or rule.phase is Phase.BEND
             if rule.sloped and not (flows and self.tame.depends(expr)):
                 continue
+            if rule.linear and expr not in self.terms:
+                continue
             if rule.single and self.tame.pairwise(expr):
                 continue
             if self._final(expr, rule):
@@ -235,6 +245,8 @@ class Rewriter:
             for match in found.matches(expr, ranges):
                 names = match.bindings.names
                 if any(self._static(names[n].bodies[0]) for n in rule.varying):
+                    continue
+                if not all(self._static(names[n].bodies[0]) for n in rule.steady):
                     continue
                 if rule.cut and _is_relu(names[rule.cut].bodies[0]):
                     continue
@@ -319,7 +331,8 @@ class Rewriter:
             return True
         if rule.outside and guard.rule in self.branching:
             return True
-        return rule.phase is not Phase.BEND and guard.rule in self.expansions
+        made = self.bends if rule.phase is Phase.BEND else self.expansions
+        return guard.rule in made and not rule.helped
 
     def _static(self, expr: Expr) -> bool:
         """Whether ``expr`` is a Python number: there rounding is double, gradients are none."""

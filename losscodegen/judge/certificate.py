@@ -8,8 +8,10 @@ from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-SCHEMA = 3
-"""Certificates of schema 2 have no `Passage` and are read as if none had been asked for."""
+from losscodegen.judge.unchecked import unchecked
+
+SCHEMA = 4
+"""Certificates of schema 2 have no `Passage`, those of schema 3 no libraries and no seal."""
 
 
 class Status(Enum):
@@ -24,6 +26,8 @@ class Status(Enum):
 
 
 _GOOD = (Status.PASSED, Status.REPORTED)
+_DERIVED = ("verdict", "unchecked", "seal")
+"""What a written certificate says over and above its fields."""
 
 
 class Severity(Enum):
@@ -189,6 +193,8 @@ class Certificate:
     """What the spec asks for: ``"absolute"`` lets small results lose digits beside usual ones."""
     torch: str
     python: str
+    libraries: tuple[tuple[str, str], ...] = ()
+    """Names and versions of what else the truth rests on."""
     seed: int
     points: int
     rejected: int
@@ -225,17 +231,18 @@ class Certificate:
         """Plain data; ``json.dumps`` takes it as it is."""
         data = plain(self)
         assert isinstance(data, dict)
-        return {"verdict": self.verdict, **data}
+        return {"verdict": self.verdict, **data, "unchecked": plain(unchecked(self))}
 
     def as_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Certificate:
-        """The inverse of `as_dict`; reads certificates of schema 2, too."""
+        """The inverse of `as_dict`; reads certificates of schemas 2 and 3, too."""
         return cls(
             **{
-                **{k: v for k, v in data.items() if k != "verdict"},
+                **{k: v for k, v in data.items() if k not in _DERIVED},
+                "libraries": tuple((n, v) for n, v in data.get("libraries", ())),
                 "checks": tuple(_check(c) for c in data["checks"]),
                 "claims": tuple(
                     Claim(**{**c, "status": Status(c["status"])})

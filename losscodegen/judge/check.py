@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 
 import torch
 
@@ -31,10 +27,11 @@ from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Point
 from losscodegen.judge.points import tidy_points
 from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.seal import spec_hash, text_hash
 from losscodegen.judge.tensors import execute
 from losscodegen.judge.trial import Trial
+from losscodegen.judge.versions import judge_version, libraries, python
 from losscodegen.judge.witness import check_witness
-from losscodegen.language.write import format_loss
 
 DTYPES = ("float32", "float64")
 POINTS = 300
@@ -127,12 +124,13 @@ def _verify(
             findings += problems
     return Certificate(
         loss=loss.name,
-        spec=_sha256(format_loss(loss)),
-        source=_sha256(source),
+        spec=spec_hash(loss),
+        source=text_hash(source),
         judge=judge_version(),
         accuracy=loss.accuracy.value,
         torch=torch.__version__,
-        python=platform.python_version(),
+        python=python(),
+        libraries=libraries(),
         seed=seed,
         points=judged,
         rejected=rejected,
@@ -187,18 +185,3 @@ def _claims(
 def _importance(finding: Finding) -> tuple[int, float]:
     rank = list(Severity).index(finding.severity)
     return rank, -(finding.place.ulp if finding.place else 0.0)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def judge_version() -> str:
-    """sha256 of everything that a verdict depends on: the judge, the language, the IR."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for folder in ("ir", "judge", "language"):
-        for path in sorted((root / folder).glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +12,7 @@ import torch
 
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.certificate import Certificate, Check, Finding, Severity, Status
-from losscodegen.judge.check import DTYPES, judge_version, one_thread
+from losscodegen.judge.check import DTYPES, one_thread
 from losscodegen.judge.criterion import Limits
 from losscodegen.judge.diagnoses import Diagnosed, diagnose
 from losscodegen.judge.foreign import Foreign, Kind, reduced, separable
@@ -35,9 +33,10 @@ from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Entry, Point
 from losscodegen.judge.points import default_values, tidy_points
 from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.seal import spec_hash, text_hash
 from losscodegen.judge.shrink import Shrunk, shrink
 from losscodegen.judge.tally import Tally
-from losscodegen.language.write import format_loss
+from losscodegen.judge.versions import judge_version, libraries, python
 
 POINTS = 16
 """Random points for the default parameters; edges, kinks and seams come on top."""
@@ -292,15 +291,12 @@ class _Job:
         loss, plan = self.foreign.loss, self.foreign.plan
         certificate = Certificate(
             loss=loss.name,
-            spec=(
-                _sha256(format_loss(loss))
-                if loss.batch is not None or loss.free
-                else ""
-            ),
-            source=_sha256(_source(self.foreign.target)),
+            spec=spec_hash(loss) if loss.batch is not None or loss.free else "",
+            source=text_hash(_source(self.foreign.target)),
             judge=judge_version(),
             torch=torch.__version__,
-            python=platform.python_version(),
+            python=python(),
+            libraries=libraries(),
             seed=self.seed,
             points=self.judged,
             rejected=self.rejected,
@@ -329,7 +325,3 @@ def _source(target: Callable[..., Any]) -> str:
 def _importance(finding: Finding) -> tuple[int, float]:
     rank = list(Severity).index(finding.severity)
     return rank, -(finding.place.ulp if finding.place else 0.0)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -88,9 +88,11 @@ def _judge(request: Request) -> dict[str, Any]:
     """
     from losscodegen.judge.foreign_check import verify_module
     from losscodegen.judge.foreign_confinement import entry_of
+    from losscodegen.judge.seal import file_hash, spec_hash
     from losscodegen.language.parse import load_losses
 
     loss = next(x for x in load_losses(Path(request.spec)) if x.name == request.loss)
+    source = file_hash(Path(request.file))
     _limit_memory()
     target = find(load(Path(request.file)), request.name, request.file)
     found = verify_module(
@@ -102,7 +104,8 @@ def _judge(request: Request) -> dict[str, Any]:
         reduction=request.reduction,  # type: ignore[arg-type]
         **request.options,
     )
-    return found.as_dict()
+    # A certificate is verified against what lies on disk.
+    return {**found.as_dict(), "spec": spec_hash(loss), "source": source}
 
 
 def _limit_memory() -> None:

@@ -50,7 +50,7 @@ _SYMBOL = re.compile(r"([^\W\d_]+)(\d*)(.*)")
 
 def one_line(loss: Loss) -> str:
     """The formula of a loss, then its definitions."""
-    printer = _Mathematics(Scope.of_loss(loss))
+    printer = Mathematics(Scope.of_loss(loss))
     text = printer.text(loss.expression)
     definitions = [
         f"{symbol(definition.name)} = {printer.text(definition.body, Binding.OR)}"
@@ -68,7 +68,9 @@ def symbol(name: str) -> str:
     return _GREEK.get(head, head) + number.translate(_LOWERED) + tail
 
 
-class _Mathematics(Printer):
+class Mathematics(Printer):
+    """Prints expressions as mathematics on one line."""
+
     times, minus = "·", f" {_MINUS} "
 
     def bound(self, expr: Expr) -> tuple[str, Binding]:

@@ -118,6 +118,8 @@ def _loss(row: Row, expression: Expr) -> Loss:
         for n in walk(expression)
         if isinstance(n, Reduce) and isinstance(n.order, Read)
     }
+    if isinstance(row, Rule):
+        orders |= set(row.steady)
     domains = dict(row.domain) if isinstance(row, Rule) else {}
     inputs: dict[str, Variable] = {}
     for node in walk(expression):

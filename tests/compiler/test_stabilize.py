@@ -52,7 +52,8 @@ def test_the_library(path: Path) -> None:
         (
             "sqrt((x - y)**2 + 4)",
             {"x": "real[...]", "y": "real[...]"},
-            "hypot(x - y, 2)",
+            "where(abs(x - y) <= 2, hypot(x - y, 2), "
+            "abs(x - y) + 4/(hypot(x - y, 2) + abs(x - y)))",
         ),
         (
             "where(abs(x - y) > 2, 2*(abs(x - y) - 1), (x - y)**2/2)",
@@ -69,7 +70,11 @@ def test_the_library(path: Path) -> None:
             {"x": "real[...]", "y": "real[...]", "v": "positive[...]"},
             "((x - y)/sqrt(v))**2",
         ),
-        ("2 - 2*sigmoid(x) + x", {"x": "real[...]"}, "2*exp(logsigmoid(-x)) + x"),
+        (
+            "2 - 2*sigmoid(x) + x",
+            {"x": "real[...]"},
+            "2*where(abs(x) < 1, 0.5 + 0.5*tanh(-0.5*x), exp(logsigmoid(-x))) + x",
+        ),
         ("exp(x)*exp(-x)", {"x": "real[...]"}, "exp(x - x)"),
     ],
 )
@@ -115,6 +120,13 @@ _MIXTURE = "(1 - y)*softplus(x) + y*softplus(-x)"
         # Second derivatives are for losses of one element.
         ("softplus(x) + y", {"y": "real[...]"}, "softplus-tail", True),
         ("softplus(-abs(x)) + y", {"y": "real[...]"}, "softplus-tail", False),
+        # The slope of a sigmoid in a product counts for more than how it bends.
+        ("3*sigmoid(x) + y", {"y": "real[...]"}, "sigmoid-bend", True),
+        ("sigmoid(x)**2 + y", {"y": "real[...]"}, "sigmoid-bend", False),
+        ("x*sigmoid(x) + y", {"y": "real[...]"}, "sigmoid-bend", False),
+        # A width that is learned has a second derivative of its own.
+        ("sqrt(x**2 + 1) + y", {"y": "real[...]"}, "hypot-tail", True),
+        ("sqrt(x**2 + y**2)", {"y": "positive[...]"}, "hypot-tail", False),
         ("Mean(softplus(x + z[c]), c)", {"z": "real[..., C]"}, "softplus-tail", False),
     ],
 )

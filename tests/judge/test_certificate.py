@@ -21,7 +21,7 @@ from losscodegen.judge.certificate import (
     Status,
     tidy,
 )
-from losscodegen.judge.check import judge_version, verify
+from losscodegen.judge.check import verify
 from losscodegen.judge.criterion import Limits
 from losscodegen.judge.table import (
     as_text,
@@ -29,6 +29,7 @@ from losscodegen.judge.table import (
     format_ulp,
     library_table,
 )
+from losscodegen.judge.versions import judge_version
 from losscodegen.language.parse import load_losses
 from losscodegen.language.write import format_loss
 
@@ -61,7 +62,7 @@ def test_json_keeps_everything(passed: Certificate, failed: Certificate) -> None
         assert Certificate.from_dict(json.loads(text)) == certificate
         assert "NaN" not in json.dumps(json.loads(text), allow_nan=False)
     data = json.loads(failed.as_json())
-    assert data["schema"] == 3
+    assert data["schema"] == 4
     assert data["accuracy"] == "relative"
     assert data["verdict"] == "failed"
     assert data["loss"] == "SoftplusLoss"
@@ -94,11 +95,15 @@ def test_a_way_in_which_it_dies_is_no_pass(passed: Certificate) -> None:
     assert "onnx" in text and "dies" in text
 
 
-def test_certificates_of_schema_2_are_read(passed: Certificate) -> None:
+def test_certificates_of_older_schemas_are_read(passed: Certificate) -> None:
     data = passed.as_dict()
+    del data["libraries"], data["unchecked"]
+    data["schema"] = 3
+    old = replace(passed, schema=3, libraries=())
+    assert Certificate.from_dict(data) == old
     del data["survival"]
     data["schema"] = 2
-    assert Certificate.from_dict(data) == replace(passed, schema=2)
+    assert Certificate.from_dict(data) == replace(old, schema=2)
 
 
 def test_hashes_follow_spec_and_source(

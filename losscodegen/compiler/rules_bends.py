@@ -1,0 +1,39 @@
+"""Functions whose value and gradient are right and whose second derivative cancels."""
+
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
+
+_ROOT = "The second derivative of `hypot` is `1/r - x**2/r**3`, which cancels for large x. There the \
+root is x and what it adds to it, whose derivatives do not cancel."
+
+RULES = (
+    Rule(
+        name="hypot-tail",
+        pattern="hypot(x, y)",
+        condition="y > 0",
+        varying=("x",),
+        steady=("y",),
+        let=("length = hypot(x, y)", "size = abs(x)"),
+        replacement="where(size <= y, length, size + y*(y/(length + size)))",
+        why=_ROOT,
+        source="measured",
+        witness=Witness(point={"x": 1e4, "y": 1.0}, fault=Fault.SECOND, wrt="x"),
+        domain={"y": "(0, oo)"},
+        phase=Phase.BEND,
+        safe=True,
+    ),
+    Rule(
+        name="sigmoid-bend",
+        pattern="exp(logsigmoid(x))",
+        replacement="where(abs(x) < 1, 1/2 + tanh(x/2)/2, exp(logsigmoid(x)))",
+        unless="x <= -1 or x >= 1",
+        why="The second derivative of the sigmoid is 0 at 0, beside which that of the exponential "
+        "cancels; that of `tanh` is a product.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": 1e-6}, fault=Fault.SECOND, wrt="x"),
+        phase=Phase.BEND,
+        safe=True,
+        bounded=True,
+        linear=True,
+    ),
+)

@@ -1,0 +1,262 @@
+"""A loss explained: its mathematics, its derivative, what floating point does to it, the guards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from losscodegen.compiler.steps import Step
+from losscodegen.compiler.tidy import chosen, negative
+from losscodegen.errors import LossCodegenError
+from losscodegen.ir.loss import Absent, Loss, Variable
+from losscodegen.ir.nodes import Expr, Guard, Select, Use
+from losscodegen.ir.walk import inline_loss
+from losscodegen.judge.rounding import Dtype
+from losscodegen.language.write import format_declaration
+from losscodegen.pipeline import compile_expressions, compile_losses
+from losscodegen.teach.derivation import Shown, derivations, differentiated
+from losscodegen.teach.formulas import Writer, loss_symbol
+from losscodegen.teach.measure import Finding, findings
+from losscodegen.teach.model import (
+    Code,
+    Derivation,
+    Explanation,
+    GuardStory,
+    Measured,
+    Symbol,
+)
+from losscodegen.teach.run import compiled, generated
+from losscodegen.teach.typed import (
+    LEFT_OUT,
+    code_of,
+    part_of,
+    plainly,
+    typed,
+    unweighted,
+)
+from losscodegen.teach.wording import missing, sentence, source_of
+
+_HELPER = re.compile(r"(?<![\w.])_\w+\(")
+
+_NO_LOSS = (
+    *(LossCodegenError, AssertionError, TypeError, ValueError, LookupError),
+    StopIteration,
+)
+"""What lowering a part raises that is no loss: without a tensor, or of an index alone."""
+
+DTYPES = (Dtype.FLOAT32, Dtype.FLOAT64)
+
+
+def explain(loss: Loss) -> Explanation:
+    """Everything there is to say about ``loss``, as the spec has it.
+
+    Measures at a few hundred inputs, the same ones each time; takes a second or a few.
+
+    Raises:
+        LossCodegenError: where the loss does not compile.
+    """
+    shown = Shown.of(loss)
+    writer = Writer.of(shown.loss)
+    found = compile_expressions(loss)
+    module = compile_losses((loss,), origin=f"specs/{loss.module}.toml").text
+    typed_text = typed(loss)
+    return Explanation(
+        name=loss.module,
+        title=loss.name,
+        family=loss.family,
+        summary=loss.summary,
+        description=loss.description,
+        reference=loss.reference,
+        symbols=tuple(_symbol(v, writer) for v in loss.variables),
+        definitions=tuple(
+            (
+                writer.formula(Use(d.name, d.indices)),
+                writer.formula(d.body),
+            )
+            for d in shown.loss.definitions
+        ),
+        left=loss_symbol(shown.loss, writer),
+        formula=writer.formula(shown.loss.expression),
+        derivations=_derivations(loss),
+        naive=Code(text=typed_text),
+        measured=_whole(loss, typed_text, module),
+        guards=_guards(loss, found.stabilized.steps, found.program.guards, module),
+        generated=Code(text=module),
+        gradient="symbolic" if found.program.derived is not None else "autograd",
+    )
+
+
+def _symbol(variable: Variable, writer: Writer) -> Symbol:
+    default = variable.default
+    return Symbol(
+        name=variable.name,
+        latex=writer.symbol(variable.name),
+        argument=variable.arg,
+        role=variable.role.value,
+        domain=format_declaration(variable),
+        default=(
+            None
+            if default is Absent.REQUIRED
+            else variable.default_text or str(getattr(default, "value", default))
+        ),
+        doc=variable.doc,
+    )
+
+
+def _derivations(loss: Loss) -> tuple[Derivation, ...]:
+    """By every variable; what is the very opposite of an earlier one says so."""
+    found: list[Derivation] = []
+    for variable in differentiated(loss):
+        for new in derivations(loss, variable):
+            mine = new.result.expr
+            mirrors = next(
+                (
+                    old.wrt
+                    for old in found
+                    if old.of == new.of
+                    and new.of == "loss"
+                    and old.result.expr is not None
+                    and not new.result.pending
+                    and mine == _opposite(old.result.expr)
+                ),
+                "",
+            )
+            found.append(replace(new, mirrors=mirrors))
+    return tuple(found)
+
+
+def _opposite(expr: Expr) -> Expr:
+    """``-expr``, branch by branch."""
+    match expr:
+        case Select(condition, then, otherwise):
+            return chosen(condition, _opposite(then), _opposite(otherwise))
+        case _:
+            return negative(expr)
+
+
+# ---------------------------------------------------------------------- measuring
+
+
+def _whole(loss: Loss, text: str, module: str) -> tuple[Measured, ...]:
+    """The formula as typed beside the module, in both dtypes."""
+    plain = unweighted(inline_loss(loss))
+    naive, guarded = compiled(text, loss.function), generated(loss, module)
+    found = (
+        finding.measured
+        for dtype in DTYPES
+        for finding in findings(plain, naive, guarded, dtype, count=240)
+    )
+    return tuple(found)
+
+
+def _guards(
+    loss: Loss, steps: tuple[Step, ...], printed: tuple[Guard, ...], module: str
+) -> tuple[GuardStory, ...]:
+    """A story for each rule that fired, then for each guard that lowering added."""
+    by_rule: dict[str, list[Step]] = {}
+    for step in steps:
+        by_rule.setdefault(step.rule, []).append(step)
+    stories = [_step_story(loss, rows) for rows in by_rule.values()]
+    for guard in dict.fromkeys(printed):
+        if guard.rule not in by_rule:
+            stories.append(_lowered_story(loss, guard, module))
+            by_rule[guard.rule] = []
+    return tuple(stories)
+
+
+def _step_story(loss: Loss, rows: list[Step]) -> GuardStory:
+    """The first use of a rule at which something can be seen to go wrong."""
+    writer = Writer.of(inline_loss(loss))
+    best: tuple[Step, str, str, list[Finding]] | None = None
+    for step in rows[:3]:
+        measured = _attempt(lambda step=step: _measured_step(loss, step))  # type: ignore[misc]
+        if best is None or (measured[2] and not best[3]):
+            best = (step, *measured)
+        if best[3]:
+            break
+    assert best is not None
+    step, before, after, found = best
+    return GuardStory(
+        rule=step.rule,
+        trouble=found[0].trouble if found else missing(step.rule),
+        sentence=_sentences(found) or sentence(missing(step.rule)),
+        why=" ".join(step.why.split()),
+        source=source_of(step.rule, step.why),
+        before=writer.formula(step.before),
+        after=writer.formula(step.after),
+        before_code=before,
+        after_code=after,
+        measured=tuple(f.measured for f in found),
+        count=len(rows),
+    )
+
+
+def _sentences(found: list[Finding]) -> str:
+    said = (sentence(f.trouble, f.operation) for f in found)
+    return " ".join(dict.fromkeys(said))
+
+
+def _attempt(
+    measure: Callable[[], tuple[str, str, list[Finding]]],
+) -> tuple[str, str, list[Finding]]:
+    """What was measured; nothing for a part that is no loss by itself."""
+    try:
+        return measure()
+    except (
+        LossCodegenError,
+        AssertionError,
+        TypeError,
+        ValueError,
+        KeyError,
+        IndexError,
+    ):
+        return "", "", []
+
+
+def _measured_step(loss: Loss, step: Step) -> tuple[str, str, list[Finding]]:
+    """Both forms as code and where the first fails, of one part of the formula."""
+    part = unweighted(part_of(loss, step.before))
+    replaced = unweighted(part_of(loss, step.after))
+    before = code_of(part, without=LEFT_OUT)
+    if _HELPER.search(before):
+        # A function that only generated modules have: its meaning is what one would type.
+        written = replace(part, expression=plainly(part.expression))
+        before = code_of(written, without=LEFT_OUT)
+    module = compile_losses((part,), origin="").text
+    found = findings(
+        part,
+        compiled(before, part.function),
+        generated(part, module),
+        Dtype.FLOAT32,
+        count=300,
+    )
+    return before, code_of(replaced, without=LEFT_OUT), found
+
+
+def _lowered_story(loss: Loss, guard: Guard, module: str) -> GuardStory:
+    """A guard around the formula, which it leaves as it is: the module with it and without."""
+    writer = Writer.of(inline_loss(loss))
+    formula = writer.formula(inline_loss(loss).expression)
+
+    def measure() -> tuple[str, str, list[Finding]]:
+        text = compile_losses((loss,), origin="", without=frozenset({guard.rule})).text
+        plain = unweighted(inline_loss(loss))
+        found = findings(
+            plain, generated(loss, text), generated(loss, module), Dtype.FLOAT32
+        )
+        return "", "", found
+
+    _, _, found = _attempt(measure)
+    return GuardStory(
+        rule=guard.rule,
+        trouble=found[0].trouble if found else missing(guard.rule),
+        sentence=_sentences(found) or sentence(missing(guard.rule)),
+        why=" ".join(guard.why.split()),
+        source=source_of(guard.rule, guard.why),
+        before=formula,
+        after=formula,
+        before_code="",
+        after_code="",
+        measured=tuple(f.measured for f in found),
+    )

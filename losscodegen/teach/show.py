@@ -1,0 +1,220 @@
+"""Blocks as plain text, Markdown, HTML, or in colour on a terminal."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Any, assert_never
+
+from losscodegen.errors import cell_width
+from losscodegen.teach.blocks import (
+    Block,
+    Heading,
+    Line,
+    Listing,
+    Mathematics,
+    Paragraph,
+    Table,
+)
+
+WIDTH = 100
+_INDENT = "  "
+
+
+def as_text(blocks: Iterable[Block]) -> str:
+    """Plain text, `WIDTH` characters wide where lines can be broken."""
+    return "\n".join(line for block in blocks for line in (*_text(block), ""))
+
+
+def _text(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text, level):
+            yield text
+            if level < 3:
+                yield ("=" if level == 1 else "-") * len(text)
+        case Paragraph(text):
+            yield from textwrap.wrap(
+                text, WIDTH, break_on_hyphens=False, break_long_words=False
+            )
+        case Mathematics(lines):
+            yield from _equations(lines)
+        case Listing(text):
+            yield from textwrap.indent(text.rstrip("\n"), "    ").split("\n")
+        case Table():
+            yield from _table(block)
+        case _:
+            assert_never(block)
+
+
+def _equations(lines: tuple[Line, ...]) -> Iterator[str]:
+    """Equals signs below each other; the rule of each line at its right or below it."""
+    lefts = [f"{line.left.plain} = " if line.left else "" for line in lines]
+    start = max(map(len, lefts))
+    plain = any(lefts)
+    for left, line in zip(lefts, lines, strict=True):
+        head = left.rjust(start) if left or not plain else "= ".rjust(start)
+        note = f"[{line.note}]" if line.note else ""
+        body = textwrap.wrap(
+            line.right.plain,
+            WIDTH - start - 4,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        for k, part in enumerate(body):
+            text = f"{_INDENT}{head if k == 0 else ' ' * (start + 2)}{part}"
+            last = k == len(body) - 1
+            room = WIDTH - len(text) - len(note)
+            if last and note and room >= 2:
+                yield text + " " * room + note
+            else:
+                yield text.rstrip()
+                if last and note:
+                    yield note.rjust(WIDTH)
+
+
+def _table(table: Table) -> Iterator[str]:
+    rows = [table.headers, *table.rows] if any(table.headers) else list(table.rows)
+    widths = [max(map(_cells, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell + " " * (width - _cells(cell))
+            for cell, width in zip(row, widths, strict=True)
+        )
+        yield _INDENT + "  ".join(cells).rstrip()
+
+
+def _cells(text: str) -> int:
+    return sum(map(cell_width, text))
+
+
+# ---------------------------------------------------------------------- Markdown
+
+
+def as_markdown(blocks: Iterable[Block]) -> str:
+    """GitHub's Markdown, formulas in LaTeX between dollar signs."""
+    return "\n".join(line for block in blocks for line in (*_markdown(block), ""))
+
+
+def _markdown(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text, level):
+            yield f"{'#' * level} {text}"
+        case Paragraph(text):
+            yield text
+        case Mathematics(lines):
+            yield "```math"
+            yield from _latex(lines)
+            yield "```"
+        case Listing(text, language):
+            yield from (f"```{language}", text.rstrip("\n"), "```")
+        case Table(headers, rows):
+            yield _cells_of(headers)
+            yield "|" + " --- |" * len(headers)
+            yield from map(_cells_of, rows)
+        case _:
+            assert_never(block)
+
+
+def _cells_of(row: tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |"
+
+
+def _latex(lines: tuple[Line, ...]) -> Iterator[str]:
+    yield r"\begin{aligned}"
+    for k, line in enumerate(lines):
+        left = line.left.latex if line.left else ""
+        note = rf" && \text{{{_escaped(line.note)}}}" if line.note else ""
+        end = r" \\" if k < len(lines) - 1 else ""
+        relation = "= " if line.left or any(x.left for x in lines) else ""
+        yield f"{left} &{relation}{line.right.latex}{note}{end}"
+    yield r"\end{aligned}"
+
+
+def _escaped(note: str) -> str:
+    return note.replace("_", r"\_").replace("∂", "d")
+
+
+# ---------------------------------------------------------------------- HTML
+
+
+def as_html(blocks: Iterable[Block], title: str) -> str:
+    """One page that needs nothing else; formulas as plain mathematics."""
+    body = "\n".join(line for block in blocks for line in _html(block))
+    style = (
+        "body{font:16px/1.5 serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "pre{background:#f6f6f6;padding:.8em;overflow:auto}"
+        "table{border-collapse:collapse;font-size:.9em}td,th{padding:.2em .6em;text-align:left}"
+        ".rule{color:#777;font-style:italic}.math td{font-family:serif;font-size:1.05em}"
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"{body}\n</body>\n</html>\n"
+    )
+
+
+def _html(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text, level):
+            yield f"<h{level}>{html.escape(text)}</h{level}>"
+        case Paragraph(text):
+            yield f"<p>{html.escape(text)}</p>"
+        case Mathematics(lines):
+            yield '<table class="math">'
+            for line in lines:
+                left = html.escape(line.left.plain) if line.left else ""
+                right, note = html.escape(line.right.plain), html.escape(line.note)
+                yield (
+                    f"<tr><td>{left}</td><td>= {right}</td>"
+                    f'<td class="rule">{note}</td></tr>'
+                )
+            yield "</table>"
+        case Listing(text):
+            yield f"<pre><code>{html.escape(text)}</code></pre>"
+        case Table(headers, rows):
+            yield "<table>"
+            if any(headers):
+                yield _html_row("th", headers)
+            yield from (_html_row("td", row) for row in rows)
+            yield "</table>"
+        case _:
+            assert_never(block)
+
+
+def _html_row(tag: str, row: tuple[str, ...]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in row) + "</tr>"
+
+
+# ---------------------------------------------------------------------- terminal
+
+
+def print_coloured(blocks: Iterable[Block], console: Any) -> None:
+    """The same lines as `as_text` on a terminal, with colours."""
+    from rich.syntax import Syntax
+    from rich.text import Text
+
+    for block in blocks:
+        if isinstance(block, Listing):
+            code = Syntax(
+                block.text.rstrip("\n"), block.language, background_color="default"
+            )
+            console.print(code)
+        else:
+            for line in _text(block):
+                console.print(_coloured(block, line, Text), soft_wrap=True)
+        console.print()
+
+
+def _coloured(block: Block, line: str, text: Any) -> Any:
+    match block:
+        case Heading(_, level):
+            return text(line, style="bold magenta" if level == 1 else "bold")
+        case Mathematics():
+            found = text(line, style="cyan")
+            start = line.rfind("[")
+            if line.endswith("]") and start > 0 and line[start - 1] == " ":
+                found.stylize("dim", start)
+            return found
+        case _:
+            return text(line)
