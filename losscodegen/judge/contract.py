@@ -14,6 +14,7 @@ from torch import Tensor
 from losscodegen.ir.loss import DomainKind, Loss, Variable
 from losscodegen.judge.accused import Accused, words_as_numbers
 from losscodegen.judge.certificate import Claim, Finding, Severity, Status
+from losscodegen.judge.contract_defaults import default_fault
 from losscodegen.judge.contract_sizes import empty_fault
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Entry, Point
@@ -253,12 +254,24 @@ def _empty(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     return checked
 
 
+def _defaults(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """A parameter that is left out has the value that the spec gives it."""
+    checked = 0
+    for point in points[:CALLS]:
+        compared, fault = default_fault(loss, accused, point)
+        if fault:
+            raise Broken(fault)
+        checked += compared
+    return checked
+
+
 PROMISES = (
     Promise("mean and sum agree with none", _reductions),
     Promise("half inputs give half results", _halves),
     Promise("labels and masks of any type", _labels),
     Promise("inputs are left alone", _untouched),
     Promise("parameters are checked", _refusals),
+    Promise("defaults are those of the spec", _defaults),
     Promise("an empty batch is summed to 0", _empty),
 )
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 Cli = Callable[..., Any]
+SLOW = pytest.mark.slow
+"""Each verdict starts a process that imports torch; the quick tests have one of each kind."""
 
 QUICK = ("--spec", "squared", "--points", "8", "--dtype", "float64")
 CODE = """\
@@ -88,17 +90,25 @@ def test_a_right_function(cli: Cli, losses: Path) -> None:
     assert "float64" in done.out and "gradient" in done.out
 
 
-def test_arguments_and_reductions_of_a_nested_class(cli: Cli, losses: Path) -> None:
-    target = "losses.py:Outer.Right"
-    options = (*QUICK, "--args", "x=a,y=b", "--init", "power=2", "--json", "-")
-    for more in ((), ("--reduction", "mean")):
-        done = cli("check", target, *options, *more)
-        assert done.code == 0, done.out + done.err
-        (found,) = json.loads(done.out)
-        assert found["verdict"] == "passed"
-        assert found["arguments"] == {"x": "a", "y": "b"}
-    done = cli("check", target, *QUICK, "--args", "x=a,y=b", "--init", "power=4")
-    assert done.code == 1
+NESTED = ("losses.py:Outer.Right", *QUICK, "--args", "x=a,y=b")
+
+
+@pytest.mark.parametrize(
+    "more", [("--reduction", "mean"), pytest.param((), marks=SLOW)]
+)
+def test_arguments_and_reductions_of_a_nested_class(
+    cli: Cli, losses: Path, more: tuple[str, ...]
+) -> None:
+    done = cli("check", *NESTED, "--init", "power=2", "--json", "-", *more)
+    assert done.code == 0, done.out + done.err
+    (found,) = json.loads(done.out)
+    assert found["verdict"] == "passed"
+    assert found["arguments"] == {"x": "a", "y": "b"}
+
+
+@SLOW
+def test_arguments_of_the_constructor_count(cli: Cli, losses: Path) -> None:
+    assert cli("check", *NESTED, "--init", "power=4").code == 1
 
 
 def test_a_wrong_function(cli: Cli, losses: Path, project: Path) -> None:
@@ -115,6 +125,10 @@ def test_a_wrong_function(cli: Cli, losses: Path, project: Path) -> None:
     (found,) = json.loads((project / "found.json").read_text("utf-8"))
     assert found["diagnosis"]["code"] == "wrong-normaliser"
     assert found["smallest"]["got"] != found["smallest"]["want"]
+
+
+@SLOW
+def test_a_wrong_function_as_a_problem(cli: Cli, losses: Path) -> None:
     done = cli("check", "losses.py:halved", *QUICK, "-q", "--format", "json")
     assert (done.code, done.out) == (1, "")
     (problem,) = json.loads(done.err)
@@ -125,12 +139,19 @@ def test_a_wrong_function(cli: Cli, losses: Path, project: Path) -> None:
     ("name", "code", "words"),
     [
         ("missing", "unknown-name", "it has Outer, right, halved"),
-        ("Outer.missing", "unknown-name", "losses.py has no Outer.missing"),
-        ("number", "no-loss", "number is a int"),
-        ("ready", "no-loss", "judge the class: losses.py:Right"),
+        pytest.param(
+            "Outer.missing",
+            "unknown-name",
+            "losses.py has no Outer.missing",
+            marks=SLOW,
+        ),
+        pytest.param("number", "no-loss", "number is a int", marks=SLOW),
+        pytest.param(
+            "ready", "no-loss", "judge the class: losses.py:Right", marks=SLOW
+        ),
         ("crashes", "crash", "ended by SIGSEGV"),
-        ("leaves", "crash", "exit code 0"),
-        ("exits", "crash", "exits calls sys.exit(0)"),
+        pytest.param("leaves", "crash", "exit code 0", marks=SLOW),
+        pytest.param("exits", "crash", "exits calls sys.exit(0)", marks=SLOW),
     ],
 )
 def test_what_cannot_be_judged(
@@ -143,6 +164,7 @@ def test_what_cannot_be_judged(
     assert "Traceback" not in done.err
 
 
+@SLOW
 def test_time_is_limited(cli: Cli, losses: Path) -> None:
     done = cli("check", "losses.py:hangs", *QUICK, "--timeout", "8")
     assert done.code == 1
@@ -150,6 +172,7 @@ def test_time_is_limited(cli: Cli, losses: Path) -> None:
     assert "        time.sleep(0.01)" in done.err
 
 
+@SLOW
 def test_what_a_call_raises_is_a_finding(cli: Cli, losses: Path) -> None:
     done = cli("check", "losses.py:greedy", *QUICK)
     assert done.code == 1
@@ -161,8 +184,8 @@ def test_what_a_call_raises_is_a_finding(cli: Cli, losses: Path) -> None:
     ("text", "line", "words"),
     [
         ("import nowhere\n", 1, "ModuleNotFoundError: No module named 'nowhere'"),
-        ("\nx = (\n", 2, "SyntaxError"),
-        ("x = 1\nraise SystemExit(0)\n", 2, "SystemExit: 0"),
+        pytest.param("\nx = (\n", 2, "SyntaxError", marks=SLOW),
+        pytest.param("x = 1\nraise SystemExit(0)\n", 2, "SystemExit: 0", marks=SLOW),
     ],
 )
 def test_what_cannot_be_imported(
@@ -177,6 +200,7 @@ def test_what_cannot_be_imported(
     assert found["findings"][0]["code"] == "cannot-import"
 
 
+@SLOW
 def test_a_file_in_a_package(cli: Cli, losses: Path) -> None:
     folder = losses.parent / "mine"
     folder.mkdir()
@@ -201,8 +225,14 @@ def test_a_file_in_a_package(cli: Cli, losses: Path) -> None:
         (("losses.py:right", *QUICK, "--init", "a=b"), "--init:1:3: error[bad-option]"),
         (("losses.py:right", *QUICK, "--init", "a=1}\nb={"), "--init:1:"),
         (("losses.py:right", *QUICK, "--init", "a={b=1}"), "a is no number"),
-        (("losses.py:right", *QUICK, "--init", "a=1"), "error[cannot-map-arguments]"),
-        (("losses.py:right", *QUICK, "--set", "z=1"), "--set:1:1: error[unknown-parameter]"),
+        pytest.param(
+            ("losses.py:right", *QUICK, "--init", "a=1"), "error[cannot-map-arguments]",
+            marks=SLOW,
+        ),
+        pytest.param(
+            ("losses.py:right", *QUICK, "--set", "z=1"), "--set:1:1: error[unknown-parameter]",
+            marks=SLOW,
+        ),
         (("losses.py:only", *QUICK), "error[cannot-map-arguments]"),
         (("losses.py:right", "--spec", "squared:Nothing"), "error[which-loss]"),
     ],

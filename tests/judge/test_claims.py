@@ -154,7 +154,9 @@ def test_every_promise_is_tried() -> None:
     )
     assert findings == []
     assert [c.text for c in claims] == [p.name for p in PROMISES]
-    assert {c.status for c in claims} == {Status.PASSED}
+    # It has no parameters; `test_contract_defaults` has losses with some.
+    skipped = {c.text for c in claims if c.status is not Status.PASSED}
+    assert skipped == {"defaults are those of the spec"}
 
 
 def test_an_input_that_is_written_to_is_found() -> None:

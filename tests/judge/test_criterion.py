@@ -79,6 +79,7 @@ OUTSIDE = (
     (PLUS, math.inf, True),
     (PLUS, 1.0, True),
     (real(1.0), math.inf, False),
+    (real(1.0), math.nan, False),
     # The smallest normal number is one.
     (real(F32.tiny), 1.5 * F32.tiny, False),
     (real(F32.tiny), 4 * F32.tiny, False),

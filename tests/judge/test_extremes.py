@@ -42,6 +42,9 @@ def test_extremes_are_on_both_sides_of_what_exp_bears(dtype: Dtype) -> None:
     top = math.log(dtype.largest)
     assert any(top < v < 1.1 * top for v in found)
     assert any(2 * top < v < 2.1 * top for v in found)
+    # Not far beyond where exp is 0: what is right further out may be wrong just there.
+    bottom = -dtype.bottom * math.log(2)
+    assert any(bottom < v < bottom + 3 for v in found)
     assert any(v * v > dtype.largest and v < 1e200 for v in found)
     assert {-v for v in found} >= {v for v in found if abs(v) > 1}
     assert set(extremes(Range.of(UNIT, dtype))) >= {0.0, 1.0, 1.0 - dtype.epsilon}
