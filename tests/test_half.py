@@ -28,6 +28,7 @@ FLOAT16 = {
 BFLOAT16 = {
     **FLOAT16,
     "aft_weibull": "an upper end of an interval that underflows in float32",
+    "beta_distribution_nll": "the value at two of its roots, where the density is exactly 1",
     "beta_nll": "a variance whose square underflows in float32",
     "evidential_regression": "gradients that cross 0 for a huge precision",
     "exo_pair": "the value at up to two numbers near its root",
