@@ -89,3 +89,38 @@ def test_the_verdict_is_what_is_printed(
     printed = capsys.readouterr().out.partition("\n  dtype")[0]
     points = re.compile(r"judged at \d+ points")
     assert points.sub("", printed) == points.sub("", session[2])
+
+
+def test_certificates_are_verified_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The session with an unedited module, and with one that has a line more."""
+    from losscodegen.cli.main import run
+
+    command = r"\$ losscodegen (check --verify-certificate \S+)\n"
+    session = re.search(
+        rf"{command}(.*\n)\$ echo >> (\S+)\n{command}((?:.*\n)*?)```", README
+    )
+    assert session is not None
+    verify, held, module, again, refused = session.groups()
+    assert verify == again
+    name = Path(module).stem
+    (tmp_path / "specs").mkdir()
+    spec = (ROOT / "specs" / f"{name}.toml").read_text(encoding="utf-8")
+    (tmp_path / "specs" / f"{name}.toml").write_text(spec, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert run(["generate", "-q"]) == 0
+    judge = ["--points", "8", "--dtype", "float32", "-q", "--no-cache"]
+    assert run(["check", *judge, "--json", verify.split()[-1]]) == 0
+    assert run(verify.split()) == 0
+    assert capsys.readouterr().out == held
+    with (tmp_path / module).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    assert run(verify.split()) == 1
+    printed = capsys.readouterr()
+    assert _masked(printed.err + printed.out) == _masked(refused)
+
+
+def _masked(text: str) -> str:
+    """``text`` without the digits of hashes, which follow the module."""
+    return re.sub(r"\b[0-9a-f]{12}\b", "#", text)

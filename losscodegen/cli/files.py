@@ -76,6 +76,14 @@ def _find(name: str) -> Path | Diagnostic:
     return Diagnostic("unknown-spec", f"no spec is called {name!r}", hint=hint)
 
 
+def text_of(path: Path) -> str | None:
+    """The text of a file, or None: whoever works it out then says what is wrong with it."""
+    try:
+        return path.read_bytes().decode()
+    except (OSError, ValueError):
+        return None
+
+
 def write_all(texts: Mapping[Path, str]) -> None:
     """Writes every file or, if anything stands in the way, none.
 

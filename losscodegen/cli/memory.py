@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 import click
 
 from losscodegen.cli import ingredients
+from losscodegen.cli.files import text_of
 from losscodegen.errors import LossCodegenError, fail
 from losscodegen.ir.loss import Accuracy, Gradient
 from losscodegen.resources import origin
@@ -119,7 +120,7 @@ class Memory:
 
     def module(self, spec: Path, modes: Modes = NO_MODES) -> Module | None:
         """The module of a spec, if it was compiled before."""
-        if self.store is None or (text := _text(spec)) is None:
+        if self.store is None or (text := text_of(spec)) is None:
             return None
         return self._module(spec, text, modes)
 
@@ -170,13 +171,13 @@ class Memory:
         self, spec: Path, module: Path | None, options: Mapping[str, Any]
     ) -> Verdict | None:
         """The verdict on ``module``, or on what the spec compiles to, if there was one before."""
-        if self.store is None or (text := _text(spec)) is None:
+        if self.store is None or (text := text_of(spec)) is None:
             return None
         if module is None:
             compiled = self._module(spec, text, _modes(options))
             source = None if compiled is None else compiled.text
         else:
-            source = _text(module)
+            source = text_of(module)
         return None if source is None else self._verdict(spec, text, source, options)
 
     def check(
@@ -256,14 +257,6 @@ def _modes(options: Mapping[str, Any]) -> Modes:
 def _word(option: Any) -> Any:
     """An option of a verdict as plain data."""
     return option.value if isinstance(option, Accuracy) else option
-
-
-def _text(path: Path) -> str | None:
-    """The text of a file, or None: whoever works it out then says what is wrong with it."""
-    try:
-        return path.read_bytes().decode()
-    except (OSError, ValueError):
-        return None
 
 
 def _module_text(path: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from losscodegen.cli.files import find_specs, subfolder
+from losscodegen.cli.files import find_specs, subfolder, text_of
 from losscodegen.cli.foreign import ForeignOptions, locate
 from losscodegen.cli.generate import DEFAULT_OUTPUT
 from losscodegen.cli.memory import NO_MODES, Memory
@@ -48,7 +48,9 @@ def verify_certificates(
     paths = find_specs(specs)
     if not specs:
         # The project may have hundreds; those that are meant have the name of their loss in them.
-        paths = tuple(p for p in paths if any(e["loss"] in _text(p) for e in entries))
+        paths = tuple(
+            p for p in paths if any(e["loss"] in (text_of(p) or "") for e in entries)
+        )
     parsed = _parsed(paths)
     found: list[tuple[str, Sequence[Discrepancy]]] = []
     for entry in entries:
@@ -127,13 +129,6 @@ def read_certificates(file: Path) -> list[dict[str, Any]]:
     if problems:
         raise LossCodegenError(problems)
     return entries
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _parsed(paths: Iterable[Path]) -> list[Parsed]:

@@ -83,6 +83,12 @@ class Finding:
     place: Place | None = None
     culprit: Culprit = Culprit.NOBODY
 
+    @property
+    def order_of_importance(self) -> tuple[int, float]:
+        """Sorts findings: failures first, and among them the worst."""
+        rank = list(Severity).index(self.severity)
+        return rank, -(self.place.ulp if self.place else 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:

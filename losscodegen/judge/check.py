@@ -136,7 +136,7 @@ def _verify(
         rejected=rejected,
         checks=tuple(checks),
         claims=tuple(claims),
-        findings=tuple(sorted(findings, key=_importance)),
+        findings=tuple(sorted(findings, key=lambda f: f.order_of_importance)),
     )
 
 
@@ -180,8 +180,3 @@ def _claims(
         check_shapes(loss, accused, seed),
         check_witness(loss, oracles, tame),
     ]
-
-
-def _importance(finding: Finding) -> tuple[int, float]:
-    rank = list(Severity).index(finding.severity)
-    return rank, -(finding.place.ulp if finding.place else 0.0)

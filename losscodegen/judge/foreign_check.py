@@ -302,7 +302,7 @@ class _Job:
             rejected=self.rejected,
             checks=tuple(self.checks),
             claims=(),
-            findings=tuple(sorted(self.findings, key=_importance)),
+            findings=tuple(sorted(self.findings, key=lambda f: f.order_of_importance)),
         )
         return Judgement(
             certificate=certificate,
@@ -320,8 +320,3 @@ def _source(target: Callable[..., Any]) -> str:
         return inspect.getsource(inspect.getmodule(target) or target)
     except (OSError, TypeError):
         return repr(target)
-
-
-def _importance(finding: Finding) -> tuple[int, float]:
-    rank = list(Severity).index(finding.severity)
-    return rank, -(finding.place.ulp if finding.place else 0.0)

@@ -6,17 +6,16 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from fractions import Fraction
 
 from losscodegen.compiler.bindings import Bindings, Template
 from losscodegen.compiler.instantiate import fill
-from losscodegen.compiler.intervals import read_range
 from losscodegen.compiler.ranges import TRUE
+from losscodegen.compiler.row_loss import row_loss
 from losscodegen.compiler.rule import INDICES, Fault, Refuted, Rule
 from losscodegen.compiler.rules import REFUTED, RULES
 from losscodegen.ir.build import number, power
-from losscodegen.ir.loss import Domain, DomainKind, Interval, Loss, Role, Variable
-from losscodegen.ir.nodes import Call, Expr, Index, Keep, Read, Reduce, Select, Switch
+from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.nodes import Call, Expr, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.walk import transform, walk
 from losscodegen.judge.oracle_second import bends
 from losscodegen.judge.oracles import Oracles
@@ -84,14 +83,14 @@ def _story(row: Row) -> RuleStory:
 
 def _measured(row: Row) -> tuple[tuple[Measured, ...], Trouble]:
     """The witness of a row, as the pattern and as what replaces it give it."""
-    loss = _loss(row, _witnessed(row, row.pattern))
+    loss = row_loss(row, _witnessed(row, row.pattern))
     dtype = Dtype(row.witness.dtype)
     point = _point(loss, row, dtype)
     naive = compiled(_typed(loss), loss.function)
     if isinstance(row, Rule):
         other = generated(loss, compile_losses((loss,), origin="").text)
     else:
-        wrong = _loss(row, _witnessed(row, row.replacement))
+        wrong = row_loss(row, _witnessed(row, row.replacement))
         other = compiled(_typed(wrong), wrong.function)
     oracles = Oracles()
     known = oracles(loss, point, dtype)
@@ -216,67 +215,6 @@ def _names(row: Row, formula: Expr) -> Iterator[tuple[str, Template]]:
         elif node.name in huge:
             own = power(own, number(3))
         yield node.name, Template((own,), inner)
-
-
-def _loss(row: Row, expression: Expr) -> Loss:
-    places = {s.name for n in walk(expression) for s in _subscripts(n)}
-    orders = {
-        n.order.name
-        for n in walk(expression)
-        if isinstance(n, Reduce) and isinstance(n.order, Read)
-    }
-    domains = dict(row.domain) if isinstance(row, Rule) else {}
-    found: dict[str, Variable] = {}
-    for node in walk(expression):
-        if not isinstance(node, Read) or node.name in found:
-            continue
-        axes = tuple(s.axis for s in node.subscripts if isinstance(s, Index))
-        axes = axes or ("I",) * bool(node.subscripts)
-        domain = Domain(
-            kind=DomainKind.REAL, interval=_interval(domains.get(node.name))
-        )
-        if node.name in places:
-            domain = Domain(kind=DomainKind.INDEX, axis="I")
-        order = node.name in orders
-        found[node.name] = Variable(
-            name=node.name,
-            arg=node.name,
-            role=Role.PARAMETER if order else Role.INPUT,
-            domain=domain,
-            axes=() if order else axes or ("...",),
-        )
-    return Loss(
-        name="Row",
-        function="row",
-        module="row",
-        expression=expression,
-        inputs=tuple(v for v in found.values() if v.role is Role.INPUT),
-        parameters=tuple(v for v in found.values() if v.role is Role.PARAMETER),
-        batch=0 if any(v.axes == ("...",) for v in found.values()) else None,
-    )
-
-
-def _subscripts(node: Expr) -> list[Read]:
-    """The names that stand for positions along an axis."""
-    match node:
-        case Read(_, places) | Call("delta", places):
-            return [p for p in places if isinstance(p, Read)]
-        case Keep(_, _, _, Read() as place):
-            return [place]
-        case _:
-            return []
-
-
-def _interval(text: str | None) -> Interval | None:
-    if text is None:
-        return None
-    found = read_range(text)
-    return Interval(
-        low=None if math.isinf(found.low) else Fraction(found.low),
-        high=None if math.isinf(found.high) else Fraction(found.high),
-        low_open=found.low_open,
-        high_open=found.high_open,
-    )
 
 
 def _point(loss: Loss, row: Row, dtype: Dtype) -> Point:

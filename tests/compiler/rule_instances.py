@@ -16,10 +16,11 @@ from losscodegen.compiler.branches import GUARDS as BRANCHES
 from losscodegen.compiler.instantiate import Ready, fill, ready
 from losscodegen.compiler.intervals import Range, read_range
 from losscodegen.compiler.ranges import TRUE, Ranges
+from losscodegen.compiler.row_loss import row_loss
 from losscodegen.compiler.rule import INDICES, Refuted, Rule, Witness
 from losscodegen.compiler.rules import RULES
-from losscodegen.ir.loss import Domain, DomainKind, Interval, Loss, Role, Variable
-from losscodegen.ir.nodes import Call, Expr, Index, Keep, Number, Read, Reduce
+from losscodegen.ir.loss import DomainKind, Interval, Loss, Variable
+from losscodegen.ir.nodes import Call, Expr, Index, Number, Read, Reduce
 from losscodegen.ir.walk import transform, walk
 from losscodegen.judge.accused import Accused
 from losscodegen.judge.oracle import Oracle
@@ -51,8 +52,8 @@ def instance(rule: Rule, *, mask: bool = False, index: bool = False) -> Loss:
     if index:
         own = Index("k", "I")
         pattern = transform(pattern, lambda e: own if e == Read("t") else e)
-        return replace(_loss(rule, pattern), free=(own,), indices=(own,))
-    return _loss(rule, pattern)
+        return replace(row_loss(rule, pattern), free=(own,), indices=(own,))
+    return row_loss(rule, pattern)
 
 
 @cache
@@ -63,7 +64,7 @@ def witnessed(rule: Rule) -> Loss:
         instance(rule).expression,
         lambda e: instead.get(e.name, e) if isinstance(e, Read) else e,
     )
-    return _loss(rule, expression)
+    return row_loss(rule, expression)
 
 
 def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
@@ -109,68 +110,6 @@ def _narrower(expr: Expr) -> set[str]:
             case _:
                 pass
     return found
-
-
-def _loss(row: Row, expression: Expr) -> Loss:
-    subscripts = {s.name for n in walk(expression) for s in _subscripts(n)}
-    orders = {
-        n.order.name
-        for n in walk(expression)
-        if isinstance(n, Reduce) and isinstance(n.order, Read)
-    }
-    if isinstance(row, Rule):
-        orders |= set(row.steady)
-    domains = dict(row.domain) if isinstance(row, Rule) else {}
-    inputs: dict[str, Variable] = {}
-    for node in walk(expression):
-        if isinstance(node, Read) and node.name not in inputs:
-            axes = tuple(s.axis for s in node.subscripts if isinstance(s, Index))
-            if node.subscripts and not axes:
-                axes = ("I",)
-            domain = Domain(
-                kind=DomainKind.REAL, interval=_interval(domains.get(node.name))
-            )
-            if node.name in subscripts:
-                domain = Domain(kind=DomainKind.INDEX, axis="I")
-            inputs[node.name] = Variable(
-                name=node.name,
-                arg=node.name,
-                role=Role.PARAMETER if node.name in orders else Role.INPUT,
-                domain=domain,
-                axes=() if node.name in orders else axes or ("...",),
-            )
-    return Loss(
-        name="Instance",
-        function="instance",
-        module="instance",
-        expression=expression,
-        inputs=tuple(v for v in inputs.values() if v.role is Role.INPUT),
-        parameters=tuple(v for v in inputs.values() if v.role is Role.PARAMETER),
-        batch=0 if any(v.axes == ("...",) for v in inputs.values()) else None,
-    )
-
-
-def _subscripts(node: Expr) -> list[Read]:
-    """The names that stand for positions along an axis."""
-    match node:
-        case Read(_, places) | Call("delta", places):
-            return [p for p in places if isinstance(p, Read)]
-        case Keep(_, _, _, Read() as place):
-            return [place]
-        case _:
-            return []
-
-
-def _interval(text: str | None) -> Interval | None:
-    if text is None:
-        return None
-    found = read_range(text)
-    return Interval(
-        low=None if math.isinf(found.low) else Fraction(found.low),
-        high=None if math.isinf(found.high) else Fraction(found.high),
-        low_open=found.low_open,
-        high_open=found.high_open,
-    )
 
 
 def rewritten(rule: Rule, loss: Loss) -> Expr | None:
