@@ -1,4 +1,4 @@
-"""What a module promises of batches of no element and of one."""
+"""What a module promises of a batch without elements."""
 
 from __future__ import annotations
 
