@@ -23,6 +23,7 @@ from losscodegen.ir.nodes import (
     Read,
     Reduce,
     Select,
+    Size,
     remembered,
 )
 from losscodegen.ir.walk import (
@@ -173,6 +174,9 @@ class Filler:
             case Index():
                 (index,) = self._subscripts(node)
                 return index
+            case Size(axis) if own := self._axes(axis):
+                sizes = tuple(self._mark(Size(a)) for a in own)
+                return sizes[0] if len(sizes) == 1 else self._mark(Call("mul", sizes))
             case Call("eq" | "ne" as op, (Index() as left, right)):
                 pairs = zip(
                     self._subscripts(left), self._subscripts(right), strict=True
@@ -222,6 +226,11 @@ class Filler:
         order = None if node.order is None else next(rest)
         mask = None if where == TRUE else where
         return self._mark(Reduce(node.kind, parts[0], indices, mask, order))
+
+    def _axes(self, axis: str) -> tuple[str, ...]:
+        """The axes that an axis of the formula stands for; none if it is no axis of the rule."""
+        own = (found for pattern, found in self.indices.items() if pattern.axis == axis)
+        return tuple(index.axis for index in next(own, ()))
 
     def _subscripts(self, node: Expr) -> tuple[Expr, ...]:
         """What a subscript of a formula stands for: one expression per index of its binder."""

@@ -318,10 +318,11 @@ class Rewriter:
                 flows = (gradient,) * len(parts)
         digits = self.digits.of_parts(expr, ranges, needed=needed)
         found = zip(parts, places(expr, ranges), flows, digits, strict=True)
+        never = _never(expr, ranges)
         return rebuild(
             expr,
             tuple(
-                self._visit(c, rules, known, gradient=g, needed=n)
+                c if c in never else self._visit(c, rules, known, gradient=g, needed=n)
                 for c, known, g, n in found
             ),
         )
@@ -346,6 +347,19 @@ class Rewriter:
             n.name in self.scalars if isinstance(n, Read) else not isinstance(n, Index)
             for n in walk(expr)
         )
+
+
+def _never(expr: Expr, ranges: Ranges) -> tuple[Expr, ...]:
+    """The side of a rule's own choice that is never taken, if what is known says so.
+
+    Under its condition everything is true and nothing: a rule that is kept from the work of
+    another by what is known would undo it there, for ever.
+    """
+    if not isinstance(expr, Select) or expr.origin.guard is None:
+        return ()
+    if ranges.proves(expr.condition):
+        return (expr.otherwise,)
+    return (expr.then,) if ranges.proves(opposite(expr.condition)) else ()
 
 
 def places(expr: Expr, ranges: Ranges) -> tuple[Ranges, ...]:

@@ -89,13 +89,16 @@ def test_a_wrong_module_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_seed(1, points=POINTS).verdict == Verdict.WRONG
 
 
-def test_a_loss_that_is_the_same_along_an_axis_compiles() -> None:
-    text = '[R]\ninputs.x = "real[B, C]"\nloss = "Sum(softmax(x, c), c)"\n'
+@pytest.mark.parametrize(("kind", "value"), [("Sum", 1.0), ("Mean", 0.25)])
+def test_a_loss_that_is_the_same_along_an_axis_compiles(
+    kind: str, value: float
+) -> None:
+    text = f'[R]\ninputs.x = "real[B, C]"\nloss = "{kind}(softmax(x, c), c)"\n'
     made = compiled(text)
     assert not isinstance(made, tuple), made
-    x = torch.randn(4, 3)
+    x = torch.randn(5, 4)
     got = Accused.load(made.loss, made.text).call({"x": x})
-    assert torch.equal(got, torch.ones(4))
+    assert torch.equal(got, torch.full((5,), value))
 
 
 def test_the_same_module_is_not_judged_twice(monkeypatch: pytest.MonkeyPatch) -> None:
