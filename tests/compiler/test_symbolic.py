@@ -12,6 +12,7 @@ import types
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def spec_of(name: str) -> str:
     return (resources.specs_directory() / f"{name}.toml").read_text()
 
 
+@cache
 def module(
     text: str, gradient: Gradient | None = Gradient.SYMBOLIC
 ) -> types.ModuleType:
