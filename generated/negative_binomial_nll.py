@@ -5,7 +5,7 @@ dispersion.
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -172,7 +172,7 @@ def negative_binomial_nll_loss(
     total_dispersion = 1.0 + ratio_dispersion
     product3 = 0.5 * math.log(2.0 * math.pi)
     total8 = (
-        total_dispersion.lgamma()
+        _lgamma(total_dispersion)
         + total_dispersion * ax.log()
         + ratio_dispersion
         + 0.5 * (ratio_dispersion + n).log()
@@ -192,7 +192,7 @@ def negative_binomial_nll_loss(
         - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
     few = torch.where(beyond, 1.0, n)
-    total9 = (1.0 + few).lgamma() - few * few.log() + few
+    total9 = _lgamma(1.0 + few) - few * few.log() + few
     own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total9)
     z = weight / torch.where(target_is_zero, 1.0, share)
     within3 = z <= 1.0 / 12.0
@@ -211,7 +211,7 @@ def negative_binomial_nll_loss(
     both = torch.where(
         within3,
         product6,
-        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
+        _lgamma(1.0 + sum_x) - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
     some = (
         torch.where(slow, curved, move + apart / torch.where(slow, 1.0, dispersion))
@@ -296,3 +296,76 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _lgamma(x: Tensor) -> Tensor:
+    """``x.lgamma()``, with a second derivative that keeps its digits in float64.
+
+    Torch's own, ``polygamma(1, x)``, has 9 of them; ``torch.special.zeta(2.0, x)`` has all.
+    """
+    if torch.compiler.is_compiling():  # a compiled graph has no second derivative
+        return x.lgamma()
+    bent: Tensor = _Bent.apply(x)  # type: ignore[no-untyped-call]
+    return x.lgamma() + bent
+
+
+class _Bent(torch.autograd.Function):
+    """0, with a second derivative: what that of torch lacks.
+
+    Derivatives are functions of their own and not factors, which would be 0 times infinity.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _BentSlope.apply(grad, x)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _BentSlope.apply(tangent, x)  # type: ignore[no-untyped-call]
+
+
+class _BentSlope(torch.autograd.Function):
+    """Its derivative, times a factor: 0, with ``lack`` as derivative."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def lack(x: Tensor) -> Tensor:
+        known = x > 2.0**-10  # below, torch's has all digits
+        x = torch.where(known, x, 1.0)
+        lack = torch.special.zeta(2.0, x) - torch.polygamma(1, x)
+        return torch.where(known, lack, 0.0)
+
+    @staticmethod
+    def forward(factor: Tensor, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, Tensor]:
+        factor, x = ctx.saved_tensors
+        slope = _BentSlope.apply(grad, x)  # type: ignore[no-untyped-call]
+        return slope, grad * factor * _BentSlope.lack(x)
+
+    @staticmethod
+    def jvp(ctx: Any, factor_tangent: Tensor, tangent: Tensor) -> Any:
+        factor, x = ctx.saved_tensors
+        slope = _BentSlope.apply(factor_tangent, x)  # type: ignore[no-untyped-call]
+        return slope + tangent * factor * _BentSlope.lack(x)

@@ -2,7 +2,7 @@
 # Edit the spec instead, then run: losscodegen generate specs/poisson_nll.toml
 """Negative log-likelihood of a Poisson distribution with given logarithm of the rate."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ def poisson_nll_loss(
     odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
     total_target = 2.0 * (0.5 * d).sinh().square() + odd + (1.0 - (target - 1.0) * d)
     loss = torch.where(below, total_target, log_rate.exp() - target * log_rate) + (
-        (target + 1.0).lgamma() if full else 0.0
+        _lgamma(target + 1.0) if full else 0.0
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -130,3 +130,76 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _lgamma(x: Tensor) -> Tensor:
+    """``x.lgamma()``, with a second derivative that keeps its digits in float64.
+
+    Torch's own, ``polygamma(1, x)``, has 9 of them; ``torch.special.zeta(2.0, x)`` has all.
+    """
+    if torch.compiler.is_compiling():  # a compiled graph has no second derivative
+        return x.lgamma()
+    bent: Tensor = _Bent.apply(x)  # type: ignore[no-untyped-call]
+    return x.lgamma() + bent
+
+
+class _Bent(torch.autograd.Function):
+    """0, with a second derivative: what that of torch lacks.
+
+    Derivatives are functions of their own and not factors, which would be 0 times infinity.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _BentSlope.apply(grad, x)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _BentSlope.apply(tangent, x)  # type: ignore[no-untyped-call]
+
+
+class _BentSlope(torch.autograd.Function):
+    """Its derivative, times a factor: 0, with ``lack`` as derivative."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def lack(x: Tensor) -> Tensor:
+        known = x > 2.0**-10  # below, torch's has all digits
+        x = torch.where(known, x, 1.0)
+        lack = torch.special.zeta(2.0, x) - torch.polygamma(1, x)
+        return torch.where(known, lack, 0.0)
+
+    @staticmethod
+    def forward(factor: Tensor, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, Tensor]:
+        factor, x = ctx.saved_tensors
+        slope = _BentSlope.apply(grad, x)  # type: ignore[no-untyped-call]
+        return slope, grad * factor * _BentSlope.lack(x)
+
+    @staticmethod
+    def jvp(ctx: Any, factor_tangent: Tensor, tangent: Tensor) -> Any:
+        factor, x = ctx.saved_tensors
+        slope = _BentSlope.apply(factor_tangent, x)  # type: ignore[no-untyped-call]
+        return slope + tangent * factor * _BentSlope.lack(x)

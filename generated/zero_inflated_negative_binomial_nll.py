@@ -5,7 +5,7 @@
 """Negative log-likelihood of a negative binomial distribution with extra zeros."""
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -266,7 +266,7 @@ def zero_inflated_negative_binomial_nll_loss(
     total_inverse_dispersion = 1.0 + rx
     product3 = 0.5 * math.log(2.0 * math.pi)
     total12 = (
-        total_inverse_dispersion.lgamma()
+        _lgamma(total_inverse_dispersion)
         - total_inverse_dispersion * rx.log()
         + rx
         + 0.5 * (rx + n).log()
@@ -291,7 +291,7 @@ def zero_inflated_negative_binomial_nll_loss(
         - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
     )
     few = torch.where(beyond_target, 1.0, n)
-    total13 = (1.0 + few).lgamma() - few * few.log() + few
+    total13 = _lgamma(1.0 + few) - few * few.log() + few
     own = torch.where(
         beyond_target, product4 + 0.5 * (2.0 * math.pi * n).log(), total13
     )
@@ -312,7 +312,7 @@ def zero_inflated_negative_binomial_nll_loss(
     both = torch.where(
         within3,
         product6,
-        (1.0 + sum_x).lgamma() - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
+        _lgamma(1.0 + sum_x) - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
     some = (
         torch.where(slow, curved, move + inverse_dispersion * apart_target)
@@ -445,3 +445,76 @@ def _logaddexp(x: Tensor, y: Tensor) -> Tensor:
     below = torch.where(x > y, y, x) - larger
     below = torch.where(larger.isfinite(), below, 0.0)
     return larger + below.exp().log1p()
+
+
+def _lgamma(x: Tensor) -> Tensor:
+    """``x.lgamma()``, with a second derivative that keeps its digits in float64.
+
+    Torch's own, ``polygamma(1, x)``, has 9 of them; ``torch.special.zeta(2.0, x)`` has all.
+    """
+    if torch.compiler.is_compiling():  # a compiled graph has no second derivative
+        return x.lgamma()
+    bent: Tensor = _Bent.apply(x)  # type: ignore[no-untyped-call]
+    return x.lgamma() + bent
+
+
+class _Bent(torch.autograd.Function):
+    """0, with a second derivative: what that of torch lacks.
+
+    Derivatives are functions of their own and not factors, which would be 0 times infinity.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _BentSlope.apply(grad, x)  # type: ignore[no-untyped-call]
+
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Any:
+        (x,) = ctx.saved_tensors
+        return _BentSlope.apply(tangent, x)  # type: ignore[no-untyped-call]
+
+
+class _BentSlope(torch.autograd.Function):
+    """Its derivative, times a factor: 0, with ``lack`` as derivative."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def lack(x: Tensor) -> Tensor:
+        known = x > 2.0**-10  # below, torch's has all digits
+        x = torch.where(known, x, 1.0)
+        lack = torch.special.zeta(2.0, x) - torch.polygamma(1, x)
+        return torch.where(known, lack, 0.0)
+
+    @staticmethod
+    def forward(factor: Tensor, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Any, Tensor]:
+        factor, x = ctx.saved_tensors
+        slope = _BentSlope.apply(grad, x)  # type: ignore[no-untyped-call]
+        return slope, grad * factor * _BentSlope.lack(x)
+
+    @staticmethod
+    def jvp(ctx: Any, factor_tangent: Tensor, tangent: Tensor) -> Any:
+        factor, x = ctx.saved_tensors
+        slope = _BentSlope.apply(factor_tangent, x)  # type: ignore[no-untyped-call]
+        return slope + tangent * factor * _BentSlope.lack(x)

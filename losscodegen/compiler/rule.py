@@ -103,7 +103,7 @@ class Rule:
         gradient_only: the value of the pattern is right, only its gradient is not; such a rule
             stays out where no gradient flows.
         helped: the module defines a function of its own for the op of the pattern, which computes
-            the replacement. Its docstring says why.
+            the replacement, or the same with derivatives of its own. Its docstring says why.
         bent: the second derivative of the replacement is right, too; rows for the sake of that
             stay out of it.
         linear: the rule fires only on parts in which the formula is linear: elsewhere the slope of

@@ -5,6 +5,11 @@ from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 _ROOT = "The second derivative of `hypot` is `1/r - x**2/r**3`, which cancels for large x. There the \
 root is x and what it adds to it, whose derivatives do not cancel."
 
+_SHIFTED = "lgamma(x + 10)" + "".join(f" - log(x + {n})" for n in range(10)).replace(
+    " + 0)", ")", 1
+)
+"""The logarithm of gamma by ten steps of its recurrence."""
+
 RULES = (
     Rule(
         name="hypot-tail",
@@ -35,5 +40,23 @@ RULES = (
         safe=True,
         bounded=True,
         linear=True,
+    ),
+    Rule(
+        name="log-gamma-bend",
+        pattern="lgamma(x)",
+        condition="x > 0",
+        unless="x >= 100",
+        replacement=_SHIFTED,
+        why="The second derivative of torch's `lgamma` has 9 digits in float64. That of the zeta "
+        "function, which adds ten terms of the recurrence before its series, has all.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": 1.37}, fault=Fault.SECOND, wrt="x", dtype="float64"
+        ),
+        domain={"x": "(0, 100)"},
+        phase=Phase.BEND,
+        gradient_only=True,
+        helped=True,
     ),
 )
