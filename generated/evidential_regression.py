@@ -49,18 +49,27 @@ def evidential_regression_loss(
     residual = target - mean
 
     # Guard [log-less-log]: Where the square leads, the slopes by a of the two
-    # logarithms cancel. Divided by a, under a root that keeps it in range, the sum
-    # falls with a.
-    product = (
+    # logarithms cancel. Divided by a, the sum falls with a. The root keeps it in range;
+    # its own second derivative would cancel beside a large square, of which a `log1p`
+    # is taken.
+    abs_residual = residual.abs()
+    scale = (
         math.sqrt(2.0)
         * beta.sqrt()
         * torch.hypot(mean.new_full((), 1.0), 1.0 / nu.sqrt())
     )
+    leads = abs_residual > scale
+    top = torch.where(leads, residual, 1.0)
+    rest = (
+        2.0
+        * torch.where(leads, beta, 1.0)
+        / top
+        * ((1.0 + 1.0 / torch.where(leads, nu, 1.0)) / top)
+    )
 
     # Guard [log1p-of-square]: The square, or the slope of what is squared, overflows
     # although the logarithm does not; beyond 1 the logarithm is taken first.
-    top = residual.abs()
-    within = top <= product
+    within = abs_residual <= scale
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
@@ -75,7 +84,7 @@ def evidential_regression_loss(
     )
     chosen = torch.where(within, 1.0, residual)
     top2 = chosen.abs()
-    product2 = (
+    product = (
         math.sqrt(2.0)
         * torch.where(within, 1.0, beta).sqrt()
         * torch.hypot(mean.new_full((), 1.0), 1.0 / torch.where(within, 1.0, nu).sqrt())
@@ -85,9 +94,9 @@ def evidential_regression_loss(
     # although the logarithm does not. Two numbers of like size are divided by one of
     # them, so that their logarithms do not cancel; others are not. No gradient flows
     # through the divisor.
-    alike = (top2 <= 16777216.0 * product2) & (product2 <= 16777216.0 * top2)
-    divisor = torch.where(alike, product2, 1.0).detach()
-    product3 = 2.0 * ((top2 / divisor).log() - (product2 / divisor).log())
+    alike = (top2 <= 16777216.0 * product) & (product <= 16777216.0 * top2)
+    divisor = torch.where(alike, product, 1.0).detach()
+    product2 = 2.0 * ((top2 / divisor).log() - (product / divisor).log())
 
     # Guard [log-gamma-half-step]: For large x the two cancel up to `log(x)/2` and a
     # series in 1/x.
@@ -100,17 +109,21 @@ def evidential_regression_loss(
     )
     near = torch.where(beyond, 1.0, alpha)
     difference = (0.125 - product_alpha) / far - 0.5 * far.log()
-    product4 = alpha * torch.where(
+    product3 = alpha * torch.where(
         within,
         (torch.where(within, residual, 1.0) / bottom).square().log1p(),
-        product3 + (product2 / chosen).square().log1p(),
+        product2 + (product / chosen).square().log1p(),
     )
     loss = (
         0.5 * math.log(math.pi)
-        + torch.hypot(residual, product).log()
-        + product4
+        + torch.where(
+            leads,
+            top.abs().log() + 0.5 * rest.log1p(),
+            torch.hypot(torch.where(leads, 0.0, residual), scale).log(),
+        )
+        + product3
         + torch.where(beyond, difference, _lgamma(near) - _lgamma(near + 0.5))
-        + coefficient * top * (2.0 * nu + alpha)
+        + coefficient * abs_residual * (2.0 * nu + alpha)
     )
 
     return _reduce(loss, reduction).to(dtype)

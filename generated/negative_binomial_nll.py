@@ -39,12 +39,15 @@ def negative_binomial_nll_loss(
     # leave a few logarithms.
     within = target <= 3
     same = target == target.floor()
+    product = dispersion * mean
+    far = product > 10.0**9
+    fa = torch.where(far, dispersion, 1.0)
+    fm = torch.where(far, mean, 1.0)
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there.
-    u = dispersion * mean
-    below = u < 0.25
-    s = torch.where(below, u, 0.0)
+    below = product < 0.25
+    s = torch.where(below, product, 0.0)
     total = 2.0 + s
     q = (s / total).square()
     total2 = 1.0 / 11.0 + q * (
@@ -54,17 +57,17 @@ def negative_binomial_nll_loss(
         1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total2)))
     )
     ratio = 2.0 * total3 / total
+    ratio2 = (fa.log() + fm.log() + (1.0 / (fa * fm)).log1p()) / fa
     taken = within & same & (target > 0)
-    u_target = torch.where(taken, u, 1.0)
-    within2 = u_target <= 1
+    u = torch.where(taken, product, 1.0)
+    within2 = u <= 1
     difference = (
-        torch.where(within2, u_target, 1.0).log1p()
-        - torch.where(taken, mean, 1.0).log()
+        torch.where(within2, u, 1.0).log1p() - torch.where(taken, mean, 1.0).log()
     )
     logs = torch.where(
         within2,
         difference,
-        (1.0 / torch.where(within2, 1.0, u_target)).log1p()
+        (1.0 / torch.where(within2, 1.0, u)).log1p()
         + torch.where(taken, dispersion, 1.0).log(),
     )
     safe_difference = torch.where(
@@ -80,9 +83,14 @@ def negative_binomial_nll_loss(
     # instead.
     alone = (
         torch.where(
-            below,
-            mean * ratio,
-            torch.where(below, 1.0, u.log1p()) / torch.where(below, 1.0, dispersion),
+            far,
+            ratio2,
+            torch.where(
+                below,
+                mean * ratio,
+                torch.where(below, 1.0, product.log1p())
+                / torch.where(below, 1.0, dispersion),
+            ),
         )
         + target * logs
         - steps
@@ -93,9 +101,12 @@ def negative_binomial_nll_loss(
     chosen = torch.where(below_dispersion, 1.0, dispersion)
     unit = 1.0 / chosen
     total4 = unit + weight * mean
-    t = weight * gap / total4
+    size = total4.detach()
+    ratio3 = total4 / size
+    ratio_target = gap / size / ratio3
+    t = weight * ratio_target
     slow = t.abs() < 0.25
-    move = gap / chosen / total4
+    move = ratio_target / chosen
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total_target = 2.0 + ts
@@ -110,6 +121,7 @@ def negative_binomial_nll_loss(
     )
     curved = ms * h - 2.0 * ms / total_target * hh * total6
     share = unit + weight * target
+    bends = ratio3.log() - (share / share.detach()).log()
     either = (share >= 1) | (mean <= 3.0 * share)
     whole = torch.where(either, total4, 1.0)
     part = torch.where(either, share, 1.0)
@@ -121,19 +133,21 @@ def negative_binomial_nll_loss(
     alike = (whole <= 16777216.0 * part) & (part <= 16777216.0 * whole)
     divisor = torch.where(alike, part, 1.0).detach()
     difference2 = (whole / divisor).log() - (part / divisor).log()
-    apart = torch.where(either, difference2, total4.log() - share.log())
+    apart = (
+        bends + torch.where(either, difference2, total4.log() - share.log()).detach()
+    )
     target_is_zero = target == 0
     n = torch.where(target_is_zero, 1.0, target)
-    below_target = (gap / (chosen * total4 * n)).abs() < 0.25
+    close = (gap / total4).abs() / chosen < 0.25 * n
     v = -move / n
-    vs = torch.where(below_target, v, 0.0)
+    vs = torch.where(close, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
     total7 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
-    product = (
+    product_target = (
         2.0
         * g
         * gg
@@ -142,19 +156,19 @@ def negative_binomial_nll_loss(
             + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total7)))
         )
     )
-    near = vs * g - product
+    near = vs * g - product_target
     v_positive = v > 0
     above = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     safe_mean = torch.where(v_negative, mean, 1.0)
     alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
     divisor2 = torch.where(alike2, n, 1.0).detach()
-    below2 = (
+    below_target = (
         v
         - ((safe_mean / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart, 0.0)
     )
-    away = torch.where(below_target, near, torch.where(v_positive, above, below2))
+    away = torch.where(close, near, torch.where(v_positive, above, below_target))
     within_dispersion = dispersion <= 1.0 / 12.0
     rz = torch.where(within_dispersion, dispersion, 1.0 / 12.0)
     rz_squared = rz.square()
@@ -182,35 +196,34 @@ def negative_binomial_nll_loss(
     beyond = target >= 12
     ny = torch.where(beyond, 1.0 / n, 1.0 / 12.0)
     ny_squared = ny.square()
-    product_target = ny_squared * (
+    product4 = ny_squared * (
         1.0 / 1680.0
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
-    product4 = ny * (
-        1.0 / 12.0
-        - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
+    product5 = ny * (
+        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product4))
     )
     few = torch.where(beyond, 1.0, n)
     total9 = _lgamma(1.0 + few) - few * few.log() + few
-    own = torch.where(beyond, product4 + 0.5 * (2.0 * math.pi * n).log(), total9)
+    own = torch.where(beyond, product5 + 0.5 * (2.0 * math.pi * n).log(), total9)
     z = weight / torch.where(target_is_zero, 1.0, share)
     within3 = z <= 1.0 / 12.0
     sum_z = torch.where(within3, z, 1.0 / 12.0)
     sum_z_squared = sum_z.square()
-    product5 = sum_z_squared * (
+    product6 = sum_z_squared * (
         1.0 / 1680.0
         - sum_z_squared
         * (1.0 / 1188.0 - sum_z_squared * (691.0 / 360360.0 - sum_z_squared / 156.0))
     )
     sum_x = 1.0 / torch.where(within3, 1.0, z)
-    product6 = sum_z * (
+    product7 = sum_z * (
         1.0 / 12.0
-        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product5))
+        - sum_z_squared * (1.0 / 360.0 - sum_z_squared * (1.0 / 1260.0 - product6))
     )
     both = torch.where(
         within3,
-        product6,
+        product7,
         _lgamma(1.0 + sum_x) - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
     )
     some = (

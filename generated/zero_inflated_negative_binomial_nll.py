@@ -83,18 +83,27 @@ def zero_inflated_negative_binomial_nll_loss(
     # where that comes close to -1, both terms have the same sign.
     within = lz <= 0
     either_zero_logits = (zero_logits >= 0) | (lz >= -math.log(2.0))
+    lead = torch.where(either_zero_logits, zero_logits, 0.0)
+    product = 0.5 * lead
+
+    # Guard [tanh-tail]: The derivative of torch's `tanh` is computed as `1 - y*y`,
+    # which is 0 from 9 on; that of `sigmoid` is complete below 0.
+    size = product.abs()
+    difference = 0.5 - 0.5 * torch.where(
+        size < 1, product.tanh(), product.sign() * (1.0 - 2.0 * (-2.0 * size).sigmoid())
+    )
+
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    rest = torch.where(lead.abs() < 1, difference, _logsigmoid(-lead).exp())
     low = torch.where(within, lz, 0.0)
+    smooth_positive = _softplus(zero_logits)
 
     # Guard [expm1-gradient]: The derivative of torch's `expm1` is computed as `result +
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
-    chosen = torch.where(low.abs() < 1, low.expm1(), low.exp() - 1.0)
-    smooth_positive = _softplus(zero_logits)
-
-    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
-    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
-        _logsigmoid(-torch.where(either_zero_logits, zero_logits, 0.0)).exp() * chosen
+        rest * torch.where(low.abs() < 1, low.expm1(), low.exp() - 1.0)
     ).log1p()
     mixed = torch.where(
         within & either_zero_logits,
@@ -148,7 +157,7 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     safe_safe_safe_theta = torch.where(target_is_zero, 1.0, safe_safe_theta)
     safe_safe_mu = torch.where(below2, torch.where(below, 1.0, mean), 1.0)
-    chosen_target = torch.where(
+    chosen = torch.where(
         below,
         mean * ratio_target,
         safe_safe_safe_theta
@@ -175,22 +184,24 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     chosen2 = torch.where(
         below2,
-        chosen_target,
+        chosen,
         inverse_dispersion * torch.where(below2, 0.0, log_total4)
         - inverse_dispersion * torch.where(below2, 0.0, log_inverse_dispersion),
     )
     alone = chosen2 + target * ((low_target / high).log1p() - low_target.log()) - steps
     gap = target - mean
     below_inverse_dispersion = inverse_dispersion < 1
+    unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
     chosen_inverse_dispersion = torch.where(
         below_inverse_dispersion, 1.0, inverse_dispersion
     )
-    unit = torch.where(below_inverse_dispersion, inverse_dispersion, 1.0)
     total7 = unit + mean / chosen_inverse_dispersion
-    t = gap / chosen_inverse_dispersion / total7
+    size2 = total7.detach()
+    ratio2 = total7 / size2
+    ratio3 = gap / size2 / ratio2
+    t = ratio3 / chosen_inverse_dispersion
     slow = t.abs() < 0.25
-    product = unit * gap
-    move = product / total7
+    move = unit * ratio3
     ms = torch.where(slow, move, 0.0)
     ts = torch.where(slow, t, 0.0)
     total8 = 2.0 + ts
@@ -205,6 +216,7 @@ def zero_inflated_negative_binomial_nll_loss(
     )
     curved = ms * h - 2.0 * ms / total8 * hh * total10
     share = unit + target / chosen_inverse_dispersion
+    bends = ratio2.log() - (share / share.detach()).log()
     either_target = (share >= 1) | (mean <= 3.0 * share)
     whole = torch.where(either_target, total7, 1.0)
     part = torch.where(either_target, share, 1.0)
@@ -215,19 +227,24 @@ def zero_inflated_negative_binomial_nll_loss(
     # through the divisor.
     alike = (whole <= 16777216.0 * part) & (part <= 16777216.0 * whole)
     divisor = torch.where(alike, part, 1.0).detach()
-    difference = (whole / divisor).log() - (part / divisor).log()
-    apart_target = torch.where(either_target, difference, total7.log() - share.log())
+    difference_target = (whole / divisor).log() - (part / divisor).log()
+    apart_target = (
+        bends
+        + torch.where(
+            either_target, difference_target, total7.log() - share.log()
+        ).detach()
+    )
     n = torch.where(target_is_zero, 1.0, target)
-    below_target = (product / (total7 * n)).abs() < 0.25
+    close = (gap / total7).abs() * unit < 0.25 * n
     v = -move / n
-    vs = torch.where(below_target, v, 0.0)
+    vs = torch.where(close, v, 0.0)
     g = vs / (2.0 + vs)
     gg = g.square()
     total11 = 1.0 / 11.0 + gg * (
         1.0 / 13.0
         + gg * (1.0 / 15.0 + gg * (1.0 / 17.0 + gg * (1.0 / 19.0 + gg / 21.0)))
     )
-    product2 = (
+    product_target = (
         2.0
         * g
         * gg
@@ -236,19 +253,19 @@ def zero_inflated_negative_binomial_nll_loss(
             + gg * (1.0 / 5.0 + gg * (1.0 / 7.0 + gg * (1.0 / 9.0 + gg * total11)))
         )
     )
-    near = vs * g - product2
+    near = vs * g - product_target
     v_positive = v > 0
     above2 = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
     safe_mean = torch.where(v_negative, mean, 1.0)
     alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
     divisor2 = torch.where(alike2, n, 1.0).detach()
-    below3 = (
+    below_target = (
         v
         - ((safe_mean / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart_target, 0.0)
     )
-    away = torch.where(below_target, near, torch.where(v_positive, above2, below3))
+    away = torch.where(close, near, torch.where(v_positive, above2, below_target))
     beyond2 = inverse_dispersion >= 12
     safe_inverse_dispersion_inverse_dispersion = torch.where(
         beyond2, inverse_dispersion, 12.0
@@ -264,13 +281,13 @@ def zero_inflated_negative_binomial_nll_loss(
     ) / safe_inverse_dispersion_inverse_dispersion
     rx = torch.where(beyond2, 1.0, inverse_dispersion)
     total_inverse_dispersion = 1.0 + rx
-    product3 = 0.5 * math.log(2.0 * math.pi)
+    product2 = 0.5 * math.log(2.0 * math.pi)
     total12 = (
         _lgamma(total_inverse_dispersion)
         - total_inverse_dispersion * rx.log()
         + rx
         + 0.5 * (rx + n).log()
-        - product3
+        - product2
     )
     rate = torch.where(
         beyond2,
@@ -281,14 +298,13 @@ def zero_inflated_negative_binomial_nll_loss(
     beyond_target = target >= 12
     ny = torch.where(beyond_target, 1.0 / n, 1.0 / 12.0)
     ny_squared = ny.square()
-    product_target = ny_squared * (
+    product3 = ny_squared * (
         1.0 / 1680.0
         - ny_squared
         * (1.0 / 1188.0 - ny_squared * (691.0 / 360360.0 - ny_squared / 156.0))
     )
     product4 = ny * (
-        1.0 / 12.0
-        - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product_target))
+        1.0 / 12.0 - ny_squared * (1.0 / 360.0 - ny_squared * (1.0 / 1260.0 - product3))
     )
     few = torch.where(beyond_target, 1.0, n)
     total13 = _lgamma(1.0 + few) - few * few.log() + few
@@ -312,7 +328,7 @@ def zero_inflated_negative_binomial_nll_loss(
     both = torch.where(
         within3,
         product6,
-        _lgamma(1.0 + sum_x) - (sum_x + 0.5) * sum_x.log() + sum_x - product3,
+        _lgamma(1.0 + sum_x) - (sum_x + 0.5) * sum_x.log() + sum_x - product2,
     )
     some = (
         torch.where(slow, curved, move + inverse_dispersion * apart_target)

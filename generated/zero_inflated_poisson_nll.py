@@ -51,6 +51,12 @@ def zero_inflated_poisson_nll_loss(
     # and cancel. Their difference is a `log1p` of a product that keeps its digits;
     # where that comes close to -1, both terms have the same sign.
     either = (zero_logits >= 0) | (-exp_safe_log_rate >= -math.log(2.0))
+    lead = torch.where(either, zero_logits, 0.0)
+    difference = 0.5 - 0.5 * (0.5 * lead).tanh()
+
+    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
+    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
+    rest = torch.where(lead.abs() < 1, difference, _logsigmoid(-lead).exp())
 
     # Guard [saturated-exponential]: Once the inner exponential overflows, the
     # derivative of the outer function is 0, and 0 times infinity is nan; there it has
@@ -58,21 +64,18 @@ def zero_inflated_poisson_nll_loss(
     beyond = exp_safe_log_rate >= math.inf
     below = exp_safe_log_rate < 1
     safe_safe_x = torch.where(beyond, 0.0, torch.where(below, 0.0, safe_log_rate))
-    chosen = torch.where(
-        beyond,
-        -1.0,
-        torch.where(
-            below,
-            (-torch.where(below, safe_log_rate, 0.0).exp()).expm1(),
-            (-safe_safe_x.exp()).exp() - 1.0,
-        ),
-    )
     smooth_positive = _softplus(zero_logits)
-
-    # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
-    # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
     log_value = (
-        _logsigmoid(-torch.where(either, zero_logits, 0.0)).exp() * chosen
+        rest
+        * torch.where(
+            beyond,
+            -1.0,
+            torch.where(
+                below,
+                (-torch.where(below, safe_log_rate, 0.0).exp()).expm1(),
+                (-safe_safe_x.exp()).exp() - 1.0,
+            ),
+        )
     ).log1p()
     mixed = torch.where(
         either,

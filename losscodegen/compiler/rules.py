@@ -33,6 +33,7 @@ from losscodegen.compiler.rules_saturation import RULES as SATURATION
 from losscodegen.compiler.rules_scales import RULES as SCALES
 from losscodegen.compiler.rules_slopes import RULES as SLOPES
 from losscodegen.compiler.rules_softplus import RULES as SOFTPLUS
+from losscodegen.compiler.rules_spreads import RULES as SPREADS
 from losscodegen.compiler.rules_student import RULES as STUDENT
 from losscodegen.compiler.rules_tails import RULES as TAILS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
@@ -59,6 +60,7 @@ RULES: tuple[Rule, ...] = (
     + DISTANCES
     + POWERS
     + ROOTS
+    + SPREADS
     + LIKELIHOOD
     + FITS
     + ANGLES

@@ -8,6 +8,8 @@ _MIXTURE = (
     "`log1p` of a product that keeps its digits; where that comes close to -1, both terms have the "
     "same sign."
 )
+_REST = "rest = where(abs(lead) < 1, 1/2 - tanh(lead/2)/2, sigmoid(-lead))"
+"""The sigmoid of minus lead, whose second derivative would cancel near 0."""
 _SATURATED = (
     "Once the inner exponential overflows, the derivative of the outer function is 0, and 0 times "
     "infinity is nan; there it has its limit."
@@ -37,11 +39,15 @@ _DEVIANCE = (
     "gap = y - m",
     "total = unit + weight*m",
     "share = unit + weight*y",
-    "t = weight*gap/total",
-    "move = unit*gap/total",
+    "size = detach(total)",
+    "ratio = gap/size/(total/size)",
+    "t = weight*ratio",
+    "move = unit*ratio",
     "whole = where(share >= 1 or m <= 3*share, total, 1)",
     "part = where(share >= 1 or m <= 3*share, share, 1)",
-    "apart = where(share >= 1 or m <= 3*share, log(whole/part), log(total) - log(share))",
+    "bends = log(total/size) - log(share/detach(share))",
+    "apart = bends + detach(where(share >= 1 or m <= 3*share, log(whole/part), "
+    "log(total) - log(share)))",
     "slow = abs(t) < 1/4",
     "ts = where(slow, t, 0)",
     "ms = where(slow, move, 0)",
@@ -50,14 +56,15 @@ _DEVIANCE = (
     f"curved = ms*h - 2*ms/(2 + ts)*hh*({_series('hh')})",
     "n = where(y == 0, 1, y)",
     "v = -move/n",
-    "vs = where(abs(v) < 1/4, v, 0)",
+    "close = abs(gap/total)*unit < n/4",
+    "vs = where(close, v, 0)",
     "g = vs/(2 + vs)",
     "gg = g**2",
     f"near = vs*g - 2*g*gg*({_series('gg')})",
     "left = where(v < 0, m, 1)/n",
     "below = v - log(left) + where(v < 0, apart, 0)",
     "above = v - log1p(where(v > 0, v, 0))",
-    "away = where(abs(v) < 1/4, near, where(v > 0, above, below))",
+    "away = where(close, near, where(v > 0, above, below))",
 )
 """``r*f((y - m)/(r + m)) + y*f(v)`` with ``f(x) = x - log(1 + x)``, both terms of one sign.
 
@@ -137,7 +144,11 @@ RULES = (
             "logs = where(u <= 1, log1p(low) - log(where(taken, m, 1)), "
             "log1p(1/high) + log(where(taken, a, 1)))",
             "steps = where(y > 1, log1p(a) - log(2), 0) + where(y > 2, log1p(2*a) - log(3), 0)",
-            "alone = log1p(a*m)/a + y*logs - steps",
+            "far = a*m > 10**9",
+            "fa = where(far, a, 1)",
+            "fm = where(far, m, 1)",
+            "alone = where(far, (log(fa) + log(fm) + log1p(1/fa/fm))/fa, log1p(a*m)/a)"
+            " + y*logs - steps",
         ),
         replacement="where(first, alone, some)",
         why=_NEGATIVE_BINOMIAL,
@@ -172,7 +183,8 @@ RULES = (
         condition="z <= 0",
         let=(
             "lead = where(a >= 0 or z >= -log(2), a, 0)",
-            "mixed = where(a >= 0 or z >= -log(2), -log1p(sigmoid(-lead)*expm1(z)), "
+            _REST,
+            "mixed = where(a >= 0 or z >= -log(2), -log1p(rest*expm1(z)), "
             "softplus(a) - logaddexp(a, z))",
         ),
         replacement="mixed",
@@ -189,8 +201,9 @@ RULES = (
         let=(
             "low = where(z <= 0, z, 0)",
             "lead = where(a >= 0 or z >= -log(2), a, 0)",
+            _REST,
             "mixed = where(z <= 0 and (a >= 0 or z >= -log(2)), "
-            "-log1p(sigmoid(-lead)*expm1(low)), softplus(a) - logaddexp(a, z))",
+            "-log1p(rest*expm1(low)), softplus(a) - logaddexp(a, z))",
         ),
         replacement="mixed",
         why=_MIXTURE,
