@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["MSELoss", "mse_loss"]
 
@@ -28,7 +29,7 @@ def mse_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    loss = (prediction - target).square()
+    loss = F.mse_loss(prediction, target, reduction="none")
 
     return _reduce(loss, reduction).to(dtype)
 

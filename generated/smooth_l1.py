@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["SmoothL1Loss", "smooth_l1_loss"]
 
@@ -32,15 +33,14 @@ def smooth_l1_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    residual = prediction - target
-    if beta > 0:
-        # Guard [smooth-l1-as-clip]: With `c = clip(r, -d, d)` both branches are `c/d (r -
-        # c/2)`. Selecting them with torch.where would also differentiate the branch not
-        # taken, where an infinite r gives `0 * inf = nan`.
-        c = residual.clamp(-beta, beta)
-        loss = c / beta * (residual - 0.5 * c)
-    else:
-        loss = residual.abs()
+    # Guard [smooth-l1-as-clip]: One function of torch takes the branch element by
+    # element, in its gradient, too: selecting with torch.where would also differentiate
+    # the branch not taken, where an infinite difference gives `0 * inf = nan`.
+    loss = (
+        F.smooth_l1_loss(prediction, target, reduction="none", beta=beta)
+        if beta > 0
+        else (prediction - target).abs()
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

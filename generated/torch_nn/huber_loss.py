@@ -6,6 +6,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["HuberLoss", "huber_loss"]
 
@@ -33,13 +34,10 @@ def huber_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input, target = input.to(wide), target.to(wide)
 
-    residual = input - target
-
-    # Guard [huber-as-clip]: With `c = clip(r, -d, d)` both branches are `c (r - c/2)`.
-    # Selecting them with torch.where would also differentiate the branch not taken,
-    # where an infinite r gives `0 * inf = nan`.
-    c = residual.clamp(-delta, delta)
-    loss = c * (residual - 0.5 * c)
+    # Guard [huber-as-clip]: One function of torch takes the branch element by element,
+    # in its gradient, too: selecting with torch.where would also differentiate the
+    # branch not taken, where an infinite difference gives `0 * inf = nan`.
+    loss = F.huber_loss(input, target, reduction="none", delta=delta)
 
     return _reduce(loss, reduction).to(dtype)
 

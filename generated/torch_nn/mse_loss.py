@@ -6,6 +6,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["MSELoss", "mse_loss"]
 
@@ -28,7 +29,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input, target = input.to(wide), target.to(wide)
 
-    loss = (input - target).square()
+    loss = F.mse_loss(input, target, reduction="none")
 
     return _reduce(loss, reduction).to(dtype)
 

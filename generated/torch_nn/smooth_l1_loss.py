@@ -7,6 +7,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["SmoothL1Loss", "smooth_l1_loss"]
 
@@ -34,15 +35,14 @@ def smooth_l1_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     input, target = input.to(wide), target.to(wide)
 
-    residual = input - target
-    if beta == 0:
-        loss = residual.abs()
-    else:
-        # Guard [smooth-l1-as-clip]: With `c = clip(r, -d, d)` both branches are `c/d (r -
-        # c/2)`. Selecting them with torch.where would also differentiate the branch not
-        # taken, where an infinite r gives `0 * inf = nan`.
-        c = residual.clamp(-beta, beta)
-        loss = c / beta * (residual - 0.5 * c)
+    # Guard [smooth-l1-as-clip]: One function of torch takes the branch element by
+    # element, in its gradient, too: selecting with torch.where would also differentiate
+    # the branch not taken, where an infinite difference gives `0 * inf = nan`.
+    loss = (
+        (input - target).abs()
+        if beta == 0
+        else F.smooth_l1_loss(input, target, reduction="none", beta=beta)
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from losscodegen.compiler import (
+    kernels,
     lower_axes,
     lower_later,
     lower_ops,
@@ -116,10 +117,15 @@ class Builder:
         if isinstance(expr, Call) and expr.op == "div":
             for arg, role in zip(expr.args, ("numerator", "denominator"), strict=True):
                 self.roles.setdefault(self.keys.of(arg), role)
-        for child in children(expr):
+        for child in self.parts(expr):
             # A plain subscript is no value: it only says which dim is which.
             if not (isinstance(expr, Read | Keep) and isinstance(child, Index)):
                 self._count(child, key)
+
+    def parts(self, expr: Expr) -> tuple[Expr, ...]:
+        """What is computed before ``expr``."""
+        kernel = kernels.find(self.loss, expr, self.static)
+        return children(expr) if kernel is None else kernel.operands
 
     def value(self, expr: Expr) -> Value:
         known = self.recall(expr)
@@ -233,6 +239,8 @@ class Builder:
                     weight=1,
                 )
             case Call():
+                if (kernel := kernels.find(self.loss, expr, self.static)) is not None:
+                    return kernels.call(self, expr, kernel)
                 later = lower_later.largest(self, expr)
                 value = later or lower_ops.call(self, expr)
             case Select(condition, then, otherwise):

@@ -76,10 +76,6 @@ class Keys:
     def _number(self, name: Hashable) -> int:
         return self.numbers.setdefault(name, len(self.numbers))
 
-    def inside(self, expr: Expr) -> set[int]:
-        """The numbers of everything in ``expr``, itself included."""
-        return {self.of(node) for node in distinct(expr)}
-
 
 def _scopes(expr: Expr) -> Iterator[tuple[Expr, Free]]:
     """The children of ``expr``, each with the indices that are bound there."""

@@ -142,13 +142,22 @@ def rename_last(statement: Statement, old: str, new: str) -> Statement | None:
 
 def _hoist(builder: Builder, expr: Switch) -> None:
     """What both sides need, or one side and a place elsewhere, is computed before the choice."""
-    then, otherwise = builder.keys.inside(expr.then), builder.keys.inside(
-        expr.otherwise
-    )
+    then, otherwise = set[int](), set[int]()
+    _computed(builder, expr.then, then)
+    _computed(builder, expr.otherwise, otherwise)
     inside = then | otherwise | {builder.keys.of(expr)}
     outside = {key for key in inside if builder.parents.get(key, set()) - inside}
     _hoist_shared(builder, expr.then, outside)
     _hoist_shared(builder, expr.otherwise, outside | then)
+
+
+def _computed(builder: Builder, node: Expr, found: set[int]) -> None:
+    """Add the numbers of all that is computed for ``node``, itself included."""
+    key = builder.keys.of(node)
+    if key not in found:
+        found.add(key)
+        for part in builder.parts(node):
+            _computed(builder, part, found)
 
 
 def _hoist_shared(builder: Builder, node: Expr, wanted: set[int]) -> None:
@@ -166,7 +175,7 @@ def _hoist_shared(builder: Builder, node: Expr, wanted: set[int]) -> None:
             if value.weight > 1 and not value.static:
                 builder.remember(node, builder.assign(node, value))
             return
-    for child in children(node):
+    for child in builder.parts(node):
         _hoist_shared(builder, child, wanted)
 
 

@@ -124,6 +124,15 @@ class Helped:
 
 
 @dataclass(frozen=True, slots=True)
+class Fused:
+    """A loss of two tensors by a function of ``torch.nn.functional``, with keywords."""
+
+    function: str
+    operands: tuple[Tensor, ...]
+    keywords: tuple[tuple[str, Tensor], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Einsum:
     """Products summed over the letters that the right side of ``spec`` lacks; on the device of an
     argument."""
@@ -346,6 +355,7 @@ Tensor = (
     | Running
     | Matmul
     | Helped
+    | Fused
     | Einsum
     | Eye
     | Kept

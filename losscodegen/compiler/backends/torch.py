@@ -31,6 +31,7 @@ from losscodegen.compiler.tensor_nodes import (
     Eye,
     Fill,
     Float,
+    Fused,
     Gather,
     Helped,
     Item,
@@ -117,6 +118,10 @@ def _text(tensor: Tensor) -> Text:
         case Helped(function, operands, dims):
             over = [_dims(dims)] if dims else []
             return Text(f"_{function}({', '.join([*map(render, operands), *over])})")
+        case Fused(function, operands, keywords):
+            given = [f"{name}={render(value)}" for name, value in keywords]
+            parts = [*map(render, operands), 'reduction="none"', *given]
+            return Text(f"F.{function}({', '.join(parts)})")
         case Einsum(spec, operands, _):
             return Text(f'torch.einsum("{spec}", {", ".join(map(render, operands))})')
         case Eye(extent, argument):
