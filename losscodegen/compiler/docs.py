@@ -43,7 +43,7 @@ def module_docstring(text: str) -> list[str]:
 
 _ABSOLUTE = (
     "Its accuracy is absolute: errors are small beside what results usually are, and small results "
-    "may lose their digits."
+    "may lose their digits. Numbers are taken to be 0 or, in magnitude, between 2**-30 and 2**30."
 )
 
 

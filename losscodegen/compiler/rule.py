@@ -49,6 +49,10 @@ class Purpose(Enum):
     """Nothing but digits of results, and of gradients, that are small beside usual ones. Where the
     spec asks for absolute accuracy, such a rule stays out unless those digits matter to the rest
     of the formula."""
+    ENDS = "ends"
+    """NaN and infinities, or errors of any size, but only where numbers are neither 0 nor between
+    1/ORDINARY and ORDINARY in magnitude. Absolute accuracy is not promised there, and such a rule
+    stays out of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -203,6 +203,7 @@ RULES = (
         "root has infinite slope. The scale cancels from the result, hence no gradient flows "
         "through it; on rows of zeros the root of 1 gives the subgradient 0.",
         source="pytorch#193006",
+        purpose=Purpose.ENDS,
         witness=Witness(point={"x": (1e20, 1e20)}),
         phase=Phase.EXPAND,
         safe=True,
@@ -212,7 +213,7 @@ RULES = (
         name="norm-scaling",
         pattern="norm(x[i], i, p=p, where=m[i])",
         condition="p >= 1",
-        unless="p == 1",
+        unless="p == 1 or p == 2",
         let=(
             "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",
@@ -233,6 +234,7 @@ RULES = (
     Rule(
         name="norm-scaling",
         pattern="norm(x[i], i, p=p, where=m[i])",
+        unless="p == 2",
         let=(
             "largest = detach(amax(where(m[i], abs(x[i]), 0), i))",
             "scale = where(largest > 0 and isfinite(largest), largest, 1)",

@@ -1,6 +1,6 @@
 """Fits and overlaps: cosines, correlations, and ratios of sums whose complement is lost."""
 
-from losscodegen.compiler.rule import Phase, Rule, Witness
+from losscodegen.compiler.rule import Phase, Purpose, Rule, Witness
 
 _OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what is missing to 1 is lost; \
 half the squared distance of the two directions is the same number. For opposite directions it is \
@@ -65,6 +65,7 @@ RULES = (
         why="The product of the vectors and that of their lengths overflow although the cosine does "
         "not; each vector is divided by its own length first.",
         source="pytorch#78064",
+        purpose=Purpose.ENDS,
         witness=Witness(
             point={"x": (1e20, 2e20), "y": (2e20, 1e20), "a": 1e-6, "b": 1e-6}
         ),
@@ -82,6 +83,7 @@ RULES = (
         whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
         safe=True,
     ),
@@ -97,6 +99,7 @@ RULES = (
         whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
+        purpose=Purpose.DIGITS,
         witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
         safe=True,
     ),
@@ -119,6 +122,7 @@ RULES = (
         whole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
+        purpose=Purpose.DIGITS,
         witness=Witness(
             point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "e": 1e-8, "f": 1e-8}
         ),
@@ -142,6 +146,7 @@ RULES = (
         why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
         "each vector, where the other has 0.",
         source="pytorch#78064",
+        purpose=Purpose.DIGITS,
         witness=Witness(
             point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}
         ),

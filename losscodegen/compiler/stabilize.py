@@ -61,8 +61,8 @@ def stabilize(
     show what each is for. Without any rule nothing is searched, either.
     Where the result is not ``differentiated``, what is for the sake of the gradient alone stays
     out; where it is not ``sloped``, the search does not count the digits of the gradient.
-    Where its accuracy is absolute, what is for the digits of small results alone stays out, and
-    what is right beside usual results is not searched.
+    Where its accuracy is absolute, what is for the digits of small results or for the ends of the
+    format's range alone stays out, and what is right beside usual results is not searched.
     The result has the same inputs, axes, domain and value as a function over the reals.
     """
     loss = inline_loss(loss)
@@ -233,6 +233,8 @@ class Rewriter:
         for found in tried.at(expr):
             rule = found.rule
             if rule.purpose is Purpose.DIGITS and not needed:
+                continue
+            if rule.purpose is Purpose.ENDS and not self.digits.everywhere:
                 continue
             if static and not (rule.scalars and expr.origin.guard is None):
                 continue

@@ -100,7 +100,13 @@ class Accuracy(Enum):
     RELATIVE = "relative"
     """The result itself: small results keep their digits."""
     ABSOLUTE = "absolute"
-    """What results usually are: digits that small ones lose beside them are not paid for."""
+    """What results usually are: digits that small ones lose beside them are not paid for. Nor are
+    numbers that are neither 0 nor, in magnitude, between 1/ORDINARY and ORDINARY."""
+
+
+ORDINARY = 2.0**30
+"""The largest number for which absolute accuracy is promised. Products of two squares of such
+numbers, and their reciprocals, stay in the range of float32."""
 
 
 Default = Fraction | bool | str | Absent

@@ -14,7 +14,7 @@ from random import Random
 
 import torch
 
-from losscodegen.ir.loss import DomainKind, Loss
+from losscodegen.ir.loss import ORDINARY, Accuracy, DomainKind, Loss
 from losscodegen.ir.nodes import Call, Expr, Number, Read
 from losscodegen.judge.accused import words_as_numbers
 from losscodegen.judge.naive import Evaluator
@@ -25,10 +25,22 @@ from losscodegen.judge.settings import Setting, settings
 from losscodegen.judge.shaped import shaped_values
 from losscodegen.judge.tensors import INTEGRAL, bind, is_pointwise, stacks
 
+SIZED = frozenset(
+    {
+        DomainKind.REAL,
+        DomainKind.POSITIVE,
+        DomainKind.NONNEGATIVE,
+        DomainKind.NEGATIVE,
+        DomainKind.LOGPROB,
+        DomainKind.COUNT,
+    }
+)
+"""The domains that hold numbers of any size."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """The points, and how many candidates a ``require`` turned away."""
+    """The points, and how many candidates were turned away (see `admitted`)."""
 
     points: tuple[Point, ...]
     rejected: int
@@ -128,7 +140,8 @@ def sample(
 
 
 def admitted(loss: Loss, points: Sequence[Point]) -> list[Point]:
-    """The points at which every ``require`` holds."""
+    """The points at which every ``require`` holds and the accuracy of the loss is promised."""
+    points = [p for p in points if promised(loss, p)]
     if not loss.require:
         return list(points)
     keep = [False] * len(points)
@@ -146,6 +159,21 @@ def admitted(loss: Loss, points: Sequence[Point]) -> list[Point]:
         for place, fit in zip(stack.places, each, strict=True):
             keep[place] = fit
     return [p for p, fit in zip(points, keep, strict=True) if fit]
+
+
+def promised(loss: Loss, point: Point) -> bool:
+    """Whether the accuracy that the spec asks for is that of numbers of such sizes."""
+    if loss.accuracy is not Accuracy.ABSOLUTE:
+        return True
+    for variable in loss.variables:
+        if variable.domain.kind not in SIZED:
+            continue
+        value = point.values[variable.name]
+        for number in value.entries if isinstance(value, Array) else (value,):
+            size = abs(number) if isinstance(number, int | float) else 0.0
+            if size and math.isfinite(size) and not 1 / ORDINARY <= size <= ORDINARY:
+                return False
+    return True
 
 
 def repaired(loss: Loss, point: Point) -> Point:

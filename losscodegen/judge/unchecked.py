@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from losscodegen.ir.loss import ORDINARY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -37,9 +39,16 @@ def _unchecked(certificate: Certificate) -> Iterator[tuple[str, str]]:
     for check in certificate.checks:
         yield from _entries(check)
     if certificate.rejected:
+        beyond = certificate.accuracy == "absolute"
         yield (
             f"{certificate.rejected} of the points that were drawn",
-            "they violate a `require` of the spec",
+            "they violate a `require` of the spec"
+            + " or lie where absolute accuracy is not promised" * beyond,
+        )
+    if certificate.accuracy == "absolute":
+        yield (
+            f"numbers beyond {ORDINARY:.3g}, or nearer to 0 than {1 / ORDINARY:.3g}",
+            "absolute accuracy is not promised for them",
         )
     for claim in certificate.claims:
         if claim.status.value == "skipped":

@@ -16,9 +16,12 @@ from losscodegen.compiler.rule import Fault, Purpose, Rule
 from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.search.form import FORMS
 from losscodegen.compiler.stabilize import stabilize
-from losscodegen.ir.loss import Accuracy, Loss
+from losscodegen.ir.loss import ORDINARY, Accuracy, Loss
 from losscodegen.judge.check import verify
+from losscodegen.judge.point import Array, Point
+from losscodegen.judge.points import promised
 from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.unchecked import unchecked
 from losscodegen.language.parse import losses_from_text
 from losscodegen.pipeline import compile_losses
 from tests.compiler.rule_instances import (
@@ -34,12 +37,16 @@ from tests.compiler.test_emit import function_body
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "absolute").glob("*.toml"))
 FOR_DIGITS = tuple(rule for rule in RULES if rule.purpose is Purpose.DIGITS)
+FOR_ENDS = tuple(rule for rule in RULES if rule.purpose is Purpose.ENDS)
 WITHOUT = frozenset(rule.name for rule in RULES)
 ROUNDINGS = 64
 """So many of a usual result are negligible beside it, as the judge has it."""
 
 each_for_digits = pytest.mark.parametrize(
     "rule", FOR_DIGITS, ids=lambda r: f"{r.name}: {r.pattern} {r.condition}"
+)
+each_for_ends = pytest.mark.parametrize(
+    "rule", FOR_ENDS, ids=lambda r: f"{r.name}: {r.pattern} {r.condition}"
 )
 
 
@@ -65,9 +72,14 @@ def test_cases_pass_for_what_they_ask(case: Path) -> None:
 # ---------------------------------------------------------------- what the rows say
 
 
-@each_for_digits
-def test_without_a_row_for_digits_nothing_but_digits_is_lost(rule: Rule) -> None:
-    """The judge finds no NaN, infinity or error that is not small beside usual results."""
+@pytest.mark.parametrize(
+    "rule",
+    FOR_DIGITS + FOR_ENDS,
+    ids=lambda r: f"{r.name}: {r.pattern} {r.condition}",
+)
+def test_without_a_row_nothing_but_digits_is_lost(rule: Rule) -> None:
+    """The judge finds no NaN, infinity or error that is not small beside usual results, at numbers
+    of the sizes for which absolute accuracy is promised."""
     loss = replace(instance(rule), accuracy=Accuracy.ABSOLUTE)
     source = compile_losses((loss,), origin="test", without=WITHOUT).text
     found = verify(loss, source, points=40, dtypes=("float32",))
@@ -111,6 +123,56 @@ def test_a_row_for_digits_stays_out_of_a_loss_that_does_not_ask_for_them(
     others = {r.name for r in RULES if r.purpose is not Purpose.DIGITS}
     assert rule.name not in steps - others
     assert not steps & FORMS
+
+
+@each_for_ends
+def test_the_witness_of_a_row_for_the_ends_lies_beyond_what_is_promised(
+    rule: Rule,
+) -> None:
+    loss = replace(witnessed(rule), accuracy=Accuracy.ABSOLUTE)
+    point = witness_point(loss, rule.witness)
+    assert not promised(loss, point)
+    assert promised(replace(loss, accuracy=Accuracy.RELATIVE), point)
+
+
+@each_for_ends
+def test_a_row_for_the_ends_stays_out_of_absolute_accuracy(rule: Rule) -> None:
+    relative = instance(rule)
+    assert rule.name in {step.rule for step in stabilize(relative).steps}
+    absolute = replace(relative, accuracy=Accuracy.ABSOLUTE)
+    assert rule.name not in {step.rule for step in stabilize(absolute).steps}
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0.0, True),
+        (-1.0, True),
+        (ORDINARY, True),
+        (-1 / ORDINARY, True),
+        (2 * ORDINARY, False),
+        (-0.5 / ORDINARY, False),
+        (-math.inf, True),
+    ],
+)
+def test_numbers_of_which_sizes_are_judged(number: float, expected: bool) -> None:
+    """Infinities are not large numbers: what stands for nothing, as in a masked logit."""
+    loss = loss_of("x + y", "x real", "y unit")
+    values = {"x": Array((), (number,)), "y": Array((), (1e-30,))}
+    point = Point(values=values)
+    assert promised(loss, point)
+    assert promised(replace(loss, accuracy=Accuracy.ABSOLUTE), point) is expected
+
+
+def test_a_certificate_says_what_is_not_promised() -> None:
+    loss = loss_of("x**2", "x real")
+    for accuracy, expected in ((Accuracy.RELATIVE, 0), (Accuracy.ABSOLUTE, 1)):
+        asked = replace(loss, accuracy=accuracy)
+        source = compile_losses((asked,), origin="test").text
+        said = dict(unchecked(verify(asked, source, points=20)))
+        assert [*said.values()].count(
+            "absolute accuracy is not promised for them"
+        ) == expected
 
 
 # ---------------------------------------------------------------- where digits matter
