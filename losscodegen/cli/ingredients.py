@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 COMMON = ("__init__.py", "errors.py", "resources.py", "pipeline.py", "ir", "language")
 COMPILER = (*COMMON, "compiler")
 """The files and folders of the package that a module's text depends on."""
-JUDGE = (*COMMON, "judge", "survival")
+JUDGE = (*COMMON, "markup.py", "judge", "survival")
 """Those that a verdict depends on. The compiler is not among them: its product is judged."""
 
 READERS = ("mpmath", "pydantic", "sympy", "tree-sitter", "tree-sitter-toml")
