@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 from losscodegen.errors import LossCodegenError
-from losscodegen.language.parse import losses_from_text
 from losscodegen.teach.model import CodeStory
 
 FILE = "example.toml"
@@ -43,6 +42,8 @@ def explain_code(code: str) -> CodeStory:
 
 def message_of(example: str) -> str:
     """What the user is told about a spec."""
+    from losscodegen.language.parse import losses_from_text  # names need no parser
+
     try:
         losses_from_text(example, FILE)
     except LossCodegenError as error:
