@@ -96,6 +96,7 @@ class Trouble(Enum):
     ZERO_TIMES_INFINITY = "0 * inf"
     ROUNDING = "rounding"
     SECOND = "second derivative"
+    TOGETHER = "with others"
     UNSEEN = "not seen at these inputs"
 
 
