@@ -74,6 +74,11 @@ def _told(name: str) -> tuple[Sequence[Any], list[Block]]:
             story = explain_code(name)
             return (story,), list(code_blocks(story))
         if name not in spec_names():
+            from losscodegen.teach.codes import diagnosed
+
+            if name in diagnosed():
+                story = explain_code(name)
+                return (story,), list(code_blocks(story))
             raise LossCodegenError(_unknown(name, (*spec_names(), *RULE_NAMES, *CODES)))
     from losscodegen.cli.catalogue import load_all
     from losscodegen.teach.blocks import blocks
