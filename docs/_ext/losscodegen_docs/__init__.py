@@ -1,0 +1,42 @@
+"""The pages of the documentation that are made of the project's own tables.
+
+A page says where with a line ``<!-- generated: functions -->``, which becomes Markdown before
+Sphinx reads it. Nothing is written beside the sources.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("source-read", _fill)
+    app.connect("autodoc-process-docstring", _sections)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _fill(app: Sphinx, page: str, source: list[str]) -> None:
+    from losscodegen_docs.fill import Parts, fill
+
+    cache = Path(app.srcdir) / "_build" / "cache"
+    source[0] = fill(source[0], Parts(cache))
+
+
+def _sections(
+    app: Sphinx, what: Any, name: str, thing: object, options: Any, lines: list[str]
+) -> None:
+    """Reads ``Args:`` and the like.
+
+    The extension napoleon would also take what stands before a colon in the docstring of an
+    attribute for its type.
+    """
+    from sphinx.ext.napoleon.docstring import GoogleDocstring
+
+    if what in ("function", "method", "class", "exception"):
+        found = GoogleDocstring(list(lines), what=what, name=name, obj=thing)
+        lines[:] = found.lines()
