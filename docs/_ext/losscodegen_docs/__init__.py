@@ -15,16 +15,23 @@ if TYPE_CHECKING:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    from losscodegen_docs.fill import code_hash
+
+    # Pages are read anew when the code is another, not only when their own text is.
+    app.add_config_value("losscodegen_code", code_hash(), "env", types=(str,))
     app.connect("source-read", _fill)
     app.connect("autodoc-process-docstring", _sections)
+    app.connect("doctree-read", _dashes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _fill(app: Sphinx, page: str, source: list[str]) -> None:
+    from losscodegen.cli.generate import collecting_rarely
     from losscodegen_docs.fill import Parts, fill
 
     cache = Path(app.srcdir) / "_build" / "cache"
-    source[0] = fill(source[0], Parts(cache))
+    with collecting_rarely():
+        source[0] = fill(source[0], Parts(cache))
 
 
 def _sections(
@@ -40,3 +47,15 @@ def _sections(
     if what in ("function", "method", "class", "exception"):
         found = GoogleDocstring(list(lines), what=what, name=name, obj=thing)
         lines[:] = found.lines()
+
+
+def _dashes(app: Sphinx, tree: Any) -> None:
+    """Between a parameter and what is said of it stands a dash.
+
+    Sphinx writes two hyphens and leaves them to the typographer, who would take those of options.
+    """
+    from docutils import nodes
+
+    for text in list(tree.findall(nodes.Text)):
+        if text.astext() == " -- ":
+            text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
