@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from losscodegen.language.parse import load_losses
 from losscodegen.pipeline import generate
 from losscodegen.resources import specs_directory
@@ -29,4 +31,5 @@ def picture(name: str) -> str:
         )
     ]
     key = legend([(form, STYLES[form]) for form, _ in compared.named()])
-    return html(f'<div class="plots two">{key}{"".join(figures)}</div>')
+    at = f'<p class="at">{escape(one.fixed)}</p>' if one.fixed else ""
+    return html(f'<div class="plots two">{key}{"".join(figures)}{at}</div>')
