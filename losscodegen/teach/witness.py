@@ -58,16 +58,37 @@ class Neighbourhood:
 def neighbourhood(row: Row, known: Sides | None = None) -> Neighbourhood | None:
     """The name along which the errors of the side that fails change most.
 
-    None if none of them can run.
+    Where none of them changes anything, all run in proportion. None if none can run at all.
     """
     both = known or sides(row)
     failing = PATTERN if isinstance(row, Rule) else REPLACEMENT
-    found = [
-        n
-        for variable, entry in _running(row, both)
-        if (n := _along(row, both, variable, entry)) is not None
-    ]
-    return max(found, key=lambda n: _change(n, failing), default=None)
+    running = _running(row, both)
+    found = [n for v, k in running if (n := _along(row, both, v, k)) is not None]
+    best = max(found, key=lambda n: _change(n, failing), default=None)
+    if best is not None and _change(best, failing) >= TELLING:
+        return best
+    tensors = [(v, k) for v, k in running if not v.scalar]
+    if len(tensors) > 1 or any(_several(both, v) for v, _ in tensors):
+        variable, place = max(tensors, key=lambda pair: _size(both, *pair))
+        other = _along(row, both, variable, place, together=True)
+        if other is not None and _change(other, failing) >= TELLING:
+            return other
+    return best
+
+
+TELLING = 4.0
+"""Bits by which an error has to change for a plot of it to say anything."""
+
+
+def _several(both: Sides, variable: Variable) -> bool:
+    entry = both.point.values[variable.name]
+    return isinstance(entry, Array) and not is_pointwise(both.loss)
+
+
+def _size(both: Sides, variable: Variable, place: int) -> float:
+    entry = both.point.values[variable.name]
+    assert isinstance(entry, Array)
+    return abs(entry.entries[place])
 
 
 def _change(found: Neighbourhood, failing: str) -> float:
@@ -96,31 +117,35 @@ def _running(row: Row, both: Sides) -> list[tuple[Variable, int]]:
 
 
 def _along(
-    row: Row, both: Sides, variable: Variable, place: int
+    row: Row, both: Sides, variable: Variable, place: int, *, together: bool = False
 ) -> Neighbourhood | None:
     name, dtype = variable.name, both.dtype
     here = both.point.values[name]
     given = here.entries[place] if isinstance(here, Array) else here
     at = round_float(float(given), dtype) if isinstance(given, int | float) else 0.0
-    centre = 1.0 if 0 < abs(at - 1) < NEAR_ONE else 0.0
+    centre = 1.0 if 0 < abs(at - 1) < NEAR_ONE and not together else 0.0
     x = tuple(n for n in around(at, centre, dtype) if admitted(variable, n, at))
-    if len(x) < DENSE:
+    if len(x) < DENSE or (together and (at == 0 or math.isinf(at))):
         return None
-    pattern, replacement = _errors(row, both, name, place, x)
+    points = [
+        _scaled(both, n / at) if together else _with(both.point, name, place, n)
+        for n in x
+    ]
+    pattern, replacement = _errors(row, both, points, row.witness.wrt or name)
     order = {Fault.VALUE: VALUE, Fault.GRADIENT: GRADIENT}.get(
         row.witness.fault, SECOND
     )
-    shown = both.point
     pointwise = is_pointwise(both.loss)
     rest = {
         n: _first(e) if pointwise else e
-        for n, e in shown.values.items()
+        for n, e in both.point.values.items()
         if n != name or (isinstance(e, Array) and not pointwise and len(e.entries) > 1)
     }
+    fixed = point_text(Point(values=rest), dtype)
     return Neighbourhood(
-        name=name if pointwise else entry_name(shown, name, place),
+        name=name if pointwise else entry_name(both.point, name, place),
         at=at,
-        fixed=point_text(Point(values=rest), dtype),
+        fixed=f"{fixed}, all in proportion" if together else fixed,
         centre=centre,
         errors=Errors(
             order=order,
@@ -129,6 +154,19 @@ def _along(
             forms=((PATTERN, pattern), (REPLACEMENT, replacement)),
         ),
     )
+
+
+def _scaled(both: Sides, factor: float) -> Point:
+    """The witness with every number of every tensor that much larger."""
+
+    def scaled(variable: Variable, entry: Entry) -> Entry:
+        if not isinstance(entry, Array) or variable.domain.kind is DomainKind.INDEX:
+            return entry
+        entries = (round_float(factor * e, both.dtype) for e in entry.entries)
+        return Array(entry.shape, tuple(entries))
+
+    values = {v.name: scaled(v, both.point.values[v.name]) for v in both.loss.variables}
+    return replace(both.point, values=values)
 
 
 def _first(entry: Entry) -> Entry:
@@ -191,30 +229,20 @@ def admitted(variable: Variable, x: float, at: float) -> bool:
 
 
 def _errors(
-    row: Row, both: Sides, name: str, place: int, x: Sequence[float]
+    row: Row, both: Sides, points: Sequence[Point], name: str
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The wrong bits of both sides at each number."""
+    """The wrong bits of both sides at each point, of the derivative by ``name`` if of one."""
     fault = row.witness.fault
-    scalar = not isinstance(both.point.values[name], Array)
     if fault is Fault.SECOND:
-        points = [_with(both.point, name, place, n) for n in x]
-        bent = row.witness.wrt or name
-        return _second(both, both.pattern, points, bent), _second(
-            both, both.replacement, points, bent
+        return _second(both, both.pattern, points, name), _second(
+            both, both.replacement, points, name
         )
-    wrt = row.witness.wrt or "" if fault is Fault.GRADIENT else ""
-    if is_pointwise(both.loss) and not scalar:
-        batch = Point(
-            values={
-                n: _repeated(e, x if n == name else None, len(x))
-                for n, e in both.point.values.items()
-            }
-        )
+    wrt = name if fault is Fault.GRADIENT else ""
+    if (batch := _batch_of(both, points)) is not None:
         return _batch(both, batch, wrt)
     rows = []
     oracles = Oracles()
-    for n in x:
-        point = _with(both.point, name, place, n)
+    for point in points:
         truth = oracles(both.loss, point, both.dtype)
         rows.append(
             tuple(
@@ -231,10 +259,21 @@ def _with(point: Point, name: str, place: int, x: float) -> Point:
     return replace(point, values={**point.values, name: x})
 
 
-def _repeated(entry: Entry, numbers: Sequence[float] | None, count: int) -> Entry:
-    if not isinstance(entry, Array):
-        return entry
-    return Array((count,), tuple(numbers or entry.entries[:1] * count))
+def _batch_of(both: Sides, points: Sequence[Point]) -> Point | None:
+    """All points in one; None where that is not the same, because of axes or of a parameter."""
+    if not is_pointwise(both.loss):
+        return None
+    values: dict[str, Entry] = {}
+    for name, entry in points[0].values.items():
+        entries = [point.values[name] for point in points]
+        if isinstance(entry, Array):
+            column = tuple(e.entries[0] for e in entries if isinstance(e, Array))
+            values[name] = Array((len(points),), column)
+        elif any(other != entry for other in entries):
+            return None
+        else:
+            values[name] = entry
+    return Point(values=values)
 
 
 def _batch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def test_a_function_is_told_of_as_the_table_has_it() -> None:
     entry = functions().partition("(op-pow)=")[2].partition("(op-mod)=")[0]
     assert "- in PyTorch: `x.pow(y)`" in entry
     assert "`y*x**(y - 1)` by `x`" in entry
+    assert re.search(r"measured: value 0\.\d+, derivative \d+, second", entry)
 
 
 def test_every_kink_with_a_convention_is_in_the_table() -> None:

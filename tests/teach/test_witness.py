@@ -64,3 +64,17 @@ def test_distances_from_one() -> None:
     scale = Distances(0.0, 0.9999, centre=1.0, nearest=1e-4)
     assert scale.place(0.9) < scale.place(0.99) < scale.place(0.999)
     assert any(text.startswith("1−10") for _, text in scale.ticks())
+
+
+def test_all_names_run_where_none_tells_anything() -> None:
+    row = next(r for r in RULES if r.name == "root-mean-square")
+    found = neighbourhood(row)
+    assert found is not None
+    assert found.fixed.endswith("all in proportion")
+    bits = dict(found.errors.forms)[PATTERN]
+    assert min(bits) < 4 < max(bits)
+
+
+def test_parameters_that_are_numbers_run_as_numbers() -> None:
+    row = next(r for r in RULES if r.steady)
+    assert neighbourhood(row) is not None

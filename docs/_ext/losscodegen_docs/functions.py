@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from losscodegen.cli.forms import FORMS, Form
+from losscodegen.ir.accuracy import columns
 from losscodegen.ir.ops import OPS, Group, Op, Sort
 from losscodegen_docs.markdown import bullets, code, prose, table, target
 
 EXACT = "exact"
+ORDERS = {"value": "value", "gradient": "derivative", "second": "second derivative"}
 TITLES = {
     Group.ARITHMETIC: "Arithmetic",
     Group.COMPARISON: "Comparisons",
@@ -120,6 +123,7 @@ def _facts(op: Op) -> Iterator[tuple[str, str]]:
         yield "kink", f"at {code(op.kinks)}" if op.kinks else ""
         yield "derivative there", prose(op.convention or "")
     yield "in PyTorch", code(_torch(op))
+    yield "measured", _measured(op)
     if op.autograd != EXACT:
         remedy = (
             " Where the spec leaves it open, backward evaluates the derivative instead."
@@ -127,6 +131,28 @@ def _facts(op: Op) -> Iterator[tuple[str, str]]:
             else ""
         )
         yield "torch's own backward", prose(op.autograd) + "." + remedy
+
+
+def _measured(op: Op) -> str:
+    """The worst errors of torch's own function in any dtype and version that was measured."""
+    rows = [
+        rows[op.name]
+        for c in columns().values()
+        for rows in c.values()
+        if op.name in rows
+    ]
+    parts = [
+        f"{word} {_ulps(max(row[order].ulp for row in rows if order in row))}"
+        for order, word in ORDERS.items()
+        if any(order in row for row in rows)
+    ]
+    return f"{', '.join(parts)} ulp at worst" if parts else ""
+
+
+def _ulps(ulp: float) -> str:
+    if math.isinf(ulp):
+        return "infinitely many"
+    return f"{ulp:.0f}" if 10 <= ulp < 10_000 else f"{ulp:.2g}"
 
 
 def _torch(op: Op) -> str:

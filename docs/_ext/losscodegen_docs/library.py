@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from losscodegen.ir.loss import Loss
+from losscodegen.language.mathematics import one_line
 from losscodegen.language.parse import load_losses
 from losscodegen.resources import bundled_specs, specs_directory
 from losscodegen_docs.markdown import code, prose, table, target
@@ -25,7 +26,10 @@ def family_anchor(family: str) -> str:
 def _family(family: str, rows: list[tuple[str, Loss]]) -> str:
     body = table(
         ("class", "spec", ""),
-        ((code(loss.name), code(name), prose(loss.summary)) for name, loss in rows),
+        (
+            (code(o.name), code(name), f"{prose(o.summary)}<br>{code(one_line(o))}")
+            for name, o in rows
+        ),
     )
     title = family[:1].upper() + family[1:]
     return f"{target(family_anchor(family))}## {title}\n\n{body}"
