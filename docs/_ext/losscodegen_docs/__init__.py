@@ -20,6 +20,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Pages are read anew when the code is another, not only when their own text is.
     app.add_config_value("losscodegen_code", code_hash(), "env", types=(str,))
     app.connect("source-read", _fill)
+    app.connect("build-finished", _tidy)
     app.connect("autodoc-process-docstring", _sections)
     app.connect("doctree-read", _dashes)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -29,9 +30,19 @@ def _fill(app: Sphinx, page: str, source: list[str]) -> None:
     from losscodegen.cli.generate import collecting_rarely
     from losscodegen_docs.fill import Parts, fill
 
-    cache = Path(app.srcdir) / "_build" / "cache"
     with collecting_rarely():
-        source[0] = fill(source[0], Parts(cache))
+        source[0] = fill(source[0], Parts(_cache(app)))
+
+
+def _cache(app: Sphinx) -> Path:
+    """Where parts that take long are kept; it may be deleted at any time."""
+    return Path(app.srcdir) / "_build" / "cache"
+
+
+def _tidy(app: Sphinx, error: Exception | None) -> None:
+    from losscodegen.store import Store
+
+    Store(_cache(app)).prune()
 
 
 def _sections(
