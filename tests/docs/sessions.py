@@ -25,6 +25,9 @@ from losscodegen.cli.main import run
 ROOT = Path(__file__).parents[2]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
+SHOWN = ("text", "yaml")
+"""Listings that are there to be read: what other programs take, and what no command prints."""
+
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[^\n]*) -->\n)?^```(?P<language>\w+)\n(?P<body>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -81,7 +84,7 @@ class Session:
         elif block.language == "python":
             self._python(block)
         else:
-            assert block.language == "text", f"{self.page}:{block.line}"
+            assert block.language in SHOWN, f"{self.page}:{block.line}"
 
     def _commands(self, block: Block) -> None:
         checker = doctest.OutputChecker()

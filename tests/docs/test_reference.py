@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import losscodegen
 from losscodegen.cli.forms import FORMS
 from losscodegen.cli.main import program
 from losscodegen.compiler.rules import RULES
@@ -25,6 +26,7 @@ from losscodegen_docs.functions import form_anchor, functions, kinks, op_anchor
 from losscodegen_docs.keys import keys
 from losscodegen_docs.library import library
 from losscodegen_docs.markdown import code, html, prose, table
+from losscodegen_docs.names import directive, names
 from losscodegen_docs.rules import (
     chapters,
     forms,
@@ -81,6 +83,15 @@ def test_every_command_has_an_entry_with_its_options() -> None:
         entry = text.partition(f"({command_anchor(name)})=")[2].partition("\n(")[0]
         for parameter in command.params:
             assert all(o in entry for o in parameter.opts if o.startswith("--"))
+
+
+def test_every_public_name_is_documented() -> None:
+    text = names()
+    for name in losscodegen.__all__:
+        assert (f":: losscodegen.{name}\n" in text) != name.startswith("_")
+    assert ".. autoexception:: losscodegen.LossCodegenError" in text
+    assert directive(Path) == "autoclass"
+    assert directive(1) == "autodata"
 
 
 def test_every_loss_is_in_the_library() -> None:
