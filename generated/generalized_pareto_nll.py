@@ -3,6 +3,7 @@
 # specs/generalized_pareto_nll.toml
 """Negative log-likelihood of a generalized Pareto distribution with a heavy tail."""
 
+import math
 from typing import Literal
 
 import torch
@@ -36,11 +37,15 @@ def generalized_pareto_nll_loss(
     # it is taken by its logarithm.
     within = product <= 1e9
     total = scale + product
+    target_positive = target > 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    log_value = torch.where(within, 1.0, product).log()
+    safe_safe_y = torch.where(within, 1.0, torch.where(target_positive, target, 1.0))
+    size = torch.where(within, 1.0, shape).log() + torch.where(
+        target_positive, safe_safe_y.log(), -math.inf
+    )
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there. For small q the ratio and its slope
@@ -72,7 +77,9 @@ def generalized_pareto_nll_loss(
         - torch.where(below, 1.0, scale / part).log()
     ) / torch.where(below, 1.0, shape)
     chosen = torch.where(
-        within, total.log(), log_value + (scale * (-log_value).exp()).log1p()
+        within,
+        total.log(),
+        size + (scale * torch.where(within, 1.0, -size).exp()).log1p(),
     )
 
     # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
