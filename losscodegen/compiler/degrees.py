@@ -31,6 +31,8 @@ from losscodegen.ir.nodes import (
 
 _EXP_LIMIT = 80.0
 """An exponential of no more is a number of ordinary size."""
+_SMALL = 1e-30
+"""What is no smaller does not underflow."""
 _KEPT = frozenset(
     {"add", "neg", "abs", "relu", "max", "min", "softplus", "logsigmoid", "logaddexp"}
     | {"hypot", "detach", "cbrt"}
@@ -85,8 +87,8 @@ def _call(
         ceiling = (
             isinstance(last, Call) and last.op == "min" and min(map(of, last.args)) == 0
         )
-        # What grows downwards does not matter.
-        falls = ceiling and op in ("exp", "expm1")
+        # What grows downwards does not matter, nor what a shift has been taken from.
+        falls = (ceiling or _shifted(last)) and op in ("exp", "expm1")
         grows = ranges.of(last).high > _EXP_LIMIT and of(last) > 0
         return math.inf if grows and not falls else 0.0
     match op:
@@ -107,3 +109,58 @@ def _call(
             return of(args[0])
         case _:
             return 0.0
+
+
+def _shifted(expr: Expr) -> bool:
+    """Whether an offset without a gradient, as rules choose it, is taken from ``expr``."""
+    return isinstance(expr, Call) and any(
+        isinstance(a, Call) and a.op == "neg" and _is_detached(a.args[0])
+        for a in (expr, *expr.args)
+    )
+
+
+def _is_detached(expr: Expr) -> bool:
+    return isinstance(expr, Call) and expr.op == "detach"
+
+
+def reciprocal_degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -> float:
+    """How fast ``1/expr`` may grow with the inputs, in the terms of `degree`.
+
+    Inputs themselves do not count: they are no smaller than they are.
+    """
+
+    def of(node: Expr) -> float:
+        limits = ranges.of(node)
+        if (limits.low > 0 and not limits.low_open) or limits.low >= _SMALL:
+            return 0.0
+        match node:
+            case Select(_, then, otherwise) | Switch(_, then, otherwise):
+                return max(of(then), of(otherwise))
+            case Call("neg" | "abs" | "detach" | "sqrt" | "square", (arg,)):
+                return of(arg)
+            case Call("mul", args):
+                # Two factors that are small on their own are too small together.
+                return sum(max(of(a), float(_small(a))) for a in args)
+            case Call("div", (top, bottom)):
+                return of(top) + degree(bottom, ranges, free)
+            case Call("pow", (base, exponent)):
+                power = ranges.of(exponent)
+                falls = degree(base, ranges, free) if power.low < 0 else 0.0
+                return max(of(base), -power.low * falls if falls else 0.0)
+            case Call("add", args):
+                signs = {
+                    (ranges.of(a).nonnegative, (-ranges.of(a)).nonnegative)
+                    for a in args
+                }
+                alike = len(signs) == 1 and signs & {(True, False), (False, True)}
+                return min(map(of, args)) if alike else 0.0
+            case Call("exp" | "sigmoid" | "softplus", (arg,)):
+                falls = degree(arg, ranges, free) > 0
+                return math.inf if falls and ranges.of(arg).low < -_EXP_LIMIT else 0.0
+            case _:
+                return 0.0
+
+    def _small(node: Expr) -> bool:
+        return isinstance(node, Read) and free(node.name)
+
+    return of(expr)

@@ -169,7 +169,10 @@ class Ranges(Bounds):
             case Call(op) if op in _OPPOSITE:
                 return self.proves(opposite(condition))
             case _:
-                return key(Call("not", (condition,))) in self.true
+                return (
+                    key(Call("not", (condition,))) in self.true
+                    or key(opposite(condition)) in self.true
+                )
 
     def _decides(self, op: str, left: Expr, right: Expr) -> bool:
         if op in ("le", "ge", "eq") and same(left, right):
@@ -228,6 +231,19 @@ class Ranges(Bounds):
 
     def _where(self, expr: Reduce) -> Range:
         return self.under(expr.where)._of(expr.body)
+
+
+def places(expr: Expr, ranges: Ranges) -> tuple[Ranges, ...]:
+    """What is known at each child of ``expr``."""
+    match expr:
+        case Select(condition) | Switch(condition):
+            other = opposite(condition)
+            return ranges, ranges.under(condition), ranges.under(other)
+        case Reduce(where=where):
+            rest = len(children(expr)) - 1
+            return ranges.under(where), *(ranges,) * rest
+        case _:
+            return (ranges,) * len(children(expr))
 
 
 def _scaled(expr: Expr) -> tuple[float, Expr]:

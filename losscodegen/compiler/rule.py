@@ -118,9 +118,13 @@ class Rule:
             to a function that does what the rule does.
         slopes: the names by which the gradient fails, if it is not all of them; the rule stays
             out where no gradient flows through what they stand for.
+        large: names; the rule fires only where what they stand for may be as large as an input.
         huge: names; the rule fires only where what they stand for may overflow although every
             input is of an ordinary size.
         steep: names; the rule fires only where the derivative of what they stand for may overflow.
+        tiny: names; the rule fires only where what they stand for may underflow although every
+            input is of an ordinary size.
+        distinct: names that must not stand for the same.
         calm: names; the rule stays out where what they stand for may overflow.
         outside: the rule stays out of the branches that another rule has made.
         overflows: the rule fires only where an argument of the pattern may.
@@ -160,8 +164,11 @@ class Rule:
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()
+    large: tuple[str, ...] = ()
     huge: tuple[str, ...] = ()
     steep: tuple[str, ...] = ()
+    tiny: tuple[str, ...] = ()
+    distinct: tuple[str, ...] = ()
     calm: tuple[str, ...] = ()
     outside: bool = False
     overflows: bool = False

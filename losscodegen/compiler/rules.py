@@ -19,6 +19,7 @@ from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_divergences import RULES as DIVERGENCES
+from losscodegen.compiler.rules_far import RULES as FAR
 from losscodegen.compiler.rules_fits import RULES as FITS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
@@ -41,6 +42,7 @@ from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
     OVERFLOW
+    + FAR
     + COUNTS
     + BETA
     + STUDENT

@@ -6,12 +6,20 @@ What is far out is computed from the logarithm of the argument, which other rows
 from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 from losscodegen.compiler.rules_roots import LOG1P_OF_SQUARE
 
+
+def magnitude(argument: str) -> str:
+    """The logarithm of ``argument``, which is not negative, as `magnitudes` takes it apart."""
+    return f"where({argument} > 0, log({argument}), -oo)"
+
+
 _LEVEL = (
     "Where the argument overflows the function has long levelled off, and its derivative 0 times "
     "that of the argument is nan."
 )
 _FAR = "The argument overflows although the result does not; far out it is taken by its logarithm."
-_LOG = "The argument of the logarithm overflows although the logarithm does not."
+LOG_OVERFLOWS = (
+    "The argument of the logarithm overflows although the logarithm does not."
+)
 
 _LEVELLED = (
     # function, where it has not levelled off in any format, what it is beyond
@@ -21,14 +29,29 @@ _LEVELLED = (
     ("softplus(x)", "x >= -800", "0"),
     ("logsigmoid(x)", "x <= 800", "0"),
     ("exp(x)", "x >= -800", "0"),
+    ("relu(x)", "x > 0", "0"),
 )
 
 RULES = (
     Rule(
+        name="log-of-underflow",
+        pattern="log(x)",
+        condition="x >= 0",
+        replacement=f"where(x >= 1e-9 and x <= 1e9, log(x), {magnitude('x')})",
+        unless="x >= 1e-9 and x <= 1e9",
+        why="The argument of the logarithm underflows, or overflows, although the logarithm does not.",
+        source="measured",
+        witness=Witness(point={"x": 200.0}),
+        domain={"x": "(0, oo)"},
+        phase=Phase.OVERFLOW,
+        outside=True,
+        tiny=("x",),
+    ),
+    Rule(
         name="log1p-of-square",
         pattern="log1p(x**2)",
         unless="x**2 <= 4",
-        let=("far = 2*log(abs(x))",),
+        let=(f"far = 2*{magnitude('abs(x)')}",),
         replacement="where(abs(x) <= 1, log1p(x**2), far + log1p(exp(-far)))",
         why=LOG1P_OF_SQUARE,
         source="measured",
@@ -46,7 +69,7 @@ RULES = (
         let=("shift = detach(where(x > 80, x, 0))",),
         replacement="shift + log(abs(y*exp(-shift) - exp(x - shift)))",
         unless="x <= 80",
-        why=_LOG,
+        why=LOG_OVERFLOWS,
         source="measured",
         witness=Witness(point={"x": 100.0, "y": 2.0}),
         phase=Phase.OVERFLOW,
@@ -72,7 +95,7 @@ RULES = (
             why=_LEVEL,
             source="measured",
             witness=Witness(
-                point={"x": -1e30 if "-800" in near else 1e30},
+                point={"x": 1e30 if "abs" in near or "<=" in near else -1e30},
                 fault=Fault.GRADIENT,
                 wrt="x",
             ),
@@ -87,7 +110,7 @@ RULES = (
         name="angle-far-out",
         pattern="atan(x)",
         let=("size = abs(x)",),
-        replacement="where(size <= 1e9, atan(x), where(x > 0, 1, -1)*(pi/2 - exp(-log(size))))",
+        replacement=f"where(size <= 1e9, atan(x), where(x > 0, 1, -1)*(pi/2 - exp(-{magnitude('size')})))",
         unless="size <= 1e9",
         why=_FAR,
         source="DLMF 4.24.3",
@@ -100,15 +123,15 @@ RULES = (
     Rule(
         name="asinh-far-out",
         pattern="asinh(x)",
-        let=("size = abs(x)",),
-        replacement="where(size <= 1e9, asinh(x), where(x > 0, 1, -1)*(log(2) + log(size)))",
+        let=("size = abs(x)", f"far = log(2) + {magnitude('size')}"),
+        replacement="where(size <= 1e9, asinh(x), where(x > 0, 1, -1)*far)",
         unless="size <= 1e9",
         why=_FAR,
         source="DLMF 4.37.16",
-        witness=Witness(point={"x": 1e20}),
+        witness=Witness(point={"x": 1e20}, fault=Fault.GRADIENT, wrt="x"),
         phase=Phase.OVERFLOW,
         outside=True,
-        huge=("x",),
+        large=("x",),
     ),
     *(
         Rule(
@@ -136,8 +159,8 @@ RULES = (
             pattern=pattern,
             condition=condition,
             let=(
-                "p = where(x > 0, log(x), -2000)",
-                "q = where(y > 0, log(y), -2000)",
+                f"p = {magnitude('x')}",
+                f"q = {magnitude('y')}",
                 "both = logaddexp(p, q)",
             ),
             replacement=f"where(x + y <= 1e9, {near}, {far})",
@@ -172,7 +195,8 @@ RULES = (
         pattern="log1p(x)",
         condition="x >= 0",
         unless="x <= 1e9",
-        replacement="where(x <= 1e9, log1p(x), log(x) + exp(-log(x)))",
+        let=(f"size = {magnitude('x')}",),
+        replacement="where(x <= 1e9, log1p(x), size + exp(-size))",
         why=_FAR,
         source="measured",
         witness=Witness(point={"x": 1e20}),
@@ -186,7 +210,8 @@ RULES = (
         pattern="log(c + x)",
         condition="c > 0 and x >= 0",
         unless="x <= 1e9",
-        replacement="where(x <= 1e9, log(c + x), log(x) + log1p(c*exp(-log(x))))",
+        let=(f"size = {magnitude('x')}",),
+        replacement="where(x <= 1e9, log(c + x), size + log1p(c*exp(-size)))",
         why=_FAR,
         source="measured",
         witness=Witness(point={"x": 1e20, "c": 2.0}),
@@ -201,8 +226,8 @@ RULES = (
         pattern="log(x + y)",
         condition="x >= 0 and y >= 0",
         let=(
-            "p = where(x > 0, log(x), -2000)",
-            "q = where(y > 0, log(y), -2000)",
+            f"p = {magnitude('x')}",
+            f"q = {magnitude('y')}",
         ),
         replacement="where(x + y <= 1e9, log(x + y), logaddexp(p, q))",
         why=_FAR,
@@ -213,18 +238,6 @@ RULES = (
         outside=True,
         huge=("x", "y"),
     ),
-    Rule(
-        name="log-of-factors",
-        pattern="log(x*y)",
-        condition="x > 0 and y > 0 and x*y >= 1e9",
-        replacement="log(x) + log(y)",
-        why=_LOG,
-        source="measured",
-        witness=Witness(point={"x": 1e20, "y": 1e20}),
-        domain={"x": "[1e5, oo)", "y": "[1e5, oo)"},
-        phase=Phase.OVERFLOW,
-        overflows=True,
-    ),
     *(
         Rule(
             name="log-of-power",
@@ -232,11 +245,12 @@ RULES = (
             condition=condition,
             varying=("x",),
             replacement=f"{p}*log({base})",
-            why=_LOG,
+            why=LOG_OVERFLOWS,
             source="measured",
             witness=Witness(point={"x": 1e20, "p": 3.0}),
             domain={"x": "(0, oo)", "p": "(1, 4)"},
             phase=Phase.OVERFLOW,
+            outside=True,
             overflows=True,
         )
         for power, p, base, condition in (

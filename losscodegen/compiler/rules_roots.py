@@ -61,6 +61,7 @@ RULES = (
         pattern="x**2*y**2",
         replacement="(x*y)**2",
         varying=("x", "y"),
+        distinct=("x", "y"),
         why="One square may overflow where the other underflows; that of the product is finite.",
         source="measured",
         witness=Witness(point={"x": 1e25, "y": 1e-25}),
@@ -112,7 +113,8 @@ RULES = (
         condition="a > 0",
         unless="a*x**2 <= 4",
         let=("u = sqrt(a)*x", "size = abs(u)"),
-        replacement="where(size <= 1, log1p(u**2), 2*log(size) + log1p((1/size)**2))",
+        replacement="where(size <= 1, log1p(u**2), "
+        "2*where(size > 0, log(size), -oo) + log1p((1/size)**2))",
         why=LOG1P_OF_SQUARE,
         source="TFP, log1psquare; measured",
         witness=Witness(point={"x": 1e20, "a": 1.0}),

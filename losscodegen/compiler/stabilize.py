@@ -16,11 +16,12 @@ from losscodegen.compiler.canonical import (
     from_factors,
 )
 from losscodegen.compiler.decided import decided
-from losscodegen.compiler.degrees import degree
+from losscodegen.compiler.degrees import degree, reciprocal_degree
 from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.instantiate import Candidates, grows
 from losscodegen.compiler.linear import linear_parts
-from losscodegen.compiler.ranges import Ranges, opposite
+from losscodegen.compiler.magnitudes import Magnitudes
+from losscodegen.compiler.ranges import Ranges, opposite, places
 from losscodegen.compiler.repeated import as_powers
 from losscodegen.compiler.rule import Purpose
 from losscodegen.compiler.rules import RULES, Phase, Rule
@@ -80,6 +81,7 @@ def stabilize(
     search = Search(usual, steps, later, without, differentiated and sloped, digits)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
     bent = not _over_axes(loss)
+    magnitudes = Magnitudes(inputs.__contains__)
 
     def run(expr: Expr) -> Expr:
         expr = as_powers(decided(expr))
@@ -88,6 +90,7 @@ def stabilize(
             expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
         for phase in (Phase.LEVEL, Phase.EXPAND, Phase.OVERFLOW):
             expr = rewriter.run(expr, phase, ranges)
+        expr = magnitudes.taken_apart(expr, ranges)
         if bent:
             expr = _alike(rewriter.run(expr, Phase.BEND, ranges))
         return protector.protect(_chosen(expr, whole), ranges)
@@ -168,7 +171,9 @@ class Rewriter:
         self.bends = frozenset(bent)
         bending = (r.name for r in self.rules if r.phase is Phase.BEND)
         self.bending = frozenset(bending)
-        choosing = (r.name for r in self.rules if "where(" in r.replacement)
+        choosing = (
+            r.name for r in self.rules if "where(" in f"{r.replacement} {r.let}"
+        )
         self.branching = frozenset(choosing)
         self.first = Candidates.of_rules(())
 
@@ -254,6 +259,10 @@ class Rewriter:
                     continue
                 if not all(self._static(names[n].bodies[0]) for n in rule.steady):
                     continue
+                if len({names[n].bodies[0] for n in rule.distinct}) < len(
+                    rule.distinct
+                ):
+                    continue
                 if rule.cut and _is_relu(names[rule.cut].bodies[0]):
                     continue
                 if not self._sized(rule, expr, match, ranges):
@@ -289,9 +298,14 @@ class Rewriter:
         def grows(body: Expr) -> float:
             return degree(body, ranges, self.free.__contains__)
 
+        def shrinks(body: Expr) -> float:
+            return reciprocal_degree(body, ranges, self.free.__contains__)
+
         return (
-            all(grows(names[n].bodies[0]) > 1 for n in rule.huge)
+            all(grows(names[n].bodies[0]) >= 1 for n in rule.large)
+            and all(grows(names[n].bodies[0]) > 1 for n in rule.huge)
             and all(grows(names[n].bodies[0]) > 2 for n in rule.steep)
+            and all(shrinks(names[n].bodies[0]) > 1 for n in rule.tiny)
             and all(grows(names[n].bodies[0]) <= 1 for n in rule.calm)
             and not (rule.overflows and all(grows(c) <= 1 for c in children(expr)))
         )
@@ -362,19 +376,6 @@ def _never(expr: Expr, ranges: Ranges) -> tuple[Expr, ...]:
     if ranges.proves(expr.condition):
         return (expr.otherwise,)
     return (expr.then,) if ranges.proves(opposite(expr.condition)) else ()
-
-
-def places(expr: Expr, ranges: Ranges) -> tuple[Ranges, ...]:
-    """What is known at each child of ``expr``."""
-    match expr:
-        case Select(condition) | Switch(condition):
-            other = opposite(condition)
-            return ranges, ranges.under(condition), ranges.under(other)
-        case Reduce(where=where):
-            rest = len(children(expr)) - 1
-            return ranges.under(where), *(ranges,) * rest
-        case _:
-            return (ranges,) * len(children(expr))
 
 
 def _made_by(rule: Rule, match: Match) -> bool:

@@ -37,7 +37,7 @@ from losscodegen.judge.oracle_lane import (
 from losscodegen.judge.oracle_numbers import ZERO, Cut
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tape import Builder
-from losscodegen.judge.point import Point, Real, Slope, Truth
+from losscodegen.judge.point import Kind, Point, Real, Slope, Truth
 from losscodegen.judge.rounding import Dtype
 
 DIFFERENTIABLE = frozenset(
@@ -130,6 +130,10 @@ class Oracle:
             lanes = self._lanes(binding, formats)
             gradient = self._gradient(binding, lanes, formats)
         value = [lanes[n].value[k] for n, k in self.grid.order(len(lanes))]
+        if value and all(v.kind is Kind.UNDEFINED for v in value):
+            # A loss that has no value has no slope, either.
+            nowhere = Slope(value=value[0])
+            gradient = {n: (nowhere,) * len(s) for n, s in gradient.items()}
         jumps = [lanes[n].jumps[k] for n, k in self.grid.order(len(lanes))]
         return Truth(
             shape=self.grid.shape(self._whole_batch(binding)),

@@ -93,7 +93,7 @@ def test_the_witness_shows_the_gain(rule: Rule) -> None:
 
 @each_rule
 def test_it_fires_in_the_whole_table(rule: Rule) -> None:
-    instances = [instance(rule)]
+    instances = [instance(rule), witnessed(rule)]
     if masked(rule):
         # With a condition of which nothing is known, another rule of the same kind is due.
         instances.append(instance(rule, mask=True))

@@ -1,0 +1,191 @@
+"""What leaves the range of the format although the result, or its derivative, does not."""
+
+import math
+
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rules_overflow import LOG_OVERFLOWS, magnitude
+
+RULES = (
+    *(
+        Rule(
+            name="angle-out-of-range",
+            pattern=f"{function}(x)",
+            replacement=f"where(isfinite(x), {function}(x), 0)",
+            unless="abs(x) <= 1e9",
+            why="The argument overflows. Its rounding alone turns it many times, so that one number "
+            "between -1 and 1 is as good as another, but nan is none.",
+            source="measured",
+            witness=Witness(point={"x": math.inf}, fault=Fault.GRADIENT, wrt="x"),
+            phase=Phase.LEVEL,
+            outside=True,
+            huge=("x",),
+        )
+        for function in ("sin", "cos")
+    ),
+    *(
+        Rule(
+            name="log-term-of-positive",
+            pattern=f"xlogy(p, {function}(x))",
+            replacement=f"p*{log}",
+            why="The argument of the logarithm is positive but underflows. Its logarithm is finite, "
+            "so that nothing is special about a factor of 0.",
+            source="algebra",
+            witness=Witness(point={"p": 2.0, "x": -200.0}),
+        )
+        for function, log in (
+            ("exp", "x"),
+            ("softplus", "log(softplus(x))"),
+        )
+    ),
+    *(
+        Rule(
+            name="quotient-of-exponential",
+            pattern=f"k/{below}",
+            optional=("k",),
+            replacement=f"k*exp(-{exponent})",
+            why="The exponential underflows although its reciprocal does not, or overflows, and "
+            "the derivative of the quotient is `0 * inf`.",
+            source="measured",
+            witness=Witness(
+                point=(
+                    {"x": -30.0, "y": -30.0, "k": 3.0}
+                    if "y" in below
+                    else {"x": -60.0, "k": 3.0}
+                ),
+                fault=Fault.GRADIENT,
+                wrt="x",
+            ),
+            phase=Phase.EXPAND,
+        )
+        for below, exponent in (("(exp(x)*exp(y))", "(x + y)"), ("exp(x)", "x"))
+    ),
+    Rule(
+        name="log1p-of-reciprocal",
+        pattern="log1p(k/x)",
+        condition="k > 0 and x > 0",
+        optional=("k",),
+        varying=("x",),
+        unless="x >= k",
+        replacement="where(x < k, log(k + x) - log(x), log1p(k/x))",
+        why="For small x the slope of the quotient overflows although that of its logarithm does "
+        "not.",
+        source="measured",
+        witness=Witness(point={"k": 1.0, "x": 1e-25}, fault=Fault.GRADIENT, wrt="x"),
+        domain={"k": "(0, 10)", "x": "(0, 10)"},
+        phase=Phase.EXPAND,
+        as_written=True,
+        calm=("k", "x"),
+    ),
+    Rule(
+        name="log-with-reciprocal",
+        pattern="log(y + k/x)",
+        condition="k > 0 and x > 0 and y >= 0",
+        optional=("k",),
+        varying=("x",),
+        unless="x >= k",
+        replacement="where(x < k, log(k + x*y) - log(x), log(y + k/x))",
+        why="For small x the slope of the quotient overflows although that of its logarithm does "
+        "not.",
+        source="measured",
+        witness=Witness(
+            point={"k": 1.0, "x": 1e-25, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        domain={"k": "(0, 10)", "x": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
+        as_written=True,
+        calm=("k", "x", "y"),
+    ),
+    Rule(
+        name="logit-out-of-range",
+        pattern="softmax(x[i], i, at=t)",
+        let=(
+            "top = detach(amax(x[i], i))",
+            "level[i] = where(x[i] >= top, 0, -oo)",
+            # Of one class this is infinite or nan.
+            "reach = top/(Sum(1, i) - 1)",
+        ),
+        replacement="softmax(where(isfinite(reach), x[i], level[i]), i, at=t)",
+        why="Infinite logits would meet as `inf - inf = nan` although the lead is clear; and of a "
+        "single class the probability is 1 whatever its logit and the slope of that.",
+        source="algebra",
+        witness=Witness(
+            point={"x": (1.0, math.inf, 2.0), "t": 0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        phase=Phase.LEVEL,
+        huge=("x",),
+    ),
+    Rule(
+        name="sum-out-of-range",
+        pattern="logsumexp(x[i], i, where=m[i])",
+        let=("top = amax(x[i], i, where=m[i])",),
+        replacement="where(isfinite(detach(top)), logsumexp(x[i], i, where=m[i]), top)",
+        why="The largest term overflows and is the whole result; beside it the others, and the "
+        "slope of the sum, would be `inf - inf = nan`.",
+        source="algebra",
+        witness=Witness(
+            point={"x": (1.0, math.inf, 2.0), "m": (1, 1, 1)},
+            fault=Fault.GRADIENT,
+            wrt="x",
+        ),
+        phase=Phase.LEVEL,
+        outside=True,
+        steep=("x",),
+    ),
+    Rule(
+        name="log-of-reciprocal-sum",
+        pattern="log(1/(1 + x))",
+        condition="x >= 0",
+        replacement="-log1p(x)",
+        why="`1 + x` rounds away the digits of a small x.",
+        source="algebra",
+        witness=Witness(point={"x": 1e-8}),
+        domain={"x": "[0, 10)"},
+    ),
+    Rule(
+        name="log-cosh-less-size",
+        pattern="abs(x) - log(cosh(x))",
+        replacement="log(2) - log1p(exp(-2*abs(x)))",
+        first=True,
+        why="For large x the two terms cancel to `log(2)`.",
+        source="algebra",
+        witness=Witness(point={"x": 1e9}),
+    ),
+    Rule(
+        name="log-cosh-beside-argument",
+        pattern="x + log(cosh(x))",
+        replacement="where(x < -1, softplus(2*x) - log(2), x + log(cosh(x)))",
+        first=True,
+        why="For large negative x the two terms cancel to `-log(2)`.",
+        source="algebra",
+        witness=Witness(point={"x": -1e9}),
+        unless="x >= -1",
+    ),
+    Rule(
+        name="log-out-of-range",
+        pattern="log(x)",
+        condition="x >= 0",
+        replacement=f"where(x <= 1e9, log(x), {magnitude('x')})",
+        unless="x <= 1e9",
+        why=LOG_OVERFLOWS,
+        source="measured",
+        witness=Witness(point={"x": 1e20}, instead={"x": "x*x**2"}),
+        domain={"x": "(0, oo)"},
+        phase=Phase.OVERFLOW,
+        outside=True,
+        huge=("x",),
+    ),
+    Rule(
+        name="log-term-out-of-range",
+        pattern="xlogy(p, x)",
+        condition="x >= 0",
+        replacement=f"where(x <= 1e9, xlogy(p, x), p*{magnitude('x')})",
+        unless="x <= 1e9",
+        why=LOG_OVERFLOWS,
+        source="measured",
+        witness=Witness(point={"p": 2.0, "x": 1e20}, instead={"x": "x*x**2"}),
+        domain={"x": "(0, oo)"},
+        phase=Phase.OVERFLOW,
+        outside=True,
+        huge=("x",),
+    ),
+)
