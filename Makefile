@@ -5,9 +5,10 @@
 #   make sweep     the slow tests, for the record
 #   make generate  rebuild generated/ from specs/
 #   make check     is generated/ fresh, and does every loss hold? (minutes)
+#   make docs      the documentation, in docs/_build/html
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test lint unit sweep generate check clean
+.PHONY: help env demo test lint unit sweep generate check docs clean
 .DELETE_ON_ERROR:
 
 # The first interpreter that is new enough and able to make environments; PYTHON=... overrides.
@@ -77,7 +78,13 @@ check: env
 	@$(BIN)/losscodegen generate --check
 	@$(BIN)/losscodegen check
 
+# Warnings are errors, links that lead nowhere among them. No network is needed.
+docs: env
+	@echo "==> documentation in docs/_build/html"
+	@$(BIN)/python -m sphinx -W --keep-going -n -q -b html -d docs/_build/doctrees \
+		docs docs/_build/html
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache \
-		.losscodegen_cache
+		.losscodegen_cache docs/_build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -41,51 +41,92 @@ def ciou_loss(
 
     prediction_0 = prediction[..., 0]
     prediction_2 = prediction[..., 2]
-    target_0 = target[..., 0]
-    target_2 = target[..., 2]
-    difference = prediction_2 - prediction_0
 
-    # Guard [share-of-products]: The products leave the floating-point range although
-    # their ratio does not. The largest factors of each side below the line are divided
-    # out; they cancel, hence no gradient flows through them.
-    abs_difference = difference.abs()
-    difference_target = target_2 - target_0
-    abs_difference_target = difference_target.abs()
-    width = torch.maximum(
-        torch.maximum(abs_difference, abs_difference_target),
-        prediction.new_full((), math.sqrt(eps)),
-    ).detach()
+    # Guard [share-of-overlap]: Where a share is nearly the whole, its slope by a length
+    # that both have in common cancels; there it is 1 less the rest, in lengths that are
+    # left over. All is measured by the larger rectangle, or by what is added to the
+    # areas where that is larger still.
+    wide2 = prediction_2 - prediction_0
+    target_2 = target[..., 2]
+    target_0 = target[..., 0]
+    other_wide = target_2 - target_0
+    width = torch.maximum(wide2, other_wide).detach()
     prediction_3 = prediction[..., 3]
-    target_3 = target[..., 3]
     prediction_1 = prediction[..., 1]
+    high = prediction_3 - prediction_1
+    target_3 = target[..., 3]
     target_1 = target[..., 1]
-    difference2 = prediction_3 - prediction_1
-    difference3 = target_3 - target_1
-    height = torch.maximum(
-        torch.maximum(difference2.abs(), difference3.abs()),
-        prediction.new_full((), math.sqrt(eps)),
-    ).detach()
-    ratio = (
+    other_high = target_3 - target_1
+    height = torch.maximum(high, other_high).detach()
+    area = wide2 / width * (high / height)
+    other_area = other_wide / width * (other_high / height)
+    first = area >= other_area
+    length = torch.where(first, wide2, other_wide)
+    breadth = torch.where(first, high, other_high)
+    small = length * breadth < eps
+    shared = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
-    ).relu() / width
-    part = ratio * (
-        (
-            torch.minimum(prediction_3, target_3)
-            - torch.maximum(prediction_1, target_1)
-        ).relu()
-        / height
+    ).relu()
+    unit = math.sqrt(eps) if eps > 0 else 1.0
+    whole_length = torch.where(small, 1.0, length)
+    residual = prediction_2 - target_2
+    residual2 = target_0 - prediction_0
+    left_over = 0.5 * (residual.abs() + residual) + 0.5 * (residual2.abs() + residual2)
+    residual3 = target_2 - prediction_2
+    residual4 = prediction_0 - target_0
+    other_left_over = 0.5 * (residual3.abs() + residual3) + 0.5 * (
+        residual4.abs() + residual4
     )
-    whole = (
-        difference / width * (difference2 / height)
-        + difference_target / width * (difference3 / height)
+    across = torch.where(
+        small,
+        shared / unit,
+        torch.where(
+            2.0 * shared < whole_length,
+            shared / whole_length,
+            1.0 - torch.where(first, left_over, other_left_over) / whole_length,
+        ),
+    )
+    high_shared = (
+        torch.minimum(prediction_3, target_3) - torch.maximum(prediction_1, target_1)
+    ).relu()
+    whole_breadth = torch.where(small, 1.0, breadth)
+    residual5 = prediction_3 - target_3
+    residual6 = target_1 - prediction_1
+    high_left_over = 0.5 * (residual5.abs() + residual5) + 0.5 * (
+        residual6.abs() + residual6
+    )
+    residual7 = target_3 - prediction_3
+    residual8 = prediction_1 - target_1
+    other_high_left_over = 0.5 * (residual7.abs() + residual7) + 0.5 * (
+        residual8.abs() + residual8
+    )
+    along = torch.where(
+        small,
+        high_shared / unit,
+        torch.where(
+            2.0 * high_shared < whole_breadth,
+            high_shared / whole_breadth,
+            1.0
+            - torch.where(first, high_left_over, other_high_left_over) / whole_breadth,
+        ),
+    )
+    part = across * along
+    least = torch.where(small, 0.0, math.sqrt(eps) / width * (math.sqrt(eps) / height))
+    second = (torch.where(first, other_area, area) + least) / torch.where(
+        first, area, other_area
+    )
+    total = (
+        wide2 / unit * (high / unit)
+        + other_wide / unit * (other_high / unit)
         - part
-        + math.sqrt(eps) / width * (math.sqrt(eps) / height)
+        + 1.0
     )
-    ratio2 = part / whole
-    difference4 = torch.maximum(prediction_2, target_2) - torch.minimum(
+    whole = torch.where(small, total, 1.0 - part + second)
+    ratio = part / whole
+    difference = torch.maximum(prediction_2, target_2) - torch.minimum(
         prediction_0, target_0
     )
-    difference5 = torch.maximum(prediction_3, target_3) - torch.minimum(
+    difference2 = torch.maximum(prediction_3, target_3) - torch.minimum(
         prediction_1, target_1
     )
 
@@ -93,13 +134,13 @@ def ciou_loss(
     # the ratio does not. The largest length below the line is divided out of both
     # sides; it cancels, hence no gradient flows through it.
     largest = torch.maximum(
-        torch.maximum(difference4.abs(), difference5.abs()),
+        torch.maximum(difference.abs(), difference2.abs()),
         prediction.new_full((), math.sqrt(eps)),
     ).detach()
     square = ((prediction_0 + prediction_2 - target_0 - target_2) / largest).square()
     below = (
-        (difference4 / largest).square()
-        + (difference5 / largest).square()
+        (difference / largest).square()
+        + (difference2 / largest).square()
         + (math.sqrt(eps) / largest).square()
     )
 
@@ -107,19 +148,19 @@ def ciou_loss(
     # range although the angles do not, and two angles that agree cancel. Their
     # difference is one angle, of sides that are divided by the longer ones, through
     # which no gradient flows.
-    longer = torch.maximum(abs_difference_target, difference3).detach()
-    ratio_target = difference_target / longer
-    other_longer = torch.maximum(abs_difference, difference2).detach()
-    ratio_prediction = difference2 / other_longer
-    ratio3 = difference / other_longer
-    ratio4 = difference3 / longer
-    across = ratio_target * ratio_prediction - ratio3 * ratio4
-    along = ratio4 * ratio_prediction + ratio_target * ratio3
-    v = 4.0 / math.pi**2 * torch.atan2(across, along).square()
-    a = (v / (1.0 - ratio2 + v + eps)).detach()
+    longer = torch.maximum(other_wide.abs(), other_high).detach()
+    ratio_target = other_wide / longer
+    other_longer = torch.maximum(wide2.abs(), high).detach()
+    ratio_prediction = high / other_longer
+    ratio2 = wide2 / other_longer
+    ratio3 = other_high / longer
+    across2 = ratio_target * ratio_prediction - ratio2 * ratio3
+    along2 = ratio3 * ratio_prediction + ratio_target * ratio2
+    v = 4.0 / math.pi**2 * torch.atan2(across2, along2).square()
+    a = (v / (1.0 - ratio + v + eps)).detach()
     loss = (
         1.0
-        - ratio2
+        - ratio
         + 0.25
         * (
             square

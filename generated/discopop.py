@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 __all__ = ["DiscopopLoss", "discopop_loss"]
 
@@ -34,18 +35,43 @@ def discopop_loss(
     chosen_logratios = chosen_logratios.to(wide)
     rejected_logratios = rejected_logratios.to(wide)
 
-    h = beta * (chosen_logratios - rejected_logratios)
-    ratio = h / temperature
+    product = beta * (chosen_logratios - rejected_logratios)
 
-    # Guard [one-minus-sigmoid]: `1 - sigmoid(x)` rounds to 0 where `sigmoid(-x)` is
-    # still `exp(-x)`.
+    # Guard [blend-of-losses]: The slope by what blends the two is their difference,
+    # which is lost when each is multiplied by its own weight. Where the exponential is
+    # not large, the difference itself is weighed, a series where the exponential is
+    # small.
+    below = -product < 1
+    ratio = product / temperature
+
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    product = _logsigmoid(h) * _logsigmoid(-ratio).exp()
+    log_probability = _logsigmoid(ratio)
+    near = torch.where(below, -product, 0.0)
+    below2 = near < -1.5
+    exp_near = near.exp()
+    d = torch.where(below2, exp_near, 0.0)
+    r = d / (2.0 + d)
+    q = r.square()
+    total = 1.0 / 11.0 + q * (
+        1.0 / 13.0 + q * (1.0 / 15.0 + q * (1.0 / 17.0 + q * (1.0 / 19.0 + q / 21.0)))
+    )
+    product2 = (
+        2.0
+        * r.pow(3)
+        * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + q * (1.0 / 9.0 + q * total))))
+    )
+    series = d * r - product2
+    apart = torch.where(below2, series, exp_near - _softplus(near))
 
     # Guard [product-of-exponentials]: One exponential may overflow where the other
     # underflows; their product is finite.
-    loss = -product + (-h + _logsigmoid(ratio)).exp()
+    difference = (-product + log_probability).exp() - F.logsigmoid(
+        product
+    ) * _logsigmoid(-ratio).exp()
+    loss = torch.where(
+        below, _softplus(-product) + log_probability.exp() * apart, difference
+    )
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -141,6 +167,15 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _softplus(x: Tensor) -> Tensor:
+    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
+
+    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
+    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
+    """
+    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()
 
 
 def _logsigmoid(x: Tensor) -> Tensor:

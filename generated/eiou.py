@@ -41,44 +41,87 @@ def eiou_loss(
 
     prediction_0 = prediction[..., 0]
     prediction_2 = prediction[..., 2]
-    target_0 = target[..., 0]
-    target_2 = target[..., 2]
-    difference = prediction_2 - prediction_0
-    difference_target = target_2 - target_0
 
-    # Guard [share-of-products]: The products leave the floating-point range although
-    # their ratio does not. The largest factors of each side below the line are divided
-    # out; they cancel, hence no gradient flows through them.
-    width = torch.maximum(
-        torch.maximum(difference.abs(), difference_target.abs()),
-        prediction.new_full((), math.sqrt(eps)),
-    ).detach()
+    # Guard [share-of-overlap]: Where a share is nearly the whole, its slope by a length
+    # that both have in common cancels; there it is 1 less the rest, in lengths that are
+    # left over. All is measured by the larger rectangle, or by what is added to the
+    # areas where that is larger still.
+    wide2 = prediction_2 - prediction_0
+    target_2 = target[..., 2]
+    target_0 = target[..., 0]
+    other_wide = target_2 - target_0
+    width = torch.maximum(wide2, other_wide).detach()
     prediction_3 = prediction[..., 3]
-    target_3 = target[..., 3]
     prediction_1 = prediction[..., 1]
+    high = prediction_3 - prediction_1
+    target_3 = target[..., 3]
     target_1 = target[..., 1]
-    difference2 = prediction_3 - prediction_1
-    difference3 = target_3 - target_1
-    height = torch.maximum(
-        torch.maximum(difference2.abs(), difference3.abs()),
-        prediction.new_full((), math.sqrt(eps)),
-    ).detach()
-    ratio = (
+    other_high = target_3 - target_1
+    height = torch.maximum(high, other_high).detach()
+    area = wide2 / width * (high / height)
+    other_area = other_wide / width * (other_high / height)
+    first = area >= other_area
+    length = torch.where(first, wide2, other_wide)
+    breadth = torch.where(first, high, other_high)
+    small = length * breadth < eps
+    shared = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
-    ).relu() / width
-    part = ratio * (
-        (
-            torch.minimum(prediction_3, target_3)
-            - torch.maximum(prediction_1, target_1)
-        ).relu()
-        / height
+    ).relu()
+    unit = math.sqrt(eps) if eps > 0 else 1.0
+    whole_length = torch.where(small, 1.0, length)
+    residual = prediction_2 - target_2
+    residual2 = target_0 - prediction_0
+    left_over = 0.5 * (residual.abs() + residual) + 0.5 * (residual2.abs() + residual2)
+    residual3 = target_2 - prediction_2
+    residual4 = prediction_0 - target_0
+    other_left_over = 0.5 * (residual3.abs() + residual3) + 0.5 * (
+        residual4.abs() + residual4
     )
-    whole = (
-        difference / width * (difference2 / height)
-        + difference_target / width * (difference3 / height)
+    across = torch.where(
+        small,
+        shared / unit,
+        torch.where(
+            2.0 * shared < whole_length,
+            shared / whole_length,
+            1.0 - torch.where(first, left_over, other_left_over) / whole_length,
+        ),
+    )
+    high_shared = (
+        torch.minimum(prediction_3, target_3) - torch.maximum(prediction_1, target_1)
+    ).relu()
+    whole_breadth = torch.where(small, 1.0, breadth)
+    residual5 = prediction_3 - target_3
+    residual6 = target_1 - prediction_1
+    high_left_over = 0.5 * (residual5.abs() + residual5) + 0.5 * (
+        residual6.abs() + residual6
+    )
+    residual7 = target_3 - prediction_3
+    residual8 = prediction_1 - target_1
+    other_high_left_over = 0.5 * (residual7.abs() + residual7) + 0.5 * (
+        residual8.abs() + residual8
+    )
+    along = torch.where(
+        small,
+        high_shared / unit,
+        torch.where(
+            2.0 * high_shared < whole_breadth,
+            high_shared / whole_breadth,
+            1.0
+            - torch.where(first, high_left_over, other_high_left_over) / whole_breadth,
+        ),
+    )
+    part = across * along
+    least = torch.where(small, 0.0, math.sqrt(eps) / width * (math.sqrt(eps) / height))
+    second = (torch.where(first, other_area, area) + least) / torch.where(
+        first, area, other_area
+    )
+    total = (
+        wide2 / unit * (high / unit)
+        + other_wide / unit * (other_high / unit)
         - part
-        + math.sqrt(eps) / width * (math.sqrt(eps) / height)
+        + 1.0
     )
+    whole = torch.where(small, total, 1.0 - part + second)
     cw = torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
 
     # Guard [ratio-of-square-sums]: The squares leave the floating-point range although
@@ -100,7 +143,7 @@ def eiou_loss(
     denominator = (cw / largest2).square() + (math.sqrt(eps) / largest2).square()
     largest3 = torch.maximum(abs_ch, prediction.new_full((), math.sqrt(eps))).detach()
     denominator2 = (ch / largest3).square() + (math.sqrt(eps) / largest3).square()
-    ratio2 = (
+    ratio = (
         0.25
         * (
             square
@@ -111,7 +154,7 @@ def eiou_loss(
     loss = (
         1.0
         - part / whole
-        + ratio2
+        + ratio
         + ((prediction_2 - prediction_0 - target_2 + target_0) / largest2).square()
         / denominator
         + ((prediction_3 - prediction_1 - target_3 + target_1) / largest3).square()

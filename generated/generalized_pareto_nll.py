@@ -30,17 +30,19 @@ def generalized_pareto_nll_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     shape, scale, target = shape.to(wide), scale.to(wide), target.to(wide)
 
+    # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
+    # overflows; the sum of the two is one logarithm. Far out the product overflows, of
+    # which the roots do not.
     product = shape * target
-
-    # Guard [log-far-out]: The argument overflows although the result does not; far out
-    # it is taken by its logarithm.
     within = product <= 1e9
     total = scale + product
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    log_value = torch.where(within, 1.0, product).log()
+    safe_shape = torch.where(within, 1.0, shape)
+    safe_target = torch.where(within, 1.0, target)
+    root = safe_shape.sqrt() * safe_target.sqrt()
 
     # Guard [log1p-over-slope]: For small x the derivative by x is a difference of two
     # large numbers; the quotient is a series there. For small q the ratio and its slope
@@ -71,12 +73,14 @@ def generalized_pareto_nll_loss(
         torch.where(below, 1.0, total / part).log()
         - torch.where(below, 1.0, scale / part).log()
     ) / torch.where(below, 1.0, shape)
-    chosen = torch.where(
-        within, total.log(), log_value + (scale * (-log_value).exp()).log1p()
-    )
 
-    # Guard [log-of-sum]: For a large ratio the derivatives by x cancel, and the ratio
-    # overflows; the sum of the two is one logarithm.
+    # Guard [shares]: The product leaves the floating-point range, or that of its
+    # derivative, although each of these ratios does not.
+    chosen = torch.where(
+        within,
+        total.log(),
+        2.0 * root.log() + (scale / safe_shape * (1.0 / safe_target)).log1p(),
+    )
     loss = chosen + torch.where(below, target / safe_scale * ratio, ratio2)
 
     return _reduce(loss, reduction).to(dtype)

@@ -39,65 +39,168 @@ def giou_loss(
 
     prediction_0 = prediction[..., 0]
     prediction_2 = prediction[..., 2]
-    target_0 = target[..., 0]
-    target_2 = target[..., 2]
-    positive_part = (
-        torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
-    ).relu()
-    difference = prediction_2 - prediction_0
-    difference_target = target_2 - target_0
 
-    # Guard [share-of-products]: The products leave the floating-point range although
-    # their ratio does not. The largest factors of each side below the line are divided
-    # out; they cancel, hence no gradient flows through them.
-    width = torch.maximum(
-        torch.maximum(difference.abs(), difference_target.abs()),
-        prediction.new_full((), math.sqrt(eps)),
-    ).detach()
+    # Guard [share-of-overlap]: Where a share is nearly the whole, its slope by a length
+    # that both have in common cancels; there it is 1 less the rest, in lengths that are
+    # left over. All is measured by the larger rectangle, or by what is added to the
+    # areas where that is larger still.
+    wide2 = prediction_2 - prediction_0
+    target_2 = target[..., 2]
+    target_0 = target[..., 0]
+    other_wide = target_2 - target_0
+    width = torch.maximum(wide2, other_wide).detach()
     prediction_3 = prediction[..., 3]
-    target_3 = target[..., 3]
     prediction_1 = prediction[..., 1]
+    high = prediction_3 - prediction_1
+    target_3 = target[..., 3]
     target_1 = target[..., 1]
-    positive_part2 = (
-        torch.minimum(prediction_3, target_3) - torch.maximum(prediction_1, target_1)
-    ).relu()
-    difference2 = prediction_3 - prediction_1
-    difference3 = target_3 - target_1
-    height = torch.maximum(
-        torch.maximum(difference2.abs(), difference3.abs()),
-        prediction.new_full((), math.sqrt(eps)),
-    ).detach()
-    part = positive_part / width * (positive_part2 / height)
-    whole = (
-        difference / width * (difference2 / height)
-        + difference_target / width * (difference3 / height)
-        - part
-        + math.sqrt(eps) / width * (math.sqrt(eps) / height)
+    other_high = target_3 - target_1
+    height = torch.maximum(high, other_high).detach()
+    area = wide2 / width * (high / height)
+    other_area = other_wide / width * (other_high / height)
+    first = area >= other_area
+    length = torch.where(first, wide2, other_wide)
+    breadth = torch.where(first, high, other_high)
+    small = length * breadth < eps
+    smaller = torch.minimum(prediction_2, target_2)
+    larger = torch.maximum(prediction_0, target_0)
+    shared = (smaller - larger).relu()
+    unit = math.sqrt(eps) if eps > 0 else 1.0
+    whole_length = torch.where(small, 1.0, length)
+    residual = prediction_2 - target_2
+    residual2 = target_0 - prediction_0
+    left_over = 0.5 * (residual.abs() + residual) + 0.5 * (residual2.abs() + residual2)
+    residual3 = target_2 - prediction_2
+    residual4 = prediction_0 - target_0
+    other_left_over = 0.5 * (residual3.abs() + residual3) + 0.5 * (
+        residual4.abs() + residual4
     )
-    difference4 = torch.maximum(prediction_2, target_2) - torch.minimum(
-        prediction_0, target_0
+    across = torch.where(
+        small,
+        shared / unit,
+        torch.where(
+            2.0 * shared < whole_length,
+            shared / whole_length,
+            1.0 - torch.where(first, left_over, other_left_over) / whole_length,
+        ),
     )
-    width2 = torch.maximum(
-        difference4.abs(), prediction.new_full((), math.sqrt(eps))
-    ).detach()
-    difference5 = torch.maximum(prediction_3, target_3) - torch.minimum(
+    smaller2 = torch.minimum(prediction_3, target_3)
+    larger2 = torch.maximum(prediction_1, target_1)
+    high_shared = (smaller2 - larger2).relu()
+    whole_breadth = torch.where(small, 1.0, breadth)
+    residual5 = prediction_3 - target_3
+    residual6 = target_1 - prediction_1
+    high_left_over = 0.5 * (residual5.abs() + residual5) + 0.5 * (
+        residual6.abs() + residual6
+    )
+    residual7 = target_3 - prediction_3
+    residual8 = prediction_1 - target_1
+    other_high_left_over = 0.5 * (residual7.abs() + residual7) + 0.5 * (
+        residual8.abs() + residual8
+    )
+    along = torch.where(
+        small,
+        high_shared / unit,
+        torch.where(
+            2.0 * high_shared < whole_breadth,
+            high_shared / whole_breadth,
+            1.0
+            - torch.where(first, high_left_over, other_high_left_over) / whole_breadth,
+        ),
+    )
+    part = across * along
+    ratio = wide2 / unit
+    ratio2 = high / unit
+    ratio_target = other_wide / unit
+    ratio3 = other_high / unit
+    least = torch.where(small, 0.0, math.sqrt(eps) / width * (math.sqrt(eps) / height))
+    second = (torch.where(first, other_area, area) + least) / torch.where(
+        first, area, other_area
+    )
+    whole = torch.where(
+        small, ratio * ratio2 + ratio_target * ratio3 - part + 1.0, 1.0 - part + second
+    )
+
+    # Guard [share-left-empty]: Where a share is nearly the whole, its slope by a length
+    # that both have in common cancels; there it is 1 less the rest, in lengths that are
+    # left over. What two rectangles that overlap leave empty are corners, of which each
+    # is a product.
+    touching = (larger >= smaller) | (larger2 >= smaller2)
+    hull = torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
+    high_hull = torch.maximum(prediction_3, target_3) - torch.minimum(
         prediction_1, target_1
     )
-    height2 = torch.maximum(
-        difference5.abs(), prediction.new_full((), math.sqrt(eps))
-    ).detach()
-    whole2 = difference4 / width2 * (difference5 / height2)
-    rest = (
-        whole2
-        - difference / width2 * (difference2 / height2)
-        - difference_target / width2 * (difference3 / height2)
-        + positive_part / width2 * (positive_part2 / height2)
+    small2 = hull * high_hull < eps
+    span = torch.where(small2, 1.0, hull)
+    ratio4 = wide2 / span
+    ratio5 = other_left_over / span
+    inside = torch.where(
+        small2, ratio, torch.where(2.0 * wide2 < span, ratio4, 1.0 - ratio5)
     )
-    loss = (
-        1.0
-        - part / whole
-        + rest / (whole2 + math.sqrt(eps) / width2 * (math.sqrt(eps) / height2))
+    high_span = torch.where(small2, 1.0, high_hull)
+    ratio6 = high / high_span
+    ratio7 = other_high_left_over / high_span
+    high_inside = torch.where(
+        small2, ratio2, torch.where(2.0 * high < high_span, ratio6, 1.0 - ratio7)
     )
+    share = inside * high_inside
+    full = torch.where(small2, hull / unit, 1.0)
+    high_full = torch.where(small2, high_hull / unit, 1.0)
+    product = full * high_full
+    outside = torch.where(
+        small2,
+        other_left_over / unit,
+        torch.where(2.0 * other_left_over < span, ratio5, 1.0 - ratio4),
+    )
+    high_outside = torch.where(
+        small2,
+        other_high_left_over / unit,
+        torch.where(2.0 * other_high_left_over < high_span, ratio7, 1.0 - ratio6),
+    )
+    ratio8 = other_wide / span
+    ratio9 = left_over / span
+    other_inside = torch.where(
+        small2, ratio_target, torch.where(2.0 * other_wide < span, ratio8, 1.0 - ratio9)
+    )
+    ratio10 = other_high / high_span
+    ratio11 = high_left_over / high_span
+    other_high_inside = torch.where(
+        small2,
+        ratio3,
+        torch.where(2.0 * other_high < high_span, ratio10, 1.0 - ratio11),
+    )
+    other_share = other_inside * other_high_inside
+    other_outside = torch.where(
+        small2,
+        left_over / unit,
+        torch.where(2.0 * left_over < span, ratio9, 1.0 - ratio8),
+    )
+    other_high_outside = torch.where(
+        small2,
+        high_left_over / unit,
+        torch.where(2.0 * high_left_over < high_span, ratio11, 1.0 - ratio10),
+    )
+    chosen = torch.where(
+        2.0 * other_share > product,
+        other_outside * high_full + other_inside * other_high_outside - share,
+        product - share - other_share,
+    )
+    apart = torch.where(
+        2.0 * share > product,
+        outside * high_full + inside * high_outside - other_share,
+        chosen,
+    )
+    corners = other_outside * high_outside + outside * other_high_outside
+    width2 = span.detach()
+    height2 = high_span.detach()
+    least2 = (
+        math.sqrt(eps)
+        / width2
+        * (math.sqrt(eps) / height2)
+        / (span / width2 * (high_span / height2))
+    )
+    whole2 = 1.0 + torch.where(small2, product, least2)
+    loss = 1.0 - part / whole + torch.where(touching, apart, corners) / whole2
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["LogisticNLLLoss", "logistic_nll_loss"]
 
@@ -44,9 +43,15 @@ def logistic_nll_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    size2 = (
-        0.5 * (torch.where(below, 1.0, residual) / torch.where(below, 1.0, scale))
-    ).abs()
+    chosen = torch.where(below, 1.0, residual)
+    safe_scale = torch.where(below, 1.0, scale)
+    size2 = (0.5 * (chosen / safe_scale)).abs()
+
+    # Guard [softplus-of-ratio]: The second derivative of torch's `softplus` is 0 where
+    # the exponential of its argument underflows; what the slope of a ratio multiplies
+    # it by comes too late. A square is differentiated in two steps, with that in
+    # between.
+    size3 = (0.5 * chosen / safe_scale).abs()
     log_value = (
         2.0
         * (0.25 * (torch.where(below, residual, 1.0) / torch.where(below, scale, 1.0)))
@@ -58,9 +63,7 @@ def logistic_nll_loss(
         + 2.0 * math.log(2.0)
         + 2.0
         * torch.where(
-            below,
-            log_value,
-            size2 + F.softplus(-2.0 * size2, threshold=40.0) - math.log(2.0),
+            below, log_value, size2 + (-size3).exp().square().log1p() - math.log(2.0)
         )
     )
 

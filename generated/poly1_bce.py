@@ -33,24 +33,45 @@ def poly1_bce_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    one_minus_target = 1.0 - target
+    # Guard [cross-entropy-with-probability]: Where k is near -1 or 1 the logarithm and
+    # the probability cancel, the one in value and slope for small probabilities, the
+    # other in the second derivative for large ones. What the logarithm adds to the
+    # probability is a series, `bend`; all other terms are positive.
+    logits_positive = logits > 0
+    size = torch.where(logits_positive, logits, -logits)
+    small = (-size).exp()
 
-    # Guard [sigmoid-bend]: The second derivative of the sigmoid is 0 at 0, beside which
-    # that of the exponential cancels; that of `tanh` is a product.
-    below = logits.abs() < 1
-
-    # Guard [mixture-complement]: The complement of a mixture of probabilities is the
-    # mixture of their complements, each of which keeps its digits.
-    product = target * torch.where(
-        below, 0.5 + 0.5 * (-0.5 * logits).tanh(), _logsigmoid(-logits).exp()
+    # Guard [sigmoid-below-zero]: Torch computes the sigmoid as `1/(1 + exp(-x))`, which
+    # is 0 once `exp(-x)` overflows; `exp(x)` is not 0 yet, and a second derivative may
+    # multiply it.
+    less = small / (1.0 + small)
+    total = 2.0 + small
+    w = small / total
+    u = w.square()
+    total2 = 1.0 / 31.0 + u * (
+        1.0 / 33.0 + u * (1.0 / 35.0 + u * (1.0 / 37.0 + u * (1.0 / 39.0 + u / 41.0)))
     )
-    complement = product + one_minus_target * torch.where(
-        below, 0.5 + 0.5 * (0.5 * logits).tanh(), _logsigmoid(logits).exp()
+    total3 = 1.0 / 21.0 + u * (
+        1.0 / 23.0 + u * (1.0 / 25.0 + u * (1.0 / 27.0 + u * (1.0 / 29.0 + u * total2)))
     )
-    loss = (
-        one_minus_target * _softplus(logits)
-        + target * _softplus(-logits)
-        + epsilon * complement
+    total4 = 1.0 / 11.0 + u * (
+        1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u * total3)))
+    )
+    product = (
+        2.0
+        * w
+        * u
+        * (1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total4))))
+    )
+    bend = small * less / total + product
+    wrong = torch.where(logits_positive, 1.0 - target, target)
+    total_target = (1.0 + epsilon) * less + wrong * (
+        size + epsilon * (0.5 * size).tanh()
+    )
+    loss = bend + torch.where(
+        size < 1,
+        total_target,
+        wrong * (size + epsilon) + (1.0 + epsilon - 2.0 * epsilon * wrong) * less,
     )
 
     return _reduce(loss, reduction).to(dtype)
@@ -123,21 +144,3 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
-
-
-def _softplus(x: Tensor) -> Tensor:
-    """``F.softplus(x)``, with a second derivative that keeps its digits for large x.
-
-    Torch's own is ``y * (1 - y)`` with a ``y`` that rounds to 1. The select is
-    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
-    """
-    return x.relu() + torch.where(x > 0, -x, x).exp().log1p()
-
-
-def _logsigmoid(x: Tensor) -> Tensor:
-    """``F.logsigmoid(x)``, with a second derivative that keeps its digits for large x.
-
-    Torch's own is ``y * (y - 1)`` with a ``y`` that rounds to 1. The select is
-    ``-|x|``, with a derivative at 0 that makes that of the sum 1/2.
-    """
-    return -(-x).relu() - torch.where(x < 0, x, -x).exp().log1p()

@@ -43,14 +43,20 @@ def sigmoid_focal_loss(
     # derivative at 0.
     beyond = logits >= 0
     size = torch.where(beyond, logits, -logits)
-    complement = (-size).sigmoid()
-    apart = torch.where(size < 2, (0.5 * size).tanh(), 1.0 - 2.0 * complement)
-    less = torch.where(size < 0.5, 0.5 - 0.5 * apart, complement)
-    complement_target = less + torch.where(beyond, one_minus_target, target) * apart
+    squashed = (0.5 * size).tanh()
+
+    # Guard [sigmoid-below-zero]: Torch computes the sigmoid as `1/(1 + exp(-x))`, which
+    # is 0 once `exp(-x)` overflows; `exp(x)` is not 0 yet, and a second derivative may
+    # multiply it.
+    small = (-size).exp()
+    ratio = small / (1.0 + small)
+    less = torch.where(size < 0.5, 0.5 - 0.5 * squashed, ratio)
+    apart = torch.where(size < 2, squashed, 1.0 - 2.0 * ratio)
+    complement = less + torch.where(beyond, one_minus_target, target) * apart
 
     # Guard [power-at-zero]: At 0 a power below 1 has infinite slope, which times 0 is
     # nan; the subgradient there is taken as 0.
-    complement_target_is_zero = complement_target == 0
+    complement_is_zero = complement == 0
 
     # Guard [cross-entropy-split]: The derivative by y, `-x`, cancels for small x when
     # it is the difference of two softplus. What they share is split off; the step keeps
@@ -69,9 +75,9 @@ def sigmoid_focal_loss(
     loss = (
         chosen
         * torch.where(
-            complement_target_is_zero,
+            complement_is_zero,
             0.0**gamma,
-            torch.where(complement_target_is_zero, 1.0, complement_target).pow(gamma),
+            torch.where(complement_is_zero, 1.0, complement).pow(gamma),
         )
         * ce
     )

@@ -14,17 +14,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from losscodegen.api import compile_loss, load
+    from losscodegen.api import check, compile_loss, explain, load
     from losscodegen.errors import LossCodegenError
 
 __version__ = "0.1.0"
 
-__all__ = ["LossCodegenError", "__version__", "compile_loss", "load"]
+__all__ = [
+    "LossCodegenError",
+    "__version__",
+    "check",
+    "compile_loss",
+    "explain",
+    "load",
+]
 
 _HOMES = {
     "LossCodegenError": "losscodegen.errors",
+    "check": "losscodegen.api",
     "compile_loss": "losscodegen.api",
+    "explain": "losscodegen.api",
     "load": "losscodegen.api",
+    # What `%load_ext losscodegen` calls; nothing else imports IPython.
+    "load_ipython_extension": "losscodegen.notebook",
 }
 
 

@@ -91,6 +91,10 @@ class LossCodegenError(Exception):
     def __str__(self) -> str:
         return "\n".join(str(d) for d in self.diagnostics)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: nothing of ours is at fault."""
+        return "\n\n".join(str(d) for d in self.diagnostics).splitlines()
+
 
 def fail(
     code: str, message: str, location: Location | None = None, hint: str | None = None

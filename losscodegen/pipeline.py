@@ -53,11 +53,13 @@ class Compiled:
 def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
     """``loss`` through the middle of the compiler; ``without`` names rules and guards left out."""
     rules = tuple(rule for rule in RULES if rule.name not in without)
-    gradient, stable = settled_gradient(loss)
-    if gradient is Gradient.SYMBOLIC:
-        form = symbolic(loss, rules, without=without)
+    settled = settled_gradient(loss)
+    if settled.gradient is Gradient.SYMBOLIC:
+        form = None if without else settled.form
+        form = form or symbolic(loss, rules, without=without)
         program = lower_symbolic(form, without=without)
         return Compiled(loss=loss, stabilized=form.function.value, program=program)
+    stable = settled.stable
     if stable is None or without:
         stable = stabilize(loss, rules, without=without)
     return Compiled(

@@ -12,6 +12,11 @@ SPECS = "specs"
 """What the folder of specs is called, here and in projects."""
 
 
+def schema_text() -> str:
+    """The JSON Schema of spec files, as it is published; a test keeps it fresh."""
+    return (_PACKAGE / "spec.schema.json").read_text(encoding="utf-8")
+
+
 def templates_directory() -> Path:
     """The folder of the Jinja templates."""
     return _directory("templates")

@@ -7,10 +7,8 @@ Whatever is wrong with it counts as a miss, and nothing is ever raised.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -54,6 +52,8 @@ class Store:
 
     def put(self, kind: str, key: Mapping[str, Any], value: Any) -> None:
         """Keeps ``value``, which must be plain data, under ``key``."""
+        import secrets
+
         whole = _whole(kind, key)
         wanted = _canonical(whole)
         entry = {"key": whole, "value": value, "checksum": _checksum(wanted, value)}
@@ -86,7 +86,7 @@ class Store:
                 path.write_text(text, encoding="utf-8")
 
     def _path(self, canonical: str) -> Path:
-        name = hashlib.sha256(canonical.encode()).hexdigest()
+        name = _digest(canonical)
         return self.folder / name[:2] / f"{name}.json"
 
 
@@ -100,4 +100,12 @@ def _canonical(data: object) -> str:
 
 
 def _checksum(key: str, value: object) -> str:
-    return hashlib.sha256(f"{key}\n{_canonical(value)}".encode()).hexdigest()
+    return _digest(f"{key}\n{_canonical(value)}")
+
+
+def _digest(text: str) -> str:
+    from hashlib import (
+        sha256,
+    )  # it loads a library that commands without a store do without
+
+    return sha256(text.encode()).hexdigest()

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "losscodegen"
 
 OWNERS = {
+    "IPython": ("losscodegen.notebook",),
     "torch": ("losscodegen.judge", "losscodegen.survival", "losscodegen.teach"),
     "onnxruntime": ("losscodegen.survival.transforms",),
     "jinja2": ("losscodegen.compiler.emit",),

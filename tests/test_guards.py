@@ -38,8 +38,8 @@ UNSHOWN = {
     # Where the branch is dropped, its ratio is between 3/4 and 5/4, which does not follow from
     # ranges of its terms.
     ("gaussian_kl", "dead-branch"),
-    # Where the digits are lost, another addend is larger by far.
-    ("discopop", "one-minus-sigmoid"),
+    # Near the extremum of the slope it is some twenty roundings without, five with it.
+    ("discopop", "blend-of-losses"),
     ("gaussian_mixture_nll", "log-softmax-tail"),
     # The tail of log_softmax, which takes its place, has the same digits.
     ("cross_entropy", "cross-entropy-as-margin"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import sys
 from pathlib import Path
 
 import click
@@ -119,6 +120,37 @@ def test_certificates_are_verified_as_it_says(
     assert run(verify.split()) == 1
     printed = capsys.readouterr()
     assert _masked(printed.err + printed.out) == _masked(refused)
+
+
+def test_watching_is_what_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A spec is mended while it is watched."""
+    import time
+
+    from losscodegen.cli.main import run
+
+    session = re.search(r"\$ losscodegen (watch)\n(.*?)```", README, re.DOTALL)
+    assert session is not None
+    spec = tmp_path / "specs" / "squared.toml"
+    text = '[SquaredLoss]\ninputs.x = "real[...]"\ninputs.y = "real[...]"\n'
+    spec.parent.mkdir()
+    spec.write_text(f'{text}loss = "(x - z)**2"\n', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    steps = iter([f'{text}loss = "(x - y)**2"\n', None, None])
+
+    def mend(seconds: float) -> None:
+        try:
+            mended = next(steps)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+        if mended is not None:
+            spec.write_text(mended, encoding="utf-8")
+
+    monkeypatch.setattr(time, "sleep", mend)
+    monkeypatch.setattr("sys.stderr", sys.stdout)
+    assert run([session[1], "--points", "4"]) == 0
+    assert capfd.readouterr().out == session[2] + "\n"
 
 
 def _masked(text: str) -> str:

@@ -17,14 +17,16 @@ from losscodegen.judge.check import one_thread, verify
 from losscodegen.judge.compare import compare
 from losscodegen.judge.criterion import Limits, Measure, measure, measure_slope
 from losscodegen.judge.criterion import scaled_error as scaled
+from losscodegen.judge.mixed import mixed_error
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Point, Real, Truth
 from losscodegen.judge.points import admitted, generator, sample
 from losscodegen.judge.probes import spread
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.samplers import Range
+from losscodegen.judge.second import Seconds
 from losscodegen.judge.tally import Tally
-from losscodegen.judge.tensors import Result, execute
+from losscodegen.judge.tensors import Result, execute, is_pointwise
 from losscodegen.judge.trial import Trial
 from losscodegen.judge.variants import Variants
 from losscodegen.language.parse import load_losses
@@ -98,6 +100,10 @@ class Case:
                         return fault
             for undone, guarded in self.pairs(rule):
                 for loss in self.losses:
+                    for fault in self._bends(loss, undone, guarded, points):
+                        return fault
+            for undone, guarded in self.pairs(rule):
+                for loss in self.losses:
                     if new := _claims(loss, undone) - _claims(loss, guarded):
                         return min(new)
         return None
@@ -108,16 +114,7 @@ class Case:
         """Errors that fail a strict check, at places where the guarded module is right."""
         for dtype in DTYPES:
             limits = Limits().within(dtype)
-            trial = Trial(
-                loss=loss,
-                accused=Accused.load(loss, undone),
-                oracles=self.oracles,
-                dtype=dtype,
-                seed=0,
-                count=points,
-                limits=limits,
-            )
-            trial.gather()
+            trial = self._trial(loss, undone, dtype, points)
             wrong = execute(loss, trial.points, trial.accused.call, dtype)
             right = execute(loss, trial.points, Accused.load(loss, guarded).call, dtype)
             orders = ("value", "gradient")
@@ -141,6 +138,41 @@ class Case:
                 for case in tally.failures():
                     where = f"{dtype.value}, {case.fault.value} at {case.point.label}"
                     yield f"{order} by {case.variable}, {where}"
+
+    def _bends(
+        self, loss: Loss, undone: str, guarded: str, points: int
+    ) -> Iterator[str]:
+        """Second derivatives that are wrong where those of the guarded module are right."""
+        if not is_pointwise(loss):
+            return
+        for dtype in DTYPES:
+            limits = Limits().within(dtype)
+            trial = self._trial(loss, undone, dtype, points)
+            seconds = Seconds(loss, self.oracles, dtype, limits, Variants())
+            right = Accused.load(loss, guarded).call
+            for case, one, other, _ in seconds.compare(
+                trial.points, trial.truths, trial.accused.call, right
+            ):
+                if not _worse(one, other, limits.gradient):
+                    continue
+                error = mixed_error(case.want, case.ulp, seconds.condition(case), dtype)
+                if error > limits.scaled:
+                    at = f"{dtype.value} at {case.point.label}"
+                    yield f"second derivative by {case.variable}, {at}"
+
+    def _trial(self, loss: Loss, source: str, dtype: Dtype, points: int) -> Trial:
+        """A module with its points and the truth there."""
+        trial = Trial(
+            loss=loss,
+            accused=Accused.load(loss, source),
+            oracles=self.oracles,
+            dtype=dtype,
+            seed=0,
+            count=points,
+            limits=Limits().within(dtype),
+        )
+        trial.gather()
+        return trial
 
     def shown_far_out(self, rule: str, points: int) -> str | None:
         """As `shown`, at points that no check holds against a module.

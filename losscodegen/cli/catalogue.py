@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from losscodegen.cli import completion
 from losscodegen.cli.files import find_specs
 from losscodegen.cli.output import heading, print_json, print_table
 from losscodegen.cli.progress import track
@@ -40,7 +41,7 @@ def load_all(paths: Sequence[Path]) -> list[tuple[Path, Loss]]:
 
 
 @click.command()
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=completion.specs)
 @as_json
 @common
 def show(spec: str, json: bool) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from losscodegen.cli import completion
 from losscodegen.cli.files import find_specs, write_all
 from losscodegen.cli.foreign import (
     ForeignOptions,
@@ -24,7 +26,7 @@ from losscodegen.cli.progress import as_finished, processors
 from losscodegen.cli.settings import CLEAN, FINDINGS, common, current
 from losscodegen.cli.verify import verify_certificates, verify_foreign, verify_option
 from losscodegen.errors import Diagnostic, Location, LossCodegenError
-from losscodegen.ir.loss import Accuracy
+from losscodegen.ir.modes import Accuracy
 
 if TYPE_CHECKING:
     from losscodegen.judge.certificate import Certificate
@@ -42,7 +44,12 @@ WAYS_OPTION = click.option(
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPECS]... | FILE.py:NAME")
+@click.argument(
+    "specs",
+    nargs=-1,
+    metavar="[SPECS]... | FILE.py:NAME",
+    shell_complete=completion.specs,
+)
 @click.option(
     "--dtype",
     "dtypes",
@@ -176,7 +183,7 @@ def check(
         )
     failed = [(p, certificate) for p, certificate in judged if not certificate.passed]
     if not (reported and len(paths) == 1 and current().format == "text"):
-        _print_failures(failed)
+        print_failures(failed)
     return FINDINGS if failed else CLEAN
 
 
@@ -253,13 +260,13 @@ def _print_report(certificates: Sequence[Certificate], *, in_full: bool) -> None
             click.echo(as_text(table), nl=False)
 
 
-def _print_failures(failed: Judged) -> None:
+def print_failures(failed: Judged) -> None:
     """Every failure as a problem on standard error."""
     from losscodegen.judge.certificate import Fate, Severity
 
     problems = []
     for path, certificate in failed:
-        place = Location(str(path), 1, 1, 2)
+        place = _place(path, certificate.loss)
         found = [f for f in certificate.findings if f.severity is Severity.FAILURE]
         for finding in found:
             where = " ".join(part for part in (finding.dtype, finding.order) if part)
@@ -275,3 +282,15 @@ def _print_failures(failed: Judged) -> None:
             problems.append(Diagnostic("vacuous-check", message, place))
     if problems:
         print_problems(problems, current())
+
+
+def _place(path: Path, loss: str) -> Location:
+    """Where a loss begins in its file; its first line if it has changed meanwhile."""
+    from losscodegen.language.parse import load_losses
+
+    top = Location(str(path), 1, 1, 2)
+    try:
+        found = next((x.location for x in load_losses(path) if x.name == loss), None)
+    except LossCodegenError:
+        return top
+    return top if found is None else replace(found, file=str(path), text="")

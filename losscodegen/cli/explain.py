@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from losscodegen.cli.files import find_specs, project_specs
+from losscodegen.cli import completion
+from losscodegen.cli.files import find_specs, project_specs, spec_names
 from losscodegen.cli.output import coloured, print_json
 from losscodegen.cli.settings import without_format
 from losscodegen.errors import Diagnostic, LossCodegenError
@@ -23,7 +24,7 @@ OUTPUTS = ("text", "md", "html", "json")
 
 
 @click.command()
-@click.argument("name", metavar="SPEC|RULE|CODE")
+@click.argument("name", metavar="SPEC|RULE|CODE", shell_complete=completion.explained)
 @click.option(
     "--format",
     "output",
@@ -72,10 +73,13 @@ def _told(name: str) -> tuple[Sequence[Any], list[Block]]:
         if name in CODES:
             story = explain_code(name)
             return (story,), list(code_blocks(story))
-        if name not in _spec_names():
-            raise LossCodegenError(
-                _unknown(name, (*_spec_names(), *RULE_NAMES, *CODES))
-            )
+        if name not in spec_names():
+            from losscodegen.teach.codes import diagnosed
+
+            if name in diagnosed():
+                story = explain_code(name)
+                return (story,), list(code_blocks(story))
+            raise LossCodegenError(_unknown(name, (*spec_names(), *RULE_NAMES, *CODES)))
     from losscodegen.cli.catalogue import load_all
     from losscodegen.teach.blocks import blocks
     from losscodegen.teach.explain import explain as explained
@@ -86,15 +90,6 @@ def _told(name: str) -> tuple[Sequence[Any], list[Block]]:
 
 def _is_file(name: str) -> bool:
     return Path(name).suffix == ".toml" or Path(name).is_file()
-
-
-def _spec_names() -> tuple[str, ...]:
-    from losscodegen.cli.files import subfolder
-    from losscodegen.resources import bundled_specs
-
-    paths = (*project_specs(), *bundled_specs())
-    names = [n for p in paths for n in (p.stem, (subfolder(p) / p.stem).as_posix())]
-    return tuple(dict.fromkeys(names))
 
 
 def _unknown(name: str, known: Sequence[str]) -> Diagnostic:

@@ -6,7 +6,6 @@ Specs may stand in folders inside ``specs/``: their modules stand in folders of 
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -29,6 +28,13 @@ def subfolder(spec: Path) -> Path:
         if folder.is_relative_to(root.resolve()):
             return folder.relative_to(root.resolve())
     return Path()
+
+
+def spec_names() -> tuple[str, ...]:
+    """What specs can be called, those of the project first: ``huber``, ``folder/name``."""
+    paths = (*project_specs(), *bundled_specs())
+    names = [n for p in paths for n in (p.stem, (subfolder(p) / p.stem).as_posix())]
+    return tuple(dict.fromkeys(names))
 
 
 def find_specs(names: Iterable[str]) -> tuple[Path, ...]:
@@ -90,6 +96,8 @@ def write_all(texts: Mapping[Path, str]) -> None:
     The texts are written beside their targets first; replacing is the last step, and a file that
     was replaced before one that could not be is put back.
     """
+    import secrets
+
     for target in texts:
         if target.exists() and not target.is_file():
             raise _unwritable(target, "it is not a regular file")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from losscodegen.cli import completion
 from losscodegen.cli.files import find_specs, write_all
 from losscodegen.cli.foreign_report import as_problem, report
 from losscodegen.cli.output import print_problems, say, to_json
@@ -98,6 +98,7 @@ def foreign_options(command: Command) -> Command:
         click.option(
             "--spec",
             metavar="SPEC[:LOSS]",
+            shell_complete=completion.specs,
             help="What FILE.py:NAME should compute. Its code is executed, with your rights.",
         ),
     ):
@@ -253,6 +254,8 @@ def _values(option: str, text: str | None) -> dict[str, Any]:
     """``gamma=2.0,reduction="none"``: an inline table of TOML without its braces."""
     if text is None:
         return {}
+    import tomllib
+
     before = "v = {"
     try:
         table = tomllib.loads(before + text + "}")

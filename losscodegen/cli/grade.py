@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from losscodegen.cli import completion
 from losscodegen.cli.catalogue import as_json, load_all
 from losscodegen.cli.files import find_specs
 from losscodegen.cli.output import print_json, say
@@ -32,7 +32,7 @@ class Answer:
 
 
 @click.command()
-@click.argument("spec", metavar="SPEC")
+@click.argument("spec", metavar="SPEC", shell_complete=completion.specs)
 @click.option("--answer", metavar="EXPR", help="The derivative, as a formula of specs.")
 @click.option("--wrt", metavar="SYMBOL", help="The input to differentiate by.")
 @click.option(
@@ -144,6 +144,8 @@ def _read(path: Path, wrt: str | None) -> Iterator[Answer]:
 
 
 def _from_toml(text: str, path: Path, wrt: str | None) -> Iterator[Answer]:
+    import tomllib
+
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -6,13 +6,11 @@ statements of the code that they name.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 COMMON = ("__init__.py", "errors.py", "resources.py", "pipeline.py", "ir", "language")
 COMPILER = (*COMMON, "compiler")
 """The files and folders of the package that a module's text depends on."""
-JUDGE = (*COMMON, "judge", "survival")
+JUDGE = (*COMMON, "markup.py", "judge", "survival")
 """Those that a verdict depends on. The compiler is not among them: its product is judged."""
 
 READERS = ("mpmath", "pydantic", "sympy", "tree-sitter", "tree-sitter-toml")
@@ -61,10 +59,12 @@ def judge() -> dict[str, Any]:
 
 def stamp(parts: Iterable[str]) -> str:
     """Changes when one of these files is edited; cheap enough to be asked for after each result."""
+    from hashlib import sha256
+
     files = [*_files(parts), *templates_directory().rglob("*.jinja")]
     states = [(str(path), path.stat()) for path in files]
     told = sorted((path, state.st_mtime_ns, state.st_size) for path, state in states)
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+    return sha256(repr(told).encode()).hexdigest()
 
 
 def code_digest(parts: Iterable[str]) -> str:
@@ -74,9 +74,11 @@ def code_digest(parts: Iterable[str]) -> str:
 
 def digest(paths: Iterable[Path]) -> str:
     """A hash of files, their names among it."""
-    total = hashlib.sha256()
+    from hashlib import sha256
+
+    total = sha256()
     for path in sorted(paths):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = sha256(path.read_bytes()).hexdigest()
         name = path.relative_to(PACKAGE) if path.is_relative_to(PACKAGE) else path.name
         total.update(f"{content} {name}\n".encode())
     return total.hexdigest()
@@ -87,11 +89,24 @@ def _files(parts: Iterable[str]) -> Iterator[Path]:
         yield from [path] if path.is_file() else path.rglob("*.py")
 
 
+def version(library: str) -> str:
+    """The installed version of a distribution.
+
+    Raises:
+        ImportError: if it does not tell.
+    """
+    from importlib.metadata import (
+        version as found,
+    )  # 15 ms, which `--help` can do without
+
+    return found(library)
+
+
 def versions(libraries: Iterable[str]) -> dict[str, str]:
     """The installed version of each distribution.
 
     Raises:
-        PackageNotFoundError: if one does not tell.
+        ImportError: if one does not tell.
     """
     return {name: version(name) for name in libraries}
 
@@ -100,7 +115,7 @@ def optional() -> dict[str, str | None]:
     """The installed version of each distribution that may be lacking."""
     found: dict[str, str | None] = dict.fromkeys(OPTIONAL_LIBRARIES)
     for name in OPTIONAL_LIBRARIES:
-        with suppress(PackageNotFoundError):
+        with suppress(ImportError):
             found[name] = version(name)
     return found
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from losscodegen.cli import completion
 from losscodegen.cli.catalogue import as_json, load_all
 from losscodegen.cli.files import find_specs
 from losscodegen.cli.output import coloured, print_json, say
@@ -26,7 +27,9 @@ ALIGNED = 30
 
 
 @click.command("list")
-@click.argument("specs", nargs=-1, metavar="[SPECS]...")
+@click.argument(
+    "specs", nargs=-1, metavar="[SPECS]...", shell_complete=completion.specs
+)
 @as_json
 @common
 def list_losses(specs: tuple[str, ...], json: bool) -> None:

@@ -11,16 +11,18 @@ import click
 from losscodegen import __version__
 from losscodegen.cli.catalogue import functions, rules, schema, show
 from losscodegen.cli.check import check
+from losscodegen.cli.completion import completion
 from losscodegen.cli.explain import explain
 from losscodegen.cli.generate import generate
 from losscodegen.cli.grade import grade
 from losscodegen.cli.listing import list_losses
 from losscodegen.cli.new import new
-from losscodegen.cli.output import print_problems
+from losscodegen.cli.output import internal_problem, print_problems
 from losscodegen.cli.report import report
 from losscodegen.cli.serve import serve
 from losscodegen.cli.settings import CLEAN, FAILED, Settings
-from losscodegen.errors import Diagnostic, LossCodegenError
+from losscodegen.cli.watch import watch
+from losscodegen.errors import LossCodegenError
 
 INTERRUPTED, PIPE_CLOSED = 130, 141
 """What shells expect of a program ended by SIGINT and by SIGPIPE."""
@@ -41,7 +43,7 @@ def program() -> None:
 
 for command in (
     *(generate, check, list_losses, show, explain, grade, report, serve),
-    *(functions, rules, new, schema),
+    *(functions, rules, new, schema, completion, watch),
 ):
     program.add_command(command)
 
@@ -76,30 +78,6 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     except Exception as error:
-        print_problems((_internal(error, settings),), settings)
+        print_problems((internal_problem(error, settings),), settings)
         return FAILED
     return result if isinstance(result, int) else CLEAN
-
-
-def _internal(error: Exception, settings: Settings) -> Diagnostic:
-    """Whatever is no `LossCodegenError` is a defect of losscodegen: keep what a report needs."""
-    import tempfile
-    import traceback
-
-    text = "".join(traceback.format_exception(error))
-    about = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-    message = (
-        f"internal error, please report it: {type(error).__name__}: {error}{about}"
-    )
-    if settings.debug:
-        click.echo(text, err=True)
-        return Diagnostic("internal-error", message)
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="losscodegen-", suffix=".txt", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(f"losscodegen {__version__}, Python {sys.version}\n\n{text}")
-    return Diagnostic(
-        "internal-error",
-        message,
-        hint=f"the traceback is in {file.name}; --debug shows it",
-    )

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
@@ -20,7 +19,7 @@ import click
 from losscodegen.cli import ingredients
 from losscodegen.cli.files import text_of
 from losscodegen.errors import LossCodegenError, fail
-from losscodegen.ir.loss import Accuracy, Gradient
+from losscodegen.ir.modes import Accuracy, Gradient
 from losscodegen.resources import origin
 from losscodegen.store import Store
 
@@ -86,7 +85,7 @@ def open_memory(folder: Path | None, *, no_cache: bool) -> Memory:
             judge=ingredients.judge(),
             stamps={kind: ingredients.stamp(PARTS[kind]) for kind in PARTS},
         )
-    except (OSError, PackageNotFoundError):
+    except (OSError, ImportError):
         return Memory()  # nothing may be believed where it cannot be told what made it
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
-from losscodegen.cli.files import PROJECT_SPECS, find_specs, write_all
+from losscodegen.cli import completion
+from losscodegen.cli.files import PROJECT_SPECS, find_specs, text_of, write_all
 from losscodegen.cli.output import say
 from losscodegen.cli.settings import common
 from losscodegen.errors import fail
+from losscodegen.resources import schema_text
 
-SCHEMA_LINE = "#:schema ./losscodegen.schema.json"
+SCHEMA = "losscodegen.schema.json"
+"""The copy of the schema beside the specs of a project: editors find it without a network."""
 
 TEMPLATE = '''\
 {schema}
-# Completion and checks in the editor: losscodegen schema > {folder}/losscodegen.schema.json
+# The line above is for editors that know taplo, as Even Better TOML does: completion and checks.
 
 [{name}]
 # One sentence; it becomes the first line of the documentation.
@@ -52,7 +56,11 @@ laws = ["loss >= 0", "loss(x=y) == 0", "loss(x=y, y=x) == loss"]
 @click.command()
 @click.argument("name", metavar="NAME")
 @click.option(
-    "--from", "model", metavar="SPEC", help="Start from a loss of the library."
+    "--from",
+    "model",
+    metavar="SPEC",
+    shell_complete=completion.specs,
+    help="Start from a loss of the library.",
 )
 @click.option(
     "-o",
@@ -71,15 +79,43 @@ def new(name: str, model: str | None, output: Path | None) -> None:
     target = output or PROJECT_SPECS / f"{module}.toml"
     if target.exists():
         raise fail("file-exists", f"{target} exists and would be overwritten")
+    schema = _schema_for(target)
+    line = f"#:schema {_relative(schema, target.parent)}"
     if model is None:
-        text = TEMPLATE.format(
-            schema=SCHEMA_LINE, folder=target.parent, name=class_name
-        )
+        text = TEMPLATE.format(schema=line, name=class_name)
     else:
-        text = _copied(model, class_name)
-    write_all({target: text})
-    say(f"wrote {target}")
+        text = _copied(model, class_name, line)
+    texts = {target: text}
+    if _outdated(schema):
+        texts[schema] = schema_text()
+    write_all(texts)
+    for path in texts:
+        say(f"wrote {path}")
     say(f"next: losscodegen generate {target} && losscodegen check {target}")
+
+
+def _schema_for(target: Path) -> Path:
+    """The schema that the spec at ``target`` points to: the nearest above it, or one beside it."""
+    for folder in (target.parent, *target.parent.parents):
+        if (folder / SCHEMA).is_file():
+            return folder / SCHEMA
+        if folder == PROJECT_SPECS:
+            return folder / SCHEMA
+    return target.parent / SCHEMA
+
+
+def _relative(schema: Path, folder: Path) -> str:
+    """As editors want it: from the spec, with a dot in front."""
+    path = Path(os.path.relpath(schema, folder)).as_posix()
+    return path if path.startswith("../") else f"./{path}"
+
+
+def _outdated(schema: Path) -> bool:
+    """Whether the copy is lacking, or is one that an earlier version wrote."""
+    text = text_of(schema)
+    if text is None:
+        return not schema.exists()
+    return text != schema_text() and '"title": "losscodegen spec"' in text
 
 
 def _names(name: str) -> tuple[str, str]:
@@ -106,7 +142,7 @@ def _names(name: str) -> tuple[str, str]:
     return class_name, module
 
 
-def _copied(model: str, class_name: str) -> str:
+def _copied(model: str, class_name: str, schema: str) -> str:
     """The first loss of a spec under a new name."""
     from dataclasses import replace
 
@@ -115,4 +151,4 @@ def _copied(model: str, class_name: str) -> str:
 
     (path,) = find_specs([model])
     loss = replace(load_losses(path)[0], name=class_name, interface=None)
-    return f"{SCHEMA_LINE}\n\n{format_loss(loss)}"
+    return f"{schema}\n\n{format_loss(loss)}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from losscodegen import __version__
 from losscodegen.cli.settings import Settings, current
 from losscodegen.errors import Diagnostic, cell_width
 
@@ -85,6 +86,30 @@ def print_problems(problems: Iterable[Diagnostic], settings: Settings) -> None:
         click.echo(_colour(text) if coloured(sys.stderr) else text, err=True)
 
 
+def internal_problem(error: Exception, settings: Settings) -> Diagnostic:
+    """Whatever is no `LossCodegenError` is a defect of losscodegen: keep what a report needs."""
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    about = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    message = (
+        f"internal error, please report it: {type(error).__name__}: {error}{about}"
+    )
+    if settings.debug:
+        click.echo(text, err=True)
+        return Diagnostic("internal-error", message)
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="losscodegen-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(f"losscodegen {__version__}, Python {sys.version}\n\n{text}")
+    return Diagnostic(
+        "internal-error",
+        message,
+        hint=f"the traceback is in {file.name}; --debug shows it",
+    )
+
+
 def _as_json(problem: Diagnostic) -> dict[str, object]:
     place = problem.location
     return {
@@ -103,7 +128,7 @@ def _as_github(problem: Diagnostic) -> str:
     fields = {"title": problem.code}
     if place := problem.location:
         fields |= {
-            "file": place.file,
+            "file": _in_repository(place.file),
             "line": str(place.line),
             "col": str(place.column),
             "endColumn": str(place.end_column),
@@ -114,6 +139,16 @@ def _as_github(problem: Diagnostic) -> str:
         for key, value in fields.items()
     )
     return f"::error {listed}::{_escaped(text)}"
+
+
+def _in_repository(file: str) -> str:
+    """A path as GitHub knows it: from the root of the repository, not from where we stand."""
+    root = os.environ.get("GITHUB_WORKSPACE")
+    whole = os.path.abspath(file)
+    if not root or not os.path.exists(whole):
+        return file
+    found = os.path.relpath(os.path.realpath(whole), os.path.realpath(root))
+    return file if found.startswith("..") else found.replace(os.sep, "/")
 
 
 def _escaped(text: str) -> str:

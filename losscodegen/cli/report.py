@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from losscodegen.cli import completion
 from losscodegen.cli.check import WAYS_OPTION
 from losscodegen.cli.files import find_specs, subfolder, write_all
 from losscodegen.cli.memory import Memory, cache_options, open_memory
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.argument("specs", nargs=-1, metavar="[SPEC]...", shell_complete=completion.specs)
 @click.option(
     "-o",
     "--output",

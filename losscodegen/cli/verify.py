@@ -17,9 +17,10 @@ from losscodegen.cli.memory import NO_MODES, Memory
 from losscodegen.cli.output import print_problems, say
 from losscodegen.cli.settings import CLEAN, FINDINGS, current
 from losscodegen.errors import Diagnostic, Location, LossCodegenError, fail
-from losscodegen.ir.loss import Accuracy, Loss
+from losscodegen.ir.modes import Accuracy
 
 if TYPE_CHECKING:
+    from losscodegen.ir.loss import Loss
     from losscodegen.judge.seal import Discrepancy
 
     Parsed = tuple[Path, Loss]

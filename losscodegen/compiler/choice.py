@@ -13,6 +13,7 @@ absolute: the digits that are lost there are those of small results.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from losscodegen.compiler.branches import Protector
 from losscodegen.compiler.intervals import Range
@@ -24,7 +25,12 @@ from losscodegen.compiler.search.stage import defaults, leaves
 from losscodegen.compiler.soundness import NONE, Soundness
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.steps import Stabilized
-from losscodegen.compiler.symbolic import Elementwise, differentiated, symbolic
+from losscodegen.compiler.symbolic import (
+    Elementwise,
+    Symbolic,
+    differentiated,
+    symbolic,
+)
 from losscodegen.compiler.tame import Tame
 from losscodegen.errors import LossCodegenError
 from losscodegen.ir.accuracy import bands
@@ -37,41 +43,53 @@ _LEAST = 2.0**-60
 """Sizes of arguments below it, or beyond its inverse, are not met in training."""
 
 
-def settled_gradient(loss: Loss) -> tuple[Gradient, Stabilized | None]:
-    """How the gradient of ``loss`` is computed: never `Gradient.AUTO`.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How a gradient is computed, never `Gradient.AUTO`, with what had to be worked out to know.
 
-    With the stabilised loss, if that was needed to know and is what autograd is to differentiate.
+    stable: the stabilised loss, if it is what autograd is to differentiate.
+    form: the symbolic gradient, if it is the one to be taken.
     """
+
+    gradient: Gradient
+    stable: Stabilized | None = None
+    form: Symbolic | None = None
+
+
+def settled_gradient(loss: Loss) -> Settled:
+    """How the gradient of ``loss`` is computed."""
     if loss.gradient is not Gradient.AUTO:
-        return loss.gradient, None
+        return Settled(loss.gradient)
     stable = stabilize(loss)
-    relative = loss.accuracy is Accuracy.RELATIVE
-    if (relative and _measured(loss, stable.loss)) or _remedied(loss, stable.loss):
-        return Gradient.SYMBOLIC, None
-    return Gradient.AUTOGRAD, stable
+    form = None
+    if loss.accuracy is Accuracy.RELATIVE:
+        form = _measured(inline_loss(loss), stable.loss)
+    form = form or _remedied(loss, stable.loss)
+    if form is not None:
+        return Settled(Gradient.SYMBOLIC, form=form)
+    return Settled(Gradient.AUTOGRAD, stable)
 
 
-def _remedied(loss: Loss, stable: Loss) -> bool:
-    """Whether the op table knows of a poor backward in ``stable`` that has a remedy."""
+def _remedied(loss: Loss, stable: Loss) -> Symbolic | None:
+    """The symbolic gradient, if the op table knows of a poor backward that it is a remedy for."""
     if not _suspects(loss) or not _poor(stable):
-        return False
+        return None
     try:
         form = symbolic(loss, RULES)
     except LossCodegenError:
-        return False  # not elementwise: nobody asked for it
-    return all(_sound(slope) for slope in _slopes(form.function))
+        return None  # not elementwise: nobody asked for it
+    return form if all(_sound(slope) for slope in _slopes(form.function)) else None
 
 
-def _measured(loss: Loss, stable: Loss) -> bool:
-    """Whether the symbolic gradient is good at all points and that of ``stable`` is not."""
-    loss = inline_loss(loss)
+def _measured(loss: Loss, stable: Loss) -> Symbolic | None:
+    """The symbolic gradient, if it is good at all points and that of ``stable`` is not."""
     reads = leaves(loss.expression)
     if reads is None or loss.mean_weight is not None:
-        return False
+        return None
     variables = {v.name: v for v in loss.variables}
     wrt = tuple(r for r in reads if differentiated(variables[r.name]))
     if not wrt:
-        return False
+        return None
     ranges, usual = Ranges.of_loss(loss), defaults(loss)
     sources: dict[Expr, Source] = {
         read: Source(ranges.of(read), read.name in usual, usual.get(read.name))
@@ -84,16 +102,16 @@ def _measured(loss: Loss, stable: Loss) -> bool:
     ]
     plain = by_autograd(stable.expression, where, wrt)
     if plain is None or plain.worst <= BAD:
-        return False
+        return None
     try:
         form = symbolic(loss, RULES)
     except LossCodegenError:
-        return False
+        return None
     names = (variable.name for variable, _ in form.function.slopes)
     formulas = (slope.loss.expression for slope in _slopes(form.function))
     slopes = Slopes(dict(form.operands), dict(zip(names, formulas, strict=True)))
     found = by_formula(slopes, where, wrt)
-    return found is not None and found.worst <= GOOD
+    return form if found is not None and found.worst <= GOOD else None
 
 
 def _usual(value: float) -> bool:

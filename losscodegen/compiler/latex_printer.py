@@ -255,6 +255,8 @@ class Printer:
         for k, arg in enumerate(expr.args):
             math = self.math(arg)
             bare = fits(template, k, math.level)
+            if math.text.startswith("-") and f"-{{{k}}}" in template:
+                bare = False  # two signs in a row
             texts.append(math.text if bare else enclosed(math.text))
             if texts[k].startswith(("(", r"\left(")):
                 template = re.sub(rf"(\\[a-z]+) (\{{{k}\}})", r"\1\2", template)

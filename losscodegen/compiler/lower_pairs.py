@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
 
 
+PAIRS = "pair-distances"
+"""The functions of generated modules for all pairs of rows; what is left out makes do without."""
+
+
 def distances(builder: Builder, expr: Reduce) -> Value | None:
     """``expr`` as a function of two matrices, or of a batch of them; None if it is none."""
     found = pairs(expr, batched(builder.loss))
-    if found is None:
+    if found is None or PAIRS in builder.without:
         return None
     # Squares that are needed for themselves, too, are there already. Norms rely on the function.
     if found.squared and builder.counts[builder.keys.of(expr.body)] > 1:

@@ -24,6 +24,7 @@ from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
 from losscodegen.compiler.rules_nearest import RULES as NEAREST
 from losscodegen.compiler.rules_overflow import RULES as OVERFLOW
+from losscodegen.compiler.rules_overlaps import RULES as OVERLAPS
 from losscodegen.compiler.rules_powers import RULES as POWERS
 from losscodegen.compiler.rules_products import RULES as PRODUCTS
 from losscodegen.compiler.rules_ranges import RULES as RANGES
@@ -46,6 +47,7 @@ RULES: tuple[Rule, ...] = (
     + SCALES
     + DIRICHLET
     + RANGES
+    + OVERLAPS
     + BOXES
     + PRODUCTS
     + SLOPES

@@ -59,4 +59,40 @@ RULES = (
         gradient_only=True,
         helped=True,
     ),
+    Rule(
+        name="softplus-of-ratio",
+        pattern="softplus(-2*abs(x/s))",
+        varying=("s",),
+        let=("size = abs(x/s)",),
+        replacement="log1p(exp(-size)**2)",
+        why="The second derivative of torch's `softplus` is 0 where the exponential of its argument "
+        "underflows; what the slope of a ratio multiplies it by comes too late. A square is "
+        "differentiated in two steps, with that in between.",
+        source="torch derivatives.yaml",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": 0.95, "s": 0.02}, fault=Fault.SECOND, wrt="x"),
+        domain={"s": "(0, oo)"},
+        phase=Phase.BEND,
+    ),
+    Rule(
+        name="sigmoid-below-zero",
+        pattern="sigmoid(x)",
+        condition="x <= 0",
+        let=("small = exp(x)",),
+        replacement="small/(1 + small)",
+        why="Torch computes the sigmoid as `1/(1 + exp(-x))`, which is 0 once `exp(-x)` overflows; "
+        "`exp(x)` is not 0 yet, and a second derivative may multiply it.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"z": 0.89},
+            instead={"x": "-100*abs(z)"},
+            fault=Fault.SECOND,
+            wrt="z",
+        ),
+        domain={"x": "(-oo, 0]"},
+        phase=Phase.BEND,
+        safe=True,
+        bounded=True,
+    ),
 )

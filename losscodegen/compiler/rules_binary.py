@@ -1,6 +1,7 @@
 """Binary cross entropy in its many spellings, and products of probabilities."""
 
 from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
+from losscodegen.compiler.rules_logs import _ATANH_SERIES, atanh_series
 
 RULES = (
     Rule(
@@ -65,7 +66,7 @@ RULES = (
             "size = where(x >= 0, x, -x)",
             "part = where(x >= 0, 1 - y, y)",
             "apart = where(size < 2, tanh(size/2), 1 - 2*sigmoid(-size))",
-            "less = where(size < 1/2, 1/2 - apart/2, sigmoid(-size))",
+            "less = where(size < 1/2, 1/2 - tanh(size/2)/2, sigmoid(-size))",
         ),
         replacement="less + part*apart",
         why="The derivative by y cancels for small x when it is the difference of two "
@@ -77,6 +78,50 @@ RULES = (
         gradient_only=True,
         slopes=("y",),
         safe=True,
+    ),
+    Rule(
+        name="cross-entropy-with-probability",
+        pattern="(1 - y)*softplus(x) + y*softplus(-x) + k*(y*sigmoid(-x) + (1 - y)*sigmoid(x))",
+        condition="y >= 0 and y <= 1 and k >= -1",
+        let=(
+            "size = where(x > 0, x, -x)",
+            "wrong = where(x > 0, 1 - y, y)",
+            "small = exp(-size)",
+            "less = small/(1 + small)",
+            "w = small/(2 + small)",
+            "u = w**2",
+            f"bend = small*less/(2 + small) + 2*w*u*({atanh_series(41)})",
+        ),
+        replacement="bend + where(size < 1, (1 + k)*less + wrong*(size + k*tanh(size/2)), "
+        "wrong*(size + k) + (1 + k - 2*k*wrong)*less)",
+        why="Where k is near -1 or 1 the logarithm and the probability cancel, the one in value and "
+        "slope for small probabilities, the other in the second derivative for large ones. What "
+        "the logarithm adds to the probability is a series, `bend`; all other terms are positive.",
+        source="algebra",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": -12.0, "y": 0.0, "k": -1.0}),
+        domain={"y": "[0, 1]", "k": "[-1, 2]"},
+        safe=True,
+        bent=True,
+    ),
+    Rule(
+        name="blend-of-losses",
+        pattern="exp(x)*sigmoid(y) - logsigmoid(-x)*sigmoid(-y)",
+        let=(
+            "near = where(x < 1, x, 0)",
+            "d = where(near < -1.5, exp(near), 0)",
+            "r = d/(2 + d)",
+            "q = r**2",
+            f"series = d*r - 2*r**3*({_ATANH_SERIES})",
+            "apart = where(near < -1.5, series, exp(near) - softplus(near))",
+        ),
+        replacement="where(x < 1, softplus(x) + sigmoid(y)*apart, "
+        "exp(x)*sigmoid(y) - logsigmoid(-x)*sigmoid(-y))",
+        why="The slope by what blends the two is their difference, which is lost when each is "
+        "multiplied by its own weight. Where the exponential is not large, the difference itself "
+        "is weighed, a series where the exponential is small.",
+        source="algebra",
+        witness=Witness(point={"x": -12.0, "y": 0.0}, fault=Fault.GRADIENT, wrt="y"),
     ),
     Rule(
         name="product-of-exponentials",

@@ -1,7 +1,11 @@
 """Negative log-likelihoods and divergences: gamma functions, logarithms of sums, counts."""
 
 from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
-from losscodegen.compiler.rules_logs import _ATANH_SERIES, _SINH_SERIES
+from losscodegen.compiler.rules_logs import (
+    _ATANH_SERIES,
+    _SINH_SERIES,
+    LONG_ATANH_SERIES,
+)
 
 _STIRLING = (
     "(1/12 - {z}**2*(1/360 - {z}**2*(1/1260 - {z}**2*(1/1680 - {z}**2/1188))))*{z}"
@@ -44,9 +48,6 @@ def _difference(x: str, d: str, short: str) -> tuple[str, ...]:
         f"change = main - {d}*log(far + {d}) + series",
     )
 
-
-_LONG_ATANH_SERIES = "1/3 + u*(1/5 + u*(1/7 + u*(1/9 + u*(1/11 + u*(1/13 + u*(1/15 + u*(1/17 + u*(1/19 + u*(1/21 + u*(1/23 + u*(1/25 + u*(1/27 + u*(1/29 + u*(1/31 + u*(1/33 + u/35)))))))))))))))"
-"""(atanh(r) - r)/r**3 with u = r**2 for |r| <= 1/3, to the last digit of float64 in the slope."""
 
 RULES = (
     Rule(
@@ -169,7 +170,7 @@ RULES = (
             "s = where(x*y < q, x*y/q, 0)",
             "h = s/(2 + s)",
             "u = h**2",
-            f"ratio = 2/(2 + s)*(1 + u*({_LONG_ATANH_SERIES}))",
+            f"ratio = 2/(2 + s)*(1 + u*({LONG_ATANH_SERIES}))",
             "part = detach(where(x*y < 1e18*q, q, 1))",
         ),
         replacement="where(x*y < q, y/q*ratio, (log((q + x*y)/part) - log(q/part))/x)",
@@ -222,6 +223,21 @@ RULES = (
         witness=Witness(point={"x": 1e-9, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"),
         domain={"x": "(0, 10)", "y": "[0, 10)"},
         phase=Phase.EXPAND,
+    ),
+    Rule(
+        name="log-of-sum",
+        pattern="log(x) + log1p(a*b/x)",
+        condition="x > 0 and a > 0 and b >= 0",
+        varying=("a", "b", "x"),
+        let=("root = sqrt(a)*sqrt(b)",),
+        replacement="where(a*b <= 1e9, log(x + a*b), 2*log(root) + log1p(x/(a*b)))",
+        why="For a large ratio the derivatives by x cancel, and the ratio overflows; the sum of "
+        "the two is one logarithm. Far out the product overflows, of which the roots do not.",
+        source="algebra",
+        witness=Witness(
+            point={"x": 1e-9, "a": 1.0, "b": 1.0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        domain={"x": "(0, oo)", "a": "(0, oo)", "b": "[0, oo)"},
     ),
     Rule(
         name="log-of-sum",

@@ -14,6 +14,18 @@ _ATANH_SERIES = (
 )
 """(atanh(r) - r)/r**3 with q = r**2 for |r| <= 1/7, to the last digit of float64."""
 
+
+def atanh_series(last: int) -> str:
+    """``(atanh(r) - r)/r**3`` with u = r**2, up to the term with ``1/last``."""
+    text = f"u/{last}"
+    for k in range(last - 2, 3, -2):
+        text = f"u*(1/{k} + {text})"
+    return f"1/3 + {text}"
+
+
+LONG_ATANH_SERIES = atanh_series(35)
+"""(atanh(r) - r)/r**3 with u = r**2 for |r| <= 1/3, to the last digit of float64 in the slope."""
+
 RULES = (
     Rule(
         name="exp-minus-tangent",

@@ -8,6 +8,8 @@ from fractions import Fraction
 
 from losscodegen.errors import Location
 from losscodegen.ir.interface import Interface as Interface
+from losscodegen.ir.modes import Accuracy as Accuracy
+from losscodegen.ir.modes import Gradient as Gradient
 from losscodegen.ir.nodes import Expr, Index
 
 ELLIPSIS = "..."
@@ -83,31 +85,9 @@ class Absent(Enum):
     """May be left out: as a factor it is 1, its branch is not emitted."""
 
 
-class Gradient(Enum):
-    """What backward does; the value is the word of the language."""
-
-    AUTO = "auto"
-    """Whichever of the others is better, as far as the op table knows."""
-    AUTOGRAD = "autograd"
-    """Differentiates the operations that computed the loss."""
-    SYMBOLIC = "symbolic"
-    """Evaluates the derivative of the formula, stabilised like a formula of its own."""
-
-
-class Accuracy(Enum):
-    """What errors are measured beside; the value is the word of the language."""
-
-    RELATIVE = "relative"
-    """The result itself: small results keep their digits."""
-    ABSOLUTE = "absolute"
-    """What results usually are: digits that small ones lose beside them are not paid for. Nor are
-    numbers that are neither 0 nor, in magnitude, between 1/ORDINARY and ORDINARY."""
-
-
 ORDINARY = 2.0**30
 """The largest number for which absolute accuracy is promised. Products of two squares of such
 numbers, and their reciprocals, stay in the range of float32."""
-
 
 Default = Fraction | bool | str | Absent
 

@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from html import escape
 from typing import Any
 
 from losscodegen.judge.unchecked import unchecked
@@ -241,6 +242,21 @@ class Certificate:
 
     def as_json(self) -> str:
         return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the tables of a report."""
+        from losscodegen.judge.evidence import evidence, survival
+        from losscodegen.markup import output
+
+        ways = (survival(self.survival),) if self.survival else ()
+        return output(f"<h3>{escape(self.loss)}</h3>", *evidence(self), *ways)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows in a terminal: the tables of ``losscodegen check``."""
+        from losscodegen.judge.table import as_text, certificate_table
+
+        lines = as_text(certificate_table(self)).rstrip().splitlines()
+        printer.text("\n".join(line.rstrip() for line in lines).lstrip())
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Certificate:

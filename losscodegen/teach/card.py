@@ -9,8 +9,8 @@ from losscodegen.compiler import latex_names
 from losscodegen.compiler.latex import aligned, equations, latex
 from losscodegen.ir.loss import Loss
 from losscodegen.language.write import format_declaration
+from losscodegen.markup import prose, scrolled, table
 from losscodegen.pipeline import Compiled
-from losscodegen.teach.html import prose, scrolled, table
 from losscodegen.teach.mathml import block, inline
 
 

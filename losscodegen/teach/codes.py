@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 from losscodegen.errors import LossCodegenError
-from losscodegen.language.parse import losses_from_text
 from losscodegen.teach.model import CodeStory
 
 FILE = "example.toml"
@@ -30,7 +29,7 @@ def explain_code(code: str) -> CodeStory:
     Raises:
         KeyError: there is no such code.
     """
-    row = table()[code]
+    row = table().get(code) or diagnosed()[code]
     example = row.get("example", "")
     return CodeStory(
         code=code,
@@ -41,10 +40,26 @@ def explain_code(code: str) -> CodeStory:
     )
 
 
+def diagnosed() -> dict[str, dict[str, str]]:
+    """What is said of losses written by hand: the rows of the judge, which needs PyTorch."""
+    from losscodegen.judge.diagnoses import DIAGNOSES
+
+    return {
+        row.code: {"meaning": _sentence(row.explanation), "mend": _sentence(row.remedy)}
+        for row in DIAGNOSES
+    }
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
 def message_of(example: str) -> str:
     """What the user is told about a spec."""
+    from losscodegen.pipeline import generate_text  # names need no compiler
+
     try:
-        losses_from_text(example, FILE)
+        generate_text(example, file=FILE)
     except LossCodegenError as error:
         return str(error)
     return ""

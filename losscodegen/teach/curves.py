@@ -268,14 +268,14 @@ def _wrong(
     ]
     slopes = truth.gradient.get(one.variable.name, ())
     slope = slopes[one.entry] if one.entry < len(slopes) else None
-    found = {VALUE: max((_bits(m, lost) for m in values), default=math.nan)}
+    found = {VALUE: max((wrong_bits(m, lost) for m in values), default=math.nan)}
     if slope is not None and all(v.finite for v in truth.value):
         got = math.nan if broken else _slope(result, one)
-        found[GRADIENT] = _bits(measure_slope(slope, got, dtype), lost)
+        found[GRADIENT] = wrong_bits(measure_slope(slope, got, dtype), lost)
     return found
 
 
-def _bits(error: Measure | Skip, most: float) -> float:
+def wrong_bits(error: Measure | Skip, most: float) -> float:
     """How many of the last bits are wrong: none within an ulp, all where there are no digits."""
     if isinstance(error, Skip):
         return math.nan

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
+from losscodegen import pipeline
 from losscodegen.compiler.steps import Step
 from losscodegen.compiler.tidy import chosen, negative
 from losscodegen.errors import LossCodegenError
@@ -25,6 +27,7 @@ from losscodegen.teach.model import (
     GuardStory,
     Measured,
     Symbol,
+    Trouble,
 )
 from losscodegen.teach.run import compiled, generated
 from losscodegen.teach.typed import (
@@ -59,7 +62,7 @@ def explain(loss: Loss) -> Explanation:
     shown = Shown.of(loss)
     writer = Writer.of(shown.loss)
     found = compile_expressions(loss)
-    module = compile_losses((loss,), origin=f"specs/{loss.module}.toml").text
+    module = pipeline.source_of((found,), origin=f"specs/{loss.module}.toml").text
     typed_text = typed(loss)
     return Explanation(
         name=loss.module,
@@ -165,41 +168,51 @@ def _guards(
     return tuple(stories)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Both forms of a part as code, and where the first fails and the second does not."""
+
+    before: str = ""
+    after: str = ""
+    found: tuple[Finding, ...] = ()
+    together: bool = False
+    """Whether the second fails there, too, and the module does not: it has other rewrites."""
+
+
 def _step_story(loss: Loss, rows: list[Step]) -> GuardStory:
     """The first use of a rule at which something can be seen to go wrong."""
     writer = Writer.of(inline_loss(loss))
-    best: tuple[Step, str, str, list[Finding]] | None = None
+    best: tuple[Step, _Tried] | None = None
     for step in rows[:3]:
-        measured = _attempt(lambda step=step: _measured_step(loss, step))  # type: ignore[misc]
-        if best is None or (measured[2] and not best[3]):
-            best = (step, *measured)
-        if best[3]:
+        tried = _attempt(lambda step=step: _measured_step(loss, step))  # type: ignore[misc]
+        if best is None or (tried.found and not best[1].found):
+            best = (step, tried)
+        if best[1].found:
             break
     assert best is not None
-    step, before, after, found = best
+    step, tried = best
+    unseen = Trouble.TOGETHER if tried.together else missing(step.rule)
     return GuardStory(
         rule=step.rule,
-        trouble=found[0].trouble if found else missing(step.rule),
-        sentence=_sentences(found) or sentence(missing(step.rule)),
+        trouble=tried.found[0].trouble if tried.found else unseen,
+        sentence=_sentences(tried.found) or sentence(unseen),
         why=" ".join(step.why.split()),
         source=source_of(step.rule, step.why),
         before=writer.formula(step.before),
         after=writer.formula(step.after),
-        before_code=before,
-        after_code=after,
-        measured=tuple(f.measured for f in found),
+        before_code=tried.before,
+        after_code=tried.after,
+        measured=tuple(f.measured for f in tried.found),
         count=len(rows),
     )
 
 
-def _sentences(found: list[Finding]) -> str:
+def _sentences(found: Sequence[Finding]) -> str:
     said = (sentence(f.trouble, f.operation) for f in found)
     return " ".join(dict.fromkeys(said))
 
 
-def _attempt(
-    measure: Callable[[], tuple[str, str, list[Finding]]],
-) -> tuple[str, str, list[Finding]]:
+def _attempt(measure: Callable[[], _Tried]) -> _Tried:
     """What was measured; nothing for a part that is no loss by itself."""
     try:
         return measure()
@@ -211,11 +224,11 @@ def _attempt(
         KeyError,
         IndexError,
     ):
-        return "", "", []
+        return _Tried()
 
 
-def _measured_step(loss: Loss, step: Step) -> tuple[str, str, list[Finding]]:
-    """Both forms as code and where the first fails, of one part of the formula."""
+def _measured_step(loss: Loss, step: Step) -> _Tried:
+    """Both forms of one part of the formula."""
     part = unweighted(part_of(loss, step.before))
     replaced = unweighted(part_of(loss, step.after))
     before = code_of(part, without=LEFT_OUT)
@@ -223,15 +236,20 @@ def _measured_step(loss: Loss, step: Step) -> tuple[str, str, list[Finding]]:
         # A function that only generated modules have: its meaning is what one would type.
         written = replace(part, expression=plainly(part.expression))
         before = code_of(written, without=LEFT_OUT)
+    after = code_of(replaced, without=LEFT_OUT)
     module = compile_losses((part,), origin="").text
-    found = findings(
+    shown = None if _HELPER.search(after) else compiled(after, part.function)
+    search = partial(
+        findings,
         part,
         compiled(before, part.function),
         generated(part, module),
         Dtype.FLOAT32,
         count=300,
     )
-    return before, code_of(replaced, without=LEFT_OUT), found
+    found = search(shown=shown)
+    together = not found and shown is not None and bool(search())
+    return _Tried(before, after, tuple(found), together)
 
 
 def _lowered_story(loss: Loss, guard: Guard, module: str) -> GuardStory:
@@ -239,15 +257,15 @@ def _lowered_story(loss: Loss, guard: Guard, module: str) -> GuardStory:
     writer = Writer.of(inline_loss(loss))
     formula = writer.formula(inline_loss(loss).expression)
 
-    def measure() -> tuple[str, str, list[Finding]]:
+    def measure() -> _Tried:
         text = compile_losses((loss,), origin="", without=frozenset({guard.rule})).text
         plain = unweighted(inline_loss(loss))
         found = findings(
             plain, generated(loss, text), generated(loss, module), Dtype.FLOAT32
         )
-        return "", "", found
+        return _Tried(found=tuple(found))
 
-    _, _, found = _attempt(measure)
+    found = _attempt(measure).found
     return GuardStory(
         rule=guard.rule,
         trouble=found[0].trouble if found else missing(guard.rule),

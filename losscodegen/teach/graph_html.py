@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from losscodegen.markup import scrolled, table
 from losscodegen.teach.graph import Graph, Outcome, Step
-from losscodegen.teach.html import scrolled, table
 from losscodegen.teach.layout import layout
 
 BOX, TALL, GAP = 156, 58, 44

@@ -7,7 +7,7 @@ import io
 import keyword
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -58,75 +58,12 @@ def section(name: str, title: str, *parts: str) -> str:
     )
 
 
-def table(
-    caption: str,
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    numbers: frozenset[int] = frozenset(),
-    wide: frozenset[int] = frozenset(),
-) -> str:
-    """A table whose cells are HTML already; the first of each row is its heading.
-
-    ``numbers`` are the columns set to the right, ``wide`` those that hold running text. The caption
-    is what the table is called where it is not seen.
-    """
-
-    def kind(place: int) -> str:
-        if place in numbers:
-            return ' class="number"'
-        return ' class="wide"' if place in wide else ""
-
-    head = "".join(
-        f'<th scope="col"{kind(k)}>{escape(text)}</th>' if text else "<td></td>"
-        for k, text in enumerate(headings)
-    )
-    body = "\n".join(
-        "<tr>"
-        + "".join(
-            f'<th scope="row">{cell}</th>' if k == 0 else f"<td{kind(k)}>{cell}</td>"
-            for k, cell in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return scrolled(
-        "table",
-        caption,
-        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>",
-    )
-
-
-def scrolled(kind: str, name: str, inner: str) -> str:
-    """What may be wider than a phone: it scrolls by itself, with the keyboard, too."""
-    return (
-        f'<div class="{kind}" role="group" aria-label="{escape(name)}" tabindex="0">'
-        f"{inner}</div>"
-    )
-
-
 def code(text: str, language: str, name: str) -> str:
     """A listing; ``name`` is what it is called where it is not seen."""
     marked = "".join(_PAINTERS[language](text))
     return (
         f'<pre role="group" aria-label="{escape(name)}" tabindex="0">'
         f"<code>{marked}</code></pre>"
-    )
-
-
-def prose(text: str) -> str:
-    """Running text of a spec: paragraphs, with ``code`` and addresses made out."""
-    paragraphs = re.split(r"\n\s*\n", text.strip())
-    return "".join(f"<p>{_inline(p)}</p>" for p in paragraphs if p.strip())
-
-
-def _inline(text: str) -> str:
-    text = escape(" ".join(text.split()), quote=False)
-    text = re.sub(r"``?([^`]+)``?", r"<code>\1</code>", text)
-    return re.sub(
-        r"\bhttps?://[^\s<>\"]+[^\s<>\".,;:)]",
-        lambda found: f'<a href="{found[0]}">{found[0]}</a>',
-        text,
     )
 
 

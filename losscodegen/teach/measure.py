@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
 from losscodegen.ir.loss import Loss
@@ -12,8 +12,9 @@ from losscodegen.ir.nodes import Select, Switch
 from losscodegen.ir.walk import walk
 from losscodegen.judge.oracle import differentiable
 from losscodegen.judge.oracles import Oracles
-from losscodegen.judge.point import Array, Point, Real
+from losscodegen.judge.point import Array, Point, Real, Truth
 from losscodegen.judge.rounding import Dtype
+from losscodegen.teach.batches import both
 from losscodegen.teach.inputs import effort, inputs, reads
 from losscodegen.teach.model import Inputs, Measured, Numbers, Trouble
 from losscodegen.teach.run import Function, Result, Watch, evaluate, trouble
@@ -44,8 +45,6 @@ class _Candidate:
     order: str
     wrt: str
     place: int
-    naive: float
-    guarded: float
     gap: float
     effort: float
 
@@ -59,28 +58,33 @@ def bits_wrong(real: Real, got: float, dtype: Dtype) -> float:
 
 
 def findings(
-    loss: Loss, naive: Function, guarded: Function, dtype: Dtype, *, count: int = 400
+    loss: Loss,
+    naive: Function,
+    guarded: Function,
+    dtype: Dtype,
+    *,
+    count: int = 400,
+    shown: Function | None = None,
 ) -> list[Finding]:
     """The plainest points where ``naive`` is wrong and ``guarded`` is not, one of each trouble.
 
-    Values come first. Points that nobody knows the truth of, kinks and jumps are left out.
+    If ``shown`` is what a reader sees in place of ``guarded``, which has other rewrites in it, too,
+    then points where that is wrong are no evidence, and left out. Values come first. Points that
+    nobody knows the truth of, kinks and jumps are left out.
     """
     wrt = [
         v.name for v in loss.variables if differentiable(v) and v.name in reads(loss)
     ]
+    points = list(inputs(loss, dtype, count))
     candidates: list[_Candidate] = []
-    for point in inputs(loss, dtype, count):
-        try:
-            one = evaluate(naive, loss, point, dtype, wrt)
-            other = evaluate(guarded, loss, point, dtype, wrt)
-        except (IndexError, RuntimeError, OverflowError, ZeroDivisionError, ValueError):
-            continue  # a label that the typed formula looks up, although it is to be ignored
+    for point, one, other in both(loss, (naive, guarded), points, dtype, wrt):
         candidates += _candidates(point, one, other, dtype)
-    chooses = any(isinstance(n, Select | Switch) for n in walk(loss.expression))
+    bench = _Bench(
+        loss=loss, naive=naive, guarded=guarded, shown=shown, dtype=dtype, wrt=wrt
+    )
     found: list[Finding] = []
     for order in ("value", "derivative"):
-        mine = [c for c in candidates if c.order == order]
-        found += _best(loss, naive, mine, dtype, wrt, chooses)
+        found += _best(bench, [c for c in candidates if c.order == order])
     return found
 
 
@@ -92,14 +96,15 @@ def _candidates(
         ("derivative", name, one.gradient[name], other.gradient[name])
         for name in one.gradient
     ]
+    ease: float | None = None
     for order, name, left, right in pairs:
         if len(left) != len(right):
             continue
         for place, (naive, guarded) in enumerate(zip(left, right, strict=True)):
             gap = _gap(naive, guarded, dtype)
             if gap >= ENOUGH:
-                ease = effort(point, dtype)
-                yield _Candidate(point, order, name, place, naive, guarded, gap, ease)
+                ease = effort(point, dtype) if ease is None else ease
+                yield _Candidate(point, order, name, place, gap, ease)
 
 
 def _gap(naive: float, guarded: float, dtype: Dtype) -> float:
@@ -112,19 +117,54 @@ def _gap(naive: float, guarded: float, dtype: Dtype) -> float:
     return min(dtype.precision, dtype.precision + math.log2(relative))
 
 
-def _best(
-    loss: Loss,
-    naive: Function,
-    candidates: list[_Candidate],
-    dtype: Dtype,
-    wrt: Sequence[str],
-    chooses: bool,
-) -> list[Finding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bench:
+    """Two forms of a loss, and what is known of them at points that were looked at."""
+
+    loss: Loss
+    naive: Function
+    guarded: Function
+    shown: Function | None
+    dtype: Dtype
+    wrt: Sequence[str]
+    oracles: Oracles = field(default_factory=Oracles)
+    truths: dict[int, Truth | None] = field(default_factory=dict)
+    runs: dict[int, tuple[Result, Result]] = field(default_factory=dict)
+    watches: dict[int, Watch] = field(default_factory=dict)
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the formula has branches."""
+        return any(isinstance(n, Select | Switch) for n in walk(self.loss.expression))
+
+    def truth(self, point: Point) -> Truth | None:
+        if id(point) not in self.truths:
+            self.truths[id(point)] = self.oracles(self.loss, point, self.dtype)
+        return self.truths[id(point)]
+
+    def run(self, point: Point) -> tuple[Result, Result]:
+        """What both forms give at this point alone."""
+        if id(point) not in self.runs:
+            one, other = (
+                evaluate(f, self.loss, point, self.dtype, self.wrt)
+                for f in (self.naive, self.guarded)
+            )
+            self.runs[id(point)] = (one, other)
+        return self.runs[id(point)]
+
+    def watch(self, point: Point) -> Watch:
+        """What happens on the way of the form as typed."""
+        if id(point) not in self.watches:
+            self.watches[id(point)] = watch = Watch()
+            evaluate(self.naive, self.loss, point, self.dtype, self.wrt, watch)
+        return self.watches[id(point)]
+
+
+def _best(bench: _Bench, candidates: list[_Candidate]) -> list[Finding]:
     """One finding of each trouble: most bits lost, then the plainest inputs."""
-    oracles = Oracles()
     best: dict[Trouble, Finding] = {}
     for candidate in sorted(candidates, key=_rank)[:TRIED]:
-        finding = _held(oracles, loss, naive, candidate, dtype, wrt, chooses)
+        finding = _held(bench, candidate)
         if finding is None:
             continue
         known = best.get(finding.trouble)
@@ -146,54 +186,51 @@ def _order(finding: Finding) -> tuple[int, float]:
     return -round(finding.measured.naive_bits / 4), finding.effort
 
 
-def _held(
-    oracles: Oracles,
-    loss: Loss,
-    naive: Function,
-    candidate: _Candidate,
-    dtype: Dtype,
-    wrt: Sequence[str],
-    chooses: bool,
-) -> Finding | None:
+def _held(bench: _Bench, candidate: _Candidate) -> Finding | None:
     """The candidate beside the truth; None unless the replacement is right and better."""
-    real = truth(oracles, loss, candidate.point, candidate, dtype)
+    loss, point, dtype = bench.loss, candidate.point, bench.dtype
+    real = _asked(bench.truth(point), candidate)
     if real is None or not real.finite:
         return None
-    lost = bits_wrong(real, candidate.naive, dtype)
-    left = bits_wrong(real, candidate.guarded, dtype)
+    naive, guarded = (_number(result, candidate) for result in bench.run(point))
+    lost, left = (bits_wrong(real, got, dtype) for got in (naive, guarded))
     true = real.rounded(dtype)
     if left > ENOUGH or lost < left + ENOUGH:
         return None
-    if abs(true) < dtype.tiny and (real.mantissa or math.isfinite(candidate.naive)):
+    if abs(true) < dtype.tiny and (real.mantissa or math.isfinite(naive)):
         return None  # nothing is told by digits of subnormal numbers, or by a rounded 0
-    watch = Watch()
-    evaluate(naive, loss, candidate.point, dtype, wrt, watch)
-    entry = candidate.point.values.get(candidate.wrt)
+    if bench.shown is not None:
+        seen = _number(evaluate(bench.shown, loss, point, dtype, bench.wrt), candidate)
+        if bits_wrong(real, seen, dtype) > lost - ENOUGH:
+            return None  # other rewrites of this part are needed there, too
+    entry = point.values.get(candidate.wrt)
     at = float(entry.entries[candidate.place]) if isinstance(entry, Array) else None
-    what, operation = trouble(watch, candidate.naive, true, at, chooses)
+    what, operation = trouble(bench.watch(point), naive, true, at, bench.chooses)
     measured = Measured(
         order=candidate.order,
         dtype=dtype.value,
         precision=dtype.precision,
-        inputs=as_inputs(candidate.point),
+        inputs=as_inputs(point),
         exact=decimal(real),
         true=true,
-        naive=candidate.naive,
+        naive=naive,
         naive_bits=round(lost, 1),
-        guarded=candidate.guarded,
+        guarded=guarded,
         guarded_bits=round(left, 1),
-        wrt=entry_name(candidate.point, candidate.wrt, candidate.place),
+        wrt=entry_name(point, candidate.wrt, candidate.place),
         place=candidate.place,
         defaults=tuple(v.name for v in loss.variables if v.scalar and not v.required),
     )
     return Finding(measured, what, operation, candidate.effort)
 
 
-def truth(
-    oracles: Oracles, loss: Loss, point: Point, asked: _Candidate, dtype: Dtype
-) -> Real | None:
+def _number(result: Result, asked: _Candidate) -> float:
+    numbers = result.value if asked.order == "value" else result.gradient[asked.wrt]
+    return numbers[asked.place]
+
+
+def _asked(known: Truth | None, asked: _Candidate) -> Real | None:
     """The number that was asked for; None at kinks, at jumps and where it is not known."""
-    known = oracles(loss, point, dtype)
     if known is None:
         return None
     if asked.order == "value":

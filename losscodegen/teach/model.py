@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from losscodegen.ir.nodes import Expr
 
@@ -95,6 +96,7 @@ class Trouble(Enum):
     ZERO_TIMES_INFINITY = "0 * inf"
     ROUNDING = "rounding"
     SECOND = "second derivative"
+    TOGETHER = "with others"
     UNSEEN = "not seen at these inputs"
 
 
@@ -194,6 +196,25 @@ class Explanation:
     generated: Code
     gradient: str
     """How the module differentiates: ``autograd`` or ``symbolic``."""
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        from losscodegen.teach.notebook import explanation_html
+
+        return explanation_html(self)
+
+    def _repr_latex_(self) -> str:
+        """The formula and its derivatives."""
+        from losscodegen.teach.notebook import explanation_latex
+
+        return explanation_latex(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython shows in a terminal: the text of ``losscodegen explain``."""
+        from losscodegen.teach.blocks import blocks
+        from losscodegen.teach.show import as_text
+
+        printer.text(as_text(blocks(self)).rstrip())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from html import escape
 
 from losscodegen.teach.curves import Curve, Errors
-from losscodegen.teach.scales import Scale, clear_range, written
+from losscodegen.teach.scales import Distances, Scale, clear_range, written
 from losscodegen.teach.slices import Spread
+from losscodegen.teach.witness import PATTERN, REPLACEMENT, SMALLEST, Neighbourhood
 
 NARROW, BROAD, HEIGHT = 340, 460, 210
 """Three of the first stand side by side, or two of the second."""
@@ -23,6 +24,8 @@ STYLES = {
     "as typed": ("typed", "5 3"),
     "torch.nn": ("own", "1.5 2.5"),
     "generated": ("generated", ""),
+    PATTERN: ("typed", "5 3"),
+    REPLACEMENT: ("generated", ""),
 }
 """The class and the dashes of the line of a form."""
 
@@ -80,6 +83,28 @@ def error_plot(
 ) -> str:
     """Wrong bits over all sizes of one entry, which is pointed at where it is ``at``."""
     across = Scale(errors.x[0], errors.x[-1], spread)
+    return _error_figure(title, errors, variable, across, at, pointing)
+
+
+def witness_plot(title: str, found: Neighbourhood) -> str:
+    """Wrong bits of both sides of a rule near its witness, which is pointed at."""
+    x, both = found.errors.x, found.errors.x[0] < found.centre < found.errors.x[-1]
+    nearest = min(abs(n - found.centre) for n in x if n != found.centre)
+    across = Distances(
+        x[0], x[-1], centre=found.centre, nearest=SMALLEST if both else nearest
+    )
+    at = found.at if math.isfinite(found.at) else None
+    return _error_figure(title, found.errors, found.name, across, at, pointing=False)
+
+
+def _error_figure(
+    title: str,
+    errors: Errors,
+    variable: str,
+    across: Scale,
+    at: float | None,
+    pointing: bool,
+) -> str:
     up = Scale(-0.02 * errors.total, 1.04 * errors.total)
     lines = [
         Line(x=errors.x, y=bits, style=STYLES[name]) for name, bits in errors.forms

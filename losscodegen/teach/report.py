@@ -9,12 +9,13 @@ from html import escape
 
 from losscodegen import __version__
 from losscodegen.ir.loss import Loss
+from losscodegen.judge import evidence
 from losscodegen.judge.accused import CannotLoadError
 from losscodegen.judge.certificate import Certificate
 from losscodegen.judge.point import Point
 from losscodegen.judge.rounding import Dtype, round_float
 from losscodegen.pipeline import compile_expressions
-from losscodegen.teach import card, evidence, stories
+from losscodegen.teach import card, stories
 from losscodegen.teach.curves import (
     GRADIENT,
     VALUE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from losscodegen.compiler.bindings import Bindings, Template
 from losscodegen.compiler.instantiate import fill
@@ -57,12 +57,43 @@ def explain_rule(name: str) -> tuple[RuleStory, ...]:
     rows = [row for row in ROWS if row.name == name]
     if not rows:
         raise KeyError(name)
-    return tuple(map(_story, rows))
+    return tuple(map(story, rows))
 
 
-def _story(row: Row) -> RuleStory:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Both sides of a row as functions of the names in it, and where its witness stands."""
+
+    loss: Loss
+    pattern: Function
+    replacement: Function
+    point: Point
+    dtype: Dtype
+
+
+def sides(row: Row) -> Sides:
+    """A rule's replacement is the module that is generated for its pattern, a refuted one its
+    formula as typed."""
+    loss = row_loss(row, _witnessed(row, row.pattern))
+    dtype = Dtype(row.witness.dtype)
+    if isinstance(row, Rule):
+        other = generated(loss, compile_losses((loss,), origin="").text)
+    else:
+        wrong = row_loss(row, _witnessed(row, row.replacement))
+        other = compiled(_typed(wrong), wrong.function)
+    return Sides(
+        loss=loss,
+        pattern=compiled(_typed(loss), loss.function),
+        replacement=other,
+        point=_point(loss, row, dtype),
+        dtype=dtype,
+    )
+
+
+def story(row: Row, known: Sides | None = None) -> RuleStory:
+    """A row with its witness measured; ``known`` saves making its sides again."""
     writer = Writer(declared=frozenset())
-    measured, what = _measured(row)
+    measured, what = _measured(row, known or sides(row))
     rule = row if isinstance(row, Rule) else None
     return RuleStory(
         name=row.name,
@@ -81,17 +112,10 @@ def _story(row: Row) -> RuleStory:
     )
 
 
-def _measured(row: Row) -> tuple[tuple[Measured, ...], Trouble]:
+def _measured(row: Row, both: Sides) -> tuple[tuple[Measured, ...], Trouble]:
     """The witness of a row, as the pattern and as what replaces it give it."""
-    loss = row_loss(row, _witnessed(row, row.pattern))
-    dtype = Dtype(row.witness.dtype)
-    point = _point(loss, row, dtype)
-    naive = compiled(_typed(loss), loss.function)
-    if isinstance(row, Rule):
-        other = generated(loss, compile_losses((loss,), origin="").text)
-    else:
-        wrong = row_loss(row, _witnessed(row, row.replacement))
-        other = compiled(_typed(wrong), wrong.function)
+    loss, point, dtype = both.loss, both.point, both.dtype
+    naive, other = both.pattern, both.replacement
     oracles = Oracles()
     known = oracles(loss, point, dtype)
     if known is None:

@@ -141,6 +141,11 @@ class Watch(TorchDispatchMode):
         self.nan_from_infinity = ""
         self.largest = 0.0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled under it, and importing torch's compiler takes two seconds."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:

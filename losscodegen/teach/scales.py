@@ -61,6 +61,50 @@ class Scale:
                 return tuple((x, written(x)) for x in nice(self.low, self.high))
 
 
+@dataclass(frozen=True, slots=True)
+class Distances(Scale):
+    """Distances from ``centre`` in powers of ten, on one side of it or on both.
+
+    What is nearer than ``nearest`` stands where the centre does.
+    """
+
+    centre: float = 0.0
+    nearest: float = 1e-6
+
+    def _along(self, x: float) -> float:
+        size = abs(x - self.centre)
+        decades = math.log10(size / self.nearest) + 1 if size else 0.0
+        return math.copysign(max(0.0, decades), x - self.centre)
+
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        """Powers of ten, few enough to be told apart."""
+        sizes = [abs(x - self.centre) for x in (self.low, self.high)]
+        last = math.floor(math.log10(max(sizes)) + 1e-9)
+        both = self.low < self.centre < self.high
+        near = self.nearest if both else max(self.nearest, min(sizes))
+        first = math.ceil(math.log10(near) - 1e-9)
+        step = max(1, math.ceil((last - first + 1) / (3 if both else 6)))
+        powers = range(last, first - 1, -step)
+        sides = [
+            s for s in (-1, 1) if (self.low, self.high)[s > 0] * s > self.centre * s
+        ]
+        found = [
+            (self.centre + s * 10.0**e, _power(self.centre, s, e))
+            for s in sides
+            for e in powers
+        ]
+        middle = [(self.centre, written(self.centre))] if both else []
+        inside = [t for t in found if self.low <= t[0] <= self.high]
+        return tuple(sorted((*middle, *inside)))
+
+
+def _power(centre: float, sign: int, exponent: int) -> str:
+    size = "1" if exponent == 0 else f"10{str(exponent).translate(_SUPERSCRIPT)}"
+    if centre:
+        return f"{written(centre)}{'−' if sign < 0 else '+'}{size}"
+    return f"−{size}" if sign < 0 else size
+
+
 def _log(x: float) -> float:
     return max(-8.0, math.log10(x)) if x > 0 else -8.0
 

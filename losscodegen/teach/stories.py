@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from losscodegen.teach.html import prose, scrolled, table
+from losscodegen.markup import prose, scrolled, table
 from losscodegen.teach.mathml import block, inline
 from losscodegen.teach.model import (
     Derivation,

@@ -16,6 +16,7 @@ from losscodegen.compiler.harmless import DEAD_BRANCH
 from losscodegen.compiler.kinks import CONSTANT_KINDS
 from losscodegen.compiler.lower import lower
 from losscodegen.compiler.lower_axes import DIRECTION, FINITE_MASK
+from losscodegen.compiler.lower_pairs import PAIRS
 from losscodegen.compiler.options import IGNORED
 from losscodegen.compiler.program import Assign, Branch, Statement
 from losscodegen.compiler.rules import RULES
@@ -45,10 +46,12 @@ from losscodegen.ir.walk import (
 )
 from losscodegen.language.formula import parse_formula
 
-LEFT_OUT = frozenset(rule.name for rule in RULES) | {
-    guard.rule for guard in (CHOICE, DEAD_BRANCH, DIRECTION, FINITE_MASK, IGNORED, MASK)
-}
-"""Every rule, and the guards of lowering: none of them is in what is typed."""
+LEFT_OUT = (
+    frozenset(rule.name for rule in RULES)
+    | {g.rule for g in (CHOICE, DEAD_BRANCH, DIRECTION, FINITE_MASK, IGNORED, MASK)}
+    | {PAIRS}
+)
+"""Every rule, the guards of lowering and its functions: none of them is in what is typed."""
 
 _KEPT = {"relu", "clip", "max", "min", "square", "delta", "heaviside", "log10", "cbrt"}
 """Ops that the op table explains by others and that are typed as themselves: they are exact."""

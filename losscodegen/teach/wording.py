@@ -22,6 +22,8 @@ _SENTENCES = {
     "product is NaN.",
     Trouble.ROUNDING: "Rounding errors on the way are multiplied.",
     Trouble.SECOND: "Value and gradient are right as they stand; the second derivative is not.",
+    Trouble.TOGETHER: "Where value or derivative go wrong, this alone does not mend it: other "
+    "guards of this formula are needed there, too.",
     Trouble.UNSEEN: "At the inputs that were tried, value and first derivative are right as they "
     "stand.",
 }

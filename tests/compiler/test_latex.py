@@ -128,6 +128,8 @@ def block(text: str) -> list[str]:
             "not x < y and (y < z or z < 0)",
             r"x \ge y \text{ and } (y < z \text{ or } z < 0)",
         ),
+        ("log1mexp(x)", r"\log(1 - e^{-x})"),
+        ("log1mexp(-x)", r"\log(1 - e^{-(-x)})"),
         ("isnan(x)", r"x \text{ is NaN}"),
         (
             "where(x > 0, x, where(x == 0, y, z))",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from typing import Any
 
@@ -19,8 +20,9 @@ from losscodegen.language.parse import load_losses
 from losscodegen.resources import bundled_specs
 from losscodegen.teach.blocks import blocks
 from losscodegen.teach.explain import explain
-from losscodegen.teach.model import Explanation, Measured
+from losscodegen.teach.model import Explanation, Measured, Trouble
 from losscodegen.teach.show import as_html, as_markdown, as_text
+from losscodegen.teach.typed import typed
 from tests.teach.plain_mathematics import Numbers
 
 NAMES = (
@@ -182,3 +184,19 @@ def test_all_formats_say_the_same(name: str) -> None:
     assert "\x1b" not in text
     assert page.startswith("<!DOCTYPE html>")
     assert "```math" in markdown
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_what_is_typed_needs_nothing_but_torch(name: str) -> None:
+    """No function that only generated modules have."""
+    for loss in load_losses(SPECS[name]):
+        assert not re.search(r"(?<![\w.])_\w+\(", typed(loss)), name
+
+
+def test_a_guard_that_needs_others_says_so() -> None:
+    """The root mean square alone overflows; the rule that splits the logarithm does not help."""
+    _, found = told("psnr")
+    (split,) = [g for g in found.guards if g.rule == "log-of-square-ratio"]
+    assert split.trouble is Trouble.TOGETHER
+    assert split.measured == ()
+    assert "other guards" in split.sentence

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from losscodegen.compiler.intervals import Range
 from losscodegen.compiler.search.balls import UnsupportedError
@@ -35,6 +36,9 @@ _EXTREMES = (
 """Numbers whose squares, cubes or exponentials leave the range of doubles."""
 _TAME = 2.0**16
 """Arguments of an ordinary size are smaller."""
+KEPT = 4096
+"""Measurements that are remembered: parts of a formula come again in other formulas, and in the
+same one while it is typed."""
 _TRIES = 200
 """After so many numbers that lie outside, a domain is taken to have none."""
 
@@ -47,6 +51,21 @@ class Point:
     truth: tuple[float, ...]
     usual: tuple[float, ...] = ()
     """What errors in each are measured beside where the truth is smaller."""
+
+
+class Points(tuple[Point, ...]):
+    """Points that are told from others by what they are, not by what is in them.
+
+    So that what was found at them can be found again without looking at each.
+    """
+
+    __slots__ = ()
+
+    def __hash__(self) -> int:
+        return object.__hash__(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +109,29 @@ def points(
     *,
     more: bool = False,
     absolute: bool = False,
-) -> tuple[Point, ...]:
+) -> Points:
     """Points where the ``conditions`` hold and the truth is known; the same ones every time.
 
     With ``more`` those to choose between forms by, else as many as show that there is a need to.
     With ``absolute`` errors are to be measured beside what value and gradient usually are.
     """
+    # Numbers in words: 0 and -0 are equal, and not the same.
+    told = repr([*sources.values(), *conditions])
+    pairs = tuple(sources.items())
+    return _points(expr, pairs, told, wrt, tuple(conditions), more, absolute)
+
+
+@lru_cache(KEPT)
+def _points(
+    expr: Expr,
+    pairs: tuple[tuple[Expr, Source], ...],
+    told: str,
+    wrt: tuple[Expr, ...],
+    conditions: tuple[Expr, ...],
+    more: bool,
+    absolute: bool,
+) -> Points:
+    sources = dict(pairs)
     chance = random.Random(more)
     found = []
     count = POINTS if more else FEW
@@ -108,7 +144,7 @@ def points(
         truth = precise(expr, leaves, wrt)
         if truth is not None and all(map(math.isfinite, truth)):
             found.append(Point(leaves, truth))
-    return _beside_usual(found, wrt) if absolute else tuple(found)
+    return Points(_beside_usual(found, wrt) if absolute else found)
 
 
 def _beside_usual(found: Sequence[Point], wrt: tuple[Expr, ...]) -> tuple[Point, ...]:
@@ -262,7 +298,8 @@ def _within(value: float, allowed: Range) -> bool:
     return above and below
 
 
-def score(expr: Expr, where: Sequence[Point], wrt: tuple[Expr, ...]) -> Score | None:
+@lru_cache(KEPT)
+def score(expr: Expr, where: Points, wrt: tuple[Expr, ...]) -> Score | None:
     """What ``expr`` loses at ``where``; None if it cannot be evaluated."""
     bits: list[float] = []
     for point in where:

@@ -18,6 +18,7 @@ from losscodegen.compiler.search.forms import forms
 from losscodegen.compiler.search.measure import (
     GOOD,
     Point,
+    Points,
     Score,
     Source,
     extremes,
@@ -193,7 +194,7 @@ class Search:
         expr: Expr,
         ranges: Ranges,
         wrt: tuple[Expr, ...],
-        where: tuple[Point, ...],
+        where: Points,
         before: Score,
         far: tuple[Point, ...],
     ) -> tuple[Form, ...]:

@@ -17,7 +17,7 @@ from losscodegen.judge.certificate import (
 )
 from losscodegen.judge.survival_table import why
 from losscodegen.judge.wording import format_ulp
-from losscodegen.teach.html import table
+from losscodegen.markup import table
 
 ORDERS = {"value": "value", "gradient": "gradient", "second": "second derivative"}
 BLAME = {
