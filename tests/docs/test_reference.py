@@ -26,7 +26,7 @@ from losscodegen_docs.functions import form_anchor, functions, kinks, op_anchor
 from losscodegen_docs.keys import keys
 from losscodegen_docs.library import library
 from losscodegen_docs.markdown import code, html, prose, table
-from losscodegen_docs.names import directive, names
+from losscodegen_docs.names import directive, names, results
 from losscodegen_docs.rules import (
     chapters,
     forms,
@@ -90,6 +90,7 @@ def test_every_public_name_is_documented() -> None:
     for name in losscodegen.__all__:
         assert (f":: losscodegen.{name}\n" in text) != name.startswith("_")
     assert ".. autoexception:: losscodegen.LossCodegenError" in text
+    assert ".. autoclass:: losscodegen.api.CompiledLoss\n" in results()
     assert directive(Path) == "autoclass"
     assert directive(1) == "autodata"
 

@@ -19,7 +19,7 @@ from losscodegen_docs.errors import errors
 from losscodegen_docs.functions import functions, kinks
 from losscodegen_docs.keys import keys
 from losscodegen_docs.library import library
-from losscodegen_docs.names import names
+from losscodegen_docs.names import names, results
 from losscodegen_docs.picture import picture
 from losscodegen_docs.rules import forms, refuted, rule_index, rules
 
@@ -38,6 +38,7 @@ PARTS: Mapping[str, Part] = {
     "names": lambda _: names(),
     "picture": picture,
     "refuted": lambda _: refuted(),
+    "results": lambda _: results(),
     "rule-index": lambda _: rule_index(),
     "rules": rules,
 }

@@ -1,18 +1,35 @@
-"""The public names of the package, for autodoc."""
+"""The public names of the package and what they give, for autodoc."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import losscodegen
+from losscodegen import api
 
 
 def names() -> str:
     """A directive for each name, whatever it is."""
-    lines = [
+    return _directives(
         f".. {directive(getattr(losscodegen, name))}:: losscodegen.{name}\n"
         for name in sorted(losscodegen.__all__, key=str.casefold)
         if not name.startswith("_")
-    ]
-    return "```{eval-rst}\n" + "\n".join(lines) + "```\n"
+    )
+
+
+def results() -> str:
+    """A directive for each class of `losscodegen.api`, with its members."""
+    return _directives(
+        f".. autoclass:: {api.__name__}.{name}\n   :members:\n   :special-members: __call__\n"
+        for name, thing in sorted(vars(api).items())
+        if isinstance(thing, type)
+        and thing.__module__ == api.__name__
+        and not name.startswith("_")
+    )
+
+
+def _directives(found: Iterable[str]) -> str:
+    return "```{eval-rst}\n" + "\n".join(found) + "```\n"
 
 
 def directive(thing: object) -> str:
