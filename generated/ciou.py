@@ -46,83 +46,67 @@ def ciou_loss(
     # that both have in common cancels; there it is 1 less the rest, in lengths that are
     # left over. All is measured by the larger rectangle, or by what is added to the
     # areas where that is larger still.
-    wide2 = prediction_2 - prediction_0
+    side = prediction_2 - prediction_0
     target_2 = target[..., 2]
     target_0 = target[..., 0]
-    other_wide = target_2 - target_0
-    width = torch.maximum(wide2, other_wide).detach()
+    other = target_2 - target_0
+    root = math.sqrt(eps)
+    width = torch.maximum(
+        torch.maximum(side, other), prediction.new_full((), root)
+    ).detach()
     prediction_3 = prediction[..., 3]
     prediction_1 = prediction[..., 1]
-    high = prediction_3 - prediction_1
+    high_side = prediction_3 - prediction_1
     target_3 = target[..., 3]
     target_1 = target[..., 1]
-    other_high = target_3 - target_1
-    height = torch.maximum(high, other_high).detach()
-    area = wide2 / width * (high / height)
-    other_area = other_wide / width * (other_high / height)
+    high_other = target_3 - target_1
+    height = torch.maximum(
+        torch.maximum(high_side, high_other), prediction.new_full((), root)
+    ).detach()
+    area = side / width * (high_side / height)
+    other_area = other / width * (high_other / height)
     first = area >= other_area
-    length = torch.where(first, wide2, other_wide)
-    breadth = torch.where(first, high, other_high)
-    small = length * breadth < eps
+    larger = torch.where(first, area, other_area)
+    least = root / width * (root / height)
+    small = larger < least
     shared = (
         torch.minimum(prediction_2, target_2) - torch.maximum(prediction_0, target_0)
     ).relu()
-    unit = math.sqrt(eps) if eps > 0 else 1.0
-    whole_length = torch.where(small, 1.0, length)
+    unit = root if eps > 0 else 1.0
+    length = torch.where(small, unit, torch.where(first, side, other))
     residual = prediction_2 - target_2
     residual2 = target_0 - prediction_0
-    left_over = 0.5 * (residual.abs() + residual) + 0.5 * (residual2.abs() + residual2)
+    over = 0.5 * (residual.abs() + residual + (residual2.abs() + residual2))
     residual3 = target_2 - prediction_2
     residual4 = prediction_0 - target_0
-    other_left_over = 0.5 * (residual3.abs() + residual3) + 0.5 * (
-        residual4.abs() + residual4
-    )
+    other_over = 0.5 * (residual3.abs() + residual3 + (residual4.abs() + residual4))
     across = torch.where(
-        small,
-        shared / unit,
-        torch.where(
-            2.0 * shared < whole_length,
-            shared / whole_length,
-            1.0 - torch.where(first, left_over, other_left_over) / whole_length,
-        ),
+        small | (2.0 * shared < length),
+        shared / length,
+        1.0 - torch.where(first, over, other_over) / length,
     )
     high_shared = (
         torch.minimum(prediction_3, target_3) - torch.maximum(prediction_1, target_1)
     ).relu()
-    whole_breadth = torch.where(small, 1.0, breadth)
+    breadth = torch.where(small, unit, torch.where(first, high_side, high_other))
     residual5 = prediction_3 - target_3
     residual6 = target_1 - prediction_1
-    high_left_over = 0.5 * (residual5.abs() + residual5) + 0.5 * (
-        residual6.abs() + residual6
-    )
+    high_over = 0.5 * (residual5.abs() + residual5 + (residual6.abs() + residual6))
     residual7 = target_3 - prediction_3
     residual8 = prediction_1 - target_1
-    other_high_left_over = 0.5 * (residual7.abs() + residual7) + 0.5 * (
-        residual8.abs() + residual8
+    high_other_over = 0.5 * (
+        residual7.abs() + residual7 + (residual8.abs() + residual8)
     )
     along = torch.where(
-        small,
-        high_shared / unit,
-        torch.where(
-            2.0 * high_shared < whole_breadth,
-            high_shared / whole_breadth,
-            1.0
-            - torch.where(first, high_left_over, other_high_left_over) / whole_breadth,
-        ),
+        small | (2.0 * high_shared < breadth),
+        high_shared / breadth,
+        1.0 - torch.where(first, high_over, high_other_over) / breadth,
     )
     part = across * along
-    least = torch.where(small, 0.0, math.sqrt(eps) / width * (math.sqrt(eps) / height))
-    second = (torch.where(first, other_area, area) + least) / torch.where(
-        first, area, other_area
-    )
-    total = (
-        wide2 / unit * (high / unit)
-        + other_wide / unit * (other_high / unit)
-        - part
-        + 1.0
-    )
-    whole = torch.where(small, total, 1.0 - part + second)
-    ratio = part / whole
+    second = (
+        torch.where(small, larger, least) + torch.where(first, other_area, area)
+    ) / torch.where(small, least, larger)
+    ratio = part / (1.0 - part + second)
     difference = torch.maximum(prediction_2, target_2) - torch.minimum(
         prediction_0, target_0
     )
@@ -135,25 +119,25 @@ def ciou_loss(
     # sides; it cancels, hence no gradient flows through it.
     largest = torch.maximum(
         torch.maximum(difference.abs(), difference2.abs()),
-        prediction.new_full((), math.sqrt(eps)),
+        prediction.new_full((), root),
     ).detach()
     square = ((prediction_0 + prediction_2 - target_0 - target_2) / largest).square()
     below = (
         (difference / largest).square()
         + (difference2 / largest).square()
-        + (math.sqrt(eps) / largest).square()
+        + (root / largest).square()
     )
 
     # Guard [difference-of-angles]: The ratios or their slopes leave the floating-point
     # range although the angles do not, and two angles that agree cancel. Their
     # difference is one angle, of sides that are divided by the longer ones, through
     # which no gradient flows.
-    longer = torch.maximum(other_wide.abs(), other_high).detach()
-    ratio_target = other_wide / longer
-    other_longer = torch.maximum(wide2.abs(), high).detach()
-    ratio_prediction = high / other_longer
-    ratio2 = wide2 / other_longer
-    ratio3 = other_high / longer
+    longer = torch.maximum(other.abs(), high_other).detach()
+    ratio_target = other / longer
+    other_longer = torch.maximum(side.abs(), high_side).detach()
+    ratio_prediction = high_side / other_longer
+    ratio2 = side / other_longer
+    ratio3 = high_other / longer
     across2 = ratio_target * ratio_prediction - ratio2 * ratio3
     along2 = ratio3 * ratio_prediction + ratio_target * ratio2
     v = 4.0 / math.pi**2 * torch.atan2(across2, along2).square()

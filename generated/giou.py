@@ -44,163 +44,130 @@ def giou_loss(
     # that both have in common cancels; there it is 1 less the rest, in lengths that are
     # left over. All is measured by the larger rectangle, or by what is added to the
     # areas where that is larger still.
-    wide2 = prediction_2 - prediction_0
+    side = prediction_2 - prediction_0
     target_2 = target[..., 2]
     target_0 = target[..., 0]
-    other_wide = target_2 - target_0
-    width = torch.maximum(wide2, other_wide).detach()
+    other = target_2 - target_0
+    root = math.sqrt(eps)
+    width = torch.maximum(
+        torch.maximum(side, other), prediction.new_full((), root)
+    ).detach()
     prediction_3 = prediction[..., 3]
     prediction_1 = prediction[..., 1]
-    high = prediction_3 - prediction_1
+    high_side = prediction_3 - prediction_1
     target_3 = target[..., 3]
     target_1 = target[..., 1]
-    other_high = target_3 - target_1
-    height = torch.maximum(high, other_high).detach()
-    area = wide2 / width * (high / height)
-    other_area = other_wide / width * (other_high / height)
+    high_other = target_3 - target_1
+    height = torch.maximum(
+        torch.maximum(high_side, high_other), prediction.new_full((), root)
+    ).detach()
+    area = side / width * (high_side / height)
+    other_area = other / width * (high_other / height)
     first = area >= other_area
-    length = torch.where(first, wide2, other_wide)
-    breadth = torch.where(first, high, other_high)
-    small = length * breadth < eps
+    larger = torch.where(first, area, other_area)
+    least = root / width * (root / height)
+    small = larger < least
     smaller = torch.minimum(prediction_2, target_2)
-    larger = torch.maximum(prediction_0, target_0)
-    shared = (smaller - larger).relu()
-    unit = math.sqrt(eps) if eps > 0 else 1.0
-    whole_length = torch.where(small, 1.0, length)
+    larger2 = torch.maximum(prediction_0, target_0)
+    shared = (smaller - larger2).relu()
+    unit = root if eps > 0 else 1.0
+    length = torch.where(small, unit, torch.where(first, side, other))
     residual = prediction_2 - target_2
     residual2 = target_0 - prediction_0
-    left_over = 0.5 * (residual.abs() + residual) + 0.5 * (residual2.abs() + residual2)
+    total = residual.abs() + residual + (residual2.abs() + residual2)
+    over = 0.5 * total
     residual3 = target_2 - prediction_2
     residual4 = prediction_0 - target_0
-    other_left_over = 0.5 * (residual3.abs() + residual3) + 0.5 * (
-        residual4.abs() + residual4
-    )
+    total2 = residual3.abs() + residual3 + (residual4.abs() + residual4)
+    other_over = 0.5 * total2
     across = torch.where(
-        small,
-        shared / unit,
-        torch.where(
-            2.0 * shared < whole_length,
-            shared / whole_length,
-            1.0 - torch.where(first, left_over, other_left_over) / whole_length,
-        ),
+        small | (2.0 * shared < length),
+        shared / length,
+        1.0 - torch.where(first, over, other_over) / length,
     )
     smaller2 = torch.minimum(prediction_3, target_3)
-    larger2 = torch.maximum(prediction_1, target_1)
-    high_shared = (smaller2 - larger2).relu()
-    whole_breadth = torch.where(small, 1.0, breadth)
+    larger3 = torch.maximum(prediction_1, target_1)
+    high_shared = (smaller2 - larger3).relu()
+    breadth = torch.where(small, unit, torch.where(first, high_side, high_other))
     residual5 = prediction_3 - target_3
     residual6 = target_1 - prediction_1
-    high_left_over = 0.5 * (residual5.abs() + residual5) + 0.5 * (
-        residual6.abs() + residual6
-    )
+    total3 = residual5.abs() + residual5 + (residual6.abs() + residual6)
+    high_over = 0.5 * total3
     residual7 = target_3 - prediction_3
     residual8 = prediction_1 - target_1
-    other_high_left_over = 0.5 * (residual7.abs() + residual7) + 0.5 * (
-        residual8.abs() + residual8
-    )
+    total4 = residual7.abs() + residual7 + (residual8.abs() + residual8)
+    high_other_over = 0.5 * total4
     along = torch.where(
-        small,
-        high_shared / unit,
-        torch.where(
-            2.0 * high_shared < whole_breadth,
-            high_shared / whole_breadth,
-            1.0
-            - torch.where(first, high_left_over, other_high_left_over) / whole_breadth,
-        ),
+        small | (2.0 * high_shared < breadth),
+        high_shared / breadth,
+        1.0 - torch.where(first, high_over, high_other_over) / breadth,
     )
     part = across * along
-    ratio = wide2 / unit
-    ratio2 = high / unit
-    ratio_target = other_wide / unit
-    ratio3 = other_high / unit
-    least = torch.where(small, 0.0, math.sqrt(eps) / width * (math.sqrt(eps) / height))
-    second = (torch.where(first, other_area, area) + least) / torch.where(
-        first, area, other_area
-    )
-    whole = torch.where(
-        small, ratio * ratio2 + ratio_target * ratio3 - part + 1.0, 1.0 - part + second
-    )
+    second = (
+        torch.where(small, larger, least) + torch.where(first, other_area, area)
+    ) / torch.where(small, least, larger)
 
     # Guard [share-left-empty]: Where a share is nearly the whole, its slope by a length
     # that both have in common cancels; there it is 1 less the rest, in lengths that are
     # left over. What two rectangles that overlap leave empty are corners, of which each
     # is a product.
-    touching = (larger >= smaller) | (larger2 >= smaller2)
+    touching = (larger2 >= smaller) | (larger3 >= smaller2)
     hull = torch.maximum(prediction_2, target_2) - torch.minimum(prediction_0, target_0)
+    width2 = torch.maximum(hull, prediction.new_full((), root)).detach()
     high_hull = torch.maximum(prediction_3, target_3) - torch.minimum(
         prediction_1, target_1
     )
-    small2 = hull * high_hull < eps
-    span = torch.where(small2, 1.0, hull)
-    ratio4 = wide2 / span
-    ratio5 = other_left_over / span
-    inside = torch.where(
-        small2, ratio, torch.where(2.0 * wide2 < span, ratio4, 1.0 - ratio5)
-    )
-    high_span = torch.where(small2, 1.0, high_hull)
-    ratio6 = high / high_span
-    ratio7 = other_high_left_over / high_span
+    height2 = torch.maximum(high_hull, prediction.new_full((), root)).detach()
+    area2 = hull / width2 * (high_hull / height2)
+    least2 = root / width2 * (root / height2)
+    small2 = area2 < least2
+    span = torch.where(small2, unit, hull)
+    ratio = side / span
+    ratio2 = other_over / span
+    inside = torch.where(small2 | (2.0 * side < span), ratio, 1.0 - ratio2)
+    high_span = torch.where(small2, unit, high_hull)
+    ratio3 = high_side / high_span
+    ratio4 = high_other_over / high_span
     high_inside = torch.where(
-        small2, ratio2, torch.where(2.0 * high < high_span, ratio6, 1.0 - ratio7)
+        small2 | (2.0 * high_side < high_span), ratio3, 1.0 - ratio4
     )
     share = inside * high_inside
-    full = torch.where(small2, hull / unit, 1.0)
-    high_full = torch.where(small2, high_hull / unit, 1.0)
+    full = torch.where(small2, hull / span, 1.0)
+    high_full = torch.where(small2, high_hull / high_span, 1.0)
     product = full * high_full
-    outside = torch.where(
-        small2,
-        other_left_over / unit,
-        torch.where(2.0 * other_left_over < span, ratio5, 1.0 - ratio4),
-    )
-    high_outside = torch.where(
-        small2,
-        other_high_left_over / unit,
-        torch.where(2.0 * other_high_left_over < high_span, ratio7, 1.0 - ratio6),
-    )
-    ratio8 = other_wide / span
-    ratio9 = left_over / span
-    other_inside = torch.where(
-        small2, ratio_target, torch.where(2.0 * other_wide < span, ratio8, 1.0 - ratio9)
-    )
-    ratio10 = other_high / high_span
-    ratio11 = high_left_over / high_span
+    half = 0.5 * product
+    outside = torch.where(small2 | (total2 < span), ratio2, 1.0 - ratio)
+    high_outside = torch.where(small2 | (total4 < high_span), ratio4, 1.0 - ratio3)
+    ratio5 = other / span
+    ratio6 = over / span
+    other_inside = torch.where(small2 | (2.0 * other < span), ratio5, 1.0 - ratio6)
+    ratio7 = high_other / high_span
+    ratio8 = high_over / high_span
     other_high_inside = torch.where(
-        small2,
-        ratio3,
-        torch.where(2.0 * other_high < high_span, ratio10, 1.0 - ratio11),
+        small2 | (2.0 * high_other < high_span), ratio7, 1.0 - ratio8
     )
     other_share = other_inside * other_high_inside
-    other_outside = torch.where(
-        small2,
-        left_over / unit,
-        torch.where(2.0 * left_over < span, ratio9, 1.0 - ratio8),
-    )
+    other_outside = torch.where(small2 | (total < span), ratio6, 1.0 - ratio5)
     other_high_outside = torch.where(
-        small2,
-        high_left_over / unit,
-        torch.where(2.0 * high_left_over < high_span, ratio11, 1.0 - ratio10),
+        small2 | (total3 < high_span), ratio8, 1.0 - ratio7
     )
     chosen = torch.where(
-        2.0 * other_share > product,
+        other_share > half,
         other_outside * high_full + other_inside * other_high_outside - share,
         product - share - other_share,
     )
     apart = torch.where(
-        2.0 * share > product,
-        outside * high_full + inside * high_outside - other_share,
-        chosen,
+        share > half, outside * high_full + inside * high_outside - other_share, chosen
     )
     corners = other_outside * high_outside + outside * other_high_outside
-    width2 = span.detach()
-    height2 = high_span.detach()
-    least2 = (
-        math.sqrt(eps)
-        / width2
-        * (math.sqrt(eps) / height2)
-        / (span / width2 * (high_span / height2))
+    whole = 1.0 + torch.where(small2, area2, least2) / torch.where(
+        small2, least2, area2
     )
-    whole2 = 1.0 + torch.where(small2, product, least2)
-    loss = 1.0 - part / whole + torch.where(touching, apart, corners) / whole2
+    loss = (
+        1.0
+        - part / (1.0 - part + second)
+        + torch.where(touching, apart, corners) / whole
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -28,85 +28,92 @@ _WHY = "Where a share is nearly the whole, its slope by a length that both have 
 there it is 1 less the rest, in lengths that are left over. "
 
 
+def _share(part: str, rest: str, whole: str) -> str:
+    """``part/whole``, and no more of it where the whole is ``small``."""
+    return f"where(small or 2*{part} < {whole}, {part}/{whole}, 1 - {rest}/{whole})"
+
+
 def _beyond(left: str, right: str) -> str:
-    """By how much the one is more than the other; half the slope where they tie, as of a maximum."""
-    return f"(abs({left} - {right}) + ({left} - {right}))/2"
+    """Twice what the one is more than the other; its slope is 1 where they tie, as of a maximum.
+
+    Not the slope of the one by way of the other: two that cancel would round what is left.
+    """
+    return f"(abs({left} - {right}) + ({left} - {right}))"
 
 
-def _share(part: str, rest: str, whole: str, small: str) -> str:
-    """``part/whole``; of wholes that are ``small``, the length by its unit."""
-    near = f"where(2*{part} < {whole}, {part}/{whole}, 1 - {rest}/{whole})"
-    return f"where({small}, {part}/unit, {near})"
+def _sides(
+    left: str, low: str, right: str, other_low: str, high: str = ""
+) -> tuple[str, ...]:
+    """The lengths of two sides, and what of each lies beyond the other's."""
+    return (
+        f"{high}side = {left} - {low}",
+        f"{high}other = {right} - {other_low}",
+        f"{high}over = ({_beyond(left, right)} + {_beyond(other_low, low)})/2",
+        f"{high}other_over = ({_beyond(right, left)} + {_beyond(low, other_low)})/2",
+    )
 
 
 _LENGTHS = (
-    "wide = x - y",
-    "other_wide = z - w",
-    "high = s - r",
-    "other_high = u - v",
-    f"left_over = {_beyond('x', 'z')} + {_beyond('w', 'y')}",
-    f"other_left_over = {_beyond('z', 'x')} + {_beyond('y', 'w')}",
-    f"high_left_over = {_beyond('s', 'u')} + {_beyond('v', 'r')}",
-    f"other_high_left_over = {_beyond('u', 's')} + {_beyond('r', 'v')}",
+    *_sides("x", "y", "z", "w"),
+    *_sides("s", "r", "u", "v", "high_"),
     "root = sqrt(e)",
     "unit = where(e > 0, sqrt(e), 1)",
 )
-"""Of both rectangles: their sides, and what of each side lies beyond the other's."""
 
 _INTERSECTION = (
     *_LENGTHS,
-    "width = detach(Max(wide, other_wide))",
-    "height = detach(Max(high, other_high))",
-    "area = (wide/width)*(high/height)",
-    "other_area = (other_wide/width)*(other_high/height)",
+    "width = detach(Max(Max(side, other), root))",
+    "height = detach(Max(Max(high_side, high_other), root))",
+    "area = (side/width)*(high_side/height)",
+    "other_area = (other/width)*(high_other/height)",
+    "least = (root/width)*(root/height)",
     "first = area >= other_area",
-    "length = where(first, wide, other_wide)",
-    "breadth = where(first, high, other_high)",
-    "rest = where(first, left_over, other_left_over)",
-    "high_rest = where(first, high_left_over, other_high_left_over)",
-    "small = length*breadth < e",
-    "whole_length = where(small, 1, length)",
-    "whole_breadth = where(small, 1, breadth)",
-    "least = where(small, 0, (root/width)*(root/height))",
+    "larger = where(first, area, other_area)",
+    "smaller = where(first, other_area, area)",
+    "small = larger < least",
+    "length = where(small, unit, where(first, side, other))",
+    "breadth = where(small, unit, where(first, high_side, high_other))",
+    "rest = where(first, over, other_over)",
+    "high_rest = where(first, high_over, high_other_over)",
     "shared = relu(Min(x, z) - Max(y, w))",
     "high_shared = relu(Min(s, u) - Max(r, v))",
-    f"across = {_share('shared', 'rest', 'whole_length', 'small')}",
-    f"along = {_share('high_shared', 'high_rest', 'whole_breadth', 'small')}",
+    f"across = {_share('shared', 'rest', 'length')}",
+    f"along = {_share('high_shared', 'high_rest', 'breadth')}",
     "part = across*along",
-    "second = (where(first, other_area, area) + least)/where(first, area, other_area)",
-    "whole = where(small, (wide/unit)*(high/unit) + (other_wide/unit)*(other_high/unit) - part + 1,"
-    " 1 - part + second)",
+    "second = (where(small, larger, least) + smaller)/where(small, least, larger)",
 )
 
 _ENCLOSED = (
     *_LENGTHS,
     "hull = Max(x, z) - Min(y, w)",
     "high_hull = Max(s, u) - Min(r, v)",
-    "small = hull*high_hull < e",
-    "span = where(small, 1, hull)",
-    "high_span = where(small, 1, high_hull)",
-    "width = detach(span)",
-    "height = detach(high_span)",
-    "least = (root/width)*(root/height)/((span/width)*(high_span/height))",
-    f"inside = {_share('wide', 'other_left_over', 'span', 'small')}",
-    f"outside = {_share('other_left_over', 'wide', 'span', 'small')}",
-    f"other_inside = {_share('other_wide', 'left_over', 'span', 'small')}",
-    f"other_outside = {_share('left_over', 'other_wide', 'span', 'small')}",
-    f"high_inside = {_share('high', 'other_high_left_over', 'high_span', 'small')}",
-    f"high_outside = {_share('other_high_left_over', 'high', 'high_span', 'small')}",
-    f"other_high_inside = {_share('other_high', 'high_left_over', 'high_span', 'small')}",
-    f"other_high_outside = {_share('high_left_over', 'other_high', 'high_span', 'small')}",
-    "full = where(small, hull/unit, 1)",
-    "high_full = where(small, high_hull/unit, 1)",
+    "width = detach(Max(hull, root))",
+    "height = detach(Max(high_hull, root))",
+    "area = (hull/width)*(high_hull/height)",
+    "least = (root/width)*(root/height)",
+    "small = area < least",
+    "span = where(small, unit, hull)",
+    "high_span = where(small, unit, high_hull)",
+    f"inside = {_share('side', 'other_over', 'span')}",
+    f"outside = {_share('other_over', 'side', 'span')}",
+    f"other_inside = {_share('other', 'over', 'span')}",
+    f"other_outside = {_share('over', 'other', 'span')}",
+    f"high_inside = {_share('high_side', 'high_other_over', 'high_span')}",
+    f"high_outside = {_share('high_other_over', 'high_side', 'high_span')}",
+    f"other_high_inside = {_share('high_other', 'high_over', 'high_span')}",
+    f"other_high_outside = {_share('high_over', 'high_other', 'high_span')}",
+    "full = where(small, hull/span, 1)",
+    "high_full = where(small, high_hull/high_span, 1)",
     "share = inside*high_inside",
     "other_share = other_inside*other_high_inside",
-    "apart = where(2*share > full*high_full, outside*high_full + inside*high_outside - other_share,"
-    " where(2*other_share > full*high_full,"
+    "half = full*high_full/2",
+    "apart = where(share > half, outside*high_full + inside*high_outside - other_share,"
+    " where(other_share > half,"
     " other_outside*high_full + other_inside*other_high_outside - share,"
     " full*high_full - share - other_share))",
     "corners = other_outside*high_outside + outside*other_high_outside",
     "touching = Max(y, w) >= Min(x, z) or Max(r, v) >= Min(s, u)",
-    "whole = 1 + where(small, full*high_full, least)",
+    "whole = 1 + where(small, area, least)/where(small, least, area)",
 )
 
 RULES = (
@@ -116,9 +123,10 @@ RULES = (
         optional=("e",),
         condition=_ORDERED,
         let=_INTERSECTION,
-        replacement="part/whole",
+        replacement="part/(1 - part + second)",
         why=_WHY
-        + "All is measured by the larger rectangle, or by what is added to the areas where that is larger still.",
+        + "All is measured by the larger rectangle, or by what is added to the areas where that "
+        "is larger still.",
         source="algebra",
         witness=Witness(
             point={
