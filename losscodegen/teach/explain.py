@@ -216,14 +216,7 @@ def _attempt(measure: Callable[[], _Tried]) -> _Tried:
     """What was measured; nothing for a part that is no loss by itself."""
     try:
         return measure()
-    except (
-        LossCodegenError,
-        AssertionError,
-        TypeError,
-        ValueError,
-        KeyError,
-        IndexError,
-    ):
+    except _NO_LOSS:
         return _Tried()
 
 

@@ -200,3 +200,10 @@ def test_a_guard_that_needs_others_says_so() -> None:
     assert split.trouble is Trouble.TOGETHER
     assert split.measured == ()
     assert "other guards" in split.sentence
+
+
+@pytest.mark.parametrize("name", ["nca", "exo_pair"])
+def test_parts_that_are_no_losses_are_told_without_numbers(name: str) -> None:
+    """Pairs of rows, and a part of parameters alone."""
+    _, found = told(name)
+    assert found.guards
