@@ -41,7 +41,9 @@ RULES = (
         unless="x >= 1e-9 and x <= 1e9",
         why="The argument of the logarithm underflows, or overflows, although the logarithm does not.",
         source="measured",
-        witness=Witness(point={"x": 200.0}),
+        witness=Witness(
+            point={"x": 200.0}, instead={"x": "softplus(-x) + sigmoid(-x)"}
+        ),
         domain={"x": "(0, oo)"},
         phase=Phase.OVERFLOW,
         outside=True,

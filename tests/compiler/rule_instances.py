@@ -87,10 +87,6 @@ def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
         elif node.name in huge:
             cube = Call("pow", (Read(node.name, inner), Number(Fraction(3))))
             names[node.name] = Template((cube,), inner)
-        elif node.name in found.rule.tiny:
-            falling = Call("neg", (Read(node.name, inner),))
-            tails = (Call("softplus", (falling,)), Call("sigmoid", (falling,)))
-            names[node.name] = Template((Call("add", tails),), inner)
         elif inner or not node.subscripts:
             names[node.name] = Template((Read(node.name, inner),), inner)
     return fill(expr, Bindings(names, indices))
