@@ -22,17 +22,20 @@ extensions = [
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 myst_heading_anchors = 4
+myst_enable_extensions = ["deflist"]
 smartquotes = False  # `--strict` in running text keeps both hyphens
 
 html_theme = "furo"
 html_title = f"losscodegen {version}"
-html_static_path = ["_static"]
+# The font of reports has the braces and integrals that a browser without one cannot stretch.
+html_static_path = ["_static", "../losscodegen/teach/assets/stix-two-math.woff2"]
 html_css_files = ["losscodegen.css"]
+html_js_files = ["losscodegen.js"]
 html_copy_source = False
 html_show_copyright = False
 # Nothing that a page needs is loaded from elsewhere, so it can be read from a folder.
 html_theme_options = {"navigation_with_keys": True}
-pygments_style = "tango"
+pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "github-dark"
 
 autodoc_member_order = "bysource"

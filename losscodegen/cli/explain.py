@@ -40,7 +40,7 @@ def explain(name: str, output: str) -> None:
     A loss: its formula, the derivative step by step, the formula as one would type it, and for each
     guard what goes wrong without it, at which inputs and by how many bits.
     """
-    told, found = _told(name)
+    told, found = _told(name, drawn=output == "html")
     if output == "json":
         print_json(_plain(told[0] if len(told) == 1 else list(told)))
         return
@@ -58,8 +58,8 @@ def explain(name: str, output: str) -> None:
         click.echo(as_text(found), nl=False)
 
 
-def _told(name: str) -> tuple[Sequence[Any], list[Block]]:
-    """What there is to say about a name, as data and as blocks."""
+def _told(name: str, *, drawn: bool) -> tuple[Sequence[Any], list[Block]]:
+    """What there is to say about a name, as data and as blocks, ``drawn`` with pictures."""
     from losscodegen.teach.codes import CODES, explain_code
     from losscodegen.teach.rules import RULE_NAMES, explain_rule
 
@@ -69,7 +69,7 @@ def _told(name: str) -> tuple[Sequence[Any], list[Block]]:
 
         if name in RULE_NAMES:
             stories = explain_rule(name)
-            return stories, list(rule_blocks(stories))
+            return stories, list(rule_blocks(stories, _figures(name) if drawn else ()))
         if name in CODES:
             story = explain_code(name)
             return (story,), list(code_blocks(story))
@@ -86,6 +86,16 @@ def _told(name: str) -> tuple[Sequence[Any], list[Block]]:
 
     told = [explained(loss) for _, loss in load_all(find_specs([name]))]
     return told, [block for one in told for block in blocks(one)]
+
+
+def _figures(rule: str) -> list[str]:
+    """Both sides of each row of a rule near its witness."""
+    from losscodegen.teach.plot import witness_figure
+    from losscodegen.teach.rules import ROWS
+    from losscodegen.teach.witness import neighbourhood
+
+    near = (neighbourhood(row) for row in ROWS if row.name == rule)
+    return [witness_figure(rule, found) if found else "" for found in near]
 
 
 def _is_file(name: str) -> bool:

@@ -58,7 +58,14 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Heading | Paragraph | Mathematics | Listing | Table
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure in HTML; formats that have no pictures do without."""
+
+    figure: str
+
+
+Block = Heading | Paragraph | Mathematics | Listing | Table | Picture
 
 
 def blocks(told: Explanation) -> Iterator[Block]:
@@ -174,15 +181,15 @@ def _row(m: Measured) -> tuple[str, ...]:
 def point_text(m: Measured) -> str:
     """The inputs of a measurement: ``x = 0, y = 100``; defaults are not among them."""
     return ", ".join(
-        f"{symbol(name)} = {_number(value, Dtype(m.dtype))}"
+        f"{symbol(name)} = {number_text(value, Dtype(m.dtype))}"
         for name, value in m.inputs
         if name not in m.defaults
     )
 
 
-def _number(value: Numbers | str | bool | None, dtype: Dtype) -> str:
+def number_text(value: Numbers | str | bool | None, dtype: Dtype) -> str:
     if isinstance(value, tuple):
-        return f"[{', '.join(_number(v, dtype) for v in value)}]"
+        return f"[{', '.join(number_text(v, dtype) for v in value)}]"
     if isinstance(value, bool | str) or value is None:
         return str(value)
     return shortest(float(value), dtype)
@@ -205,9 +212,14 @@ def function_text(module: str) -> str:
 # ---------------------------------------------------------------------- rules and codes
 
 
-def rule_blocks(stories: Sequence[RuleStory]) -> Iterator[Block]:
-    """A rule of the compiler, or one that was refuted."""
-    for story in stories:
+def rule_blocks(
+    stories: Sequence[RuleStory], figures: Sequence[str] = ()
+) -> Iterator[Block]:
+    """A rule of the compiler, or one that was refuted.
+
+    ``figures`` are pictures of the witnesses, a row's empty where there is none.
+    """
+    for place, story in enumerate(stories):
         refuted = " (refuted)" if story.refuted else f" ({story.trouble.value})"
         yield Heading(f"{story.name}{refuted}", 1)
         yield Paragraph(story.why)
@@ -229,6 +241,8 @@ def rule_blocks(stories: Sequence[RuleStory]) -> Iterator[Block]:
                 else "The witness: the pattern fails there, the replacement does not."
             )
             yield measured_table(story.measured)
+        if any(figures[place : place + 1]):
+            yield Picture(figures[place])
 
 
 def code_blocks(story: CodeStory) -> Iterator[Block]:

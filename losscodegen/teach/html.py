@@ -118,4 +118,8 @@ def _painted(text: str, kind: str) -> str:
     return f'<span class="{kind}">{text}</span>' if kind else text
 
 
-_PAINTERS = {"python": _python, "toml": _toml}
+def _plain(text: str) -> Iterator[str]:
+    yield escape(text, quote=False)
+
+
+_PAINTERS = {"python": _python, "toml": _toml, "console": _plain}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from losscodegen.teach.curves import Curve, Errors
+from losscodegen.teach.curves import GRADIENT, VALUE, Curve, Errors
 from losscodegen.teach.scales import Distances, Scale, clear_range, written
 from losscodegen.teach.slices import Spread
 from losscodegen.teach.witness import PATTERN, REPLACEMENT, SMALLEST, Neighbourhood
@@ -28,6 +28,9 @@ STYLES = {
     REPLACEMENT: ("generated", ""),
 }
 """The class and the dashes of the line of a form."""
+
+ORDERS = {VALUE: "value", GRADIENT: "derivative"}
+"""What captions call the orders whose names stand for something else elsewhere."""
 
 LABELLED = (("first", ""), ("second", "6 3"))
 """The same for the curves of a label's two values."""
@@ -95,6 +98,19 @@ def witness_plot(title: str, found: Neighbourhood) -> str:
     )
     at = found.at if math.isfinite(found.at) else None
     return _error_figure(title, found.errors, found.name, across, at, pointing=False)
+
+
+def witness_figure(rule: str, found: Neighbourhood) -> str:
+    """`witness_plot` with its legend and what it shows."""
+    order = ORDERS.get(found.errors.order, found.errors.order)
+    at = f" at {found.fixed}" if found.fixed else ""
+    total, name = found.errors.total, found.name
+    caption = f"Wrong bits of the {order}, of {total}, over {name}{at}"
+    key = legend([(form, STYLES[form]) for form, _ in found.errors.forms])
+    return (
+        f'<figure class="witness"><figcaption>{escape(caption)}</figcaption>{key}'
+        f"{witness_plot(f'{rule}: {caption}', found)}</figure>"
+    )
 
 
 def _error_figure(

@@ -275,6 +275,7 @@ def error_figures(
 def _at(one: Slice) -> str:
     labels = " and ".join(label for label in one.labels if label)
     where = ", ".join(part for part in (one.fixed, labels) if part)
-    at = f", at <code>{escape(where)}</code>" if where else ""
-    about = f'<p class="note">{escape(one.variable.doc)}{at}</p>'
+    at = f"at <code>{escape(where)}</code>" if where else ""
+    told = ", ".join(part for part in (escape(one.variable.doc), at) if part)
+    about = f'<p class="note">{told}</p>' if told else ""
     return f"<h3>Along <code>{escape(one.name)}</code></h3>{about}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, assert_never
 
 from losscodegen.errors import cell_width
+from losscodegen.markup import prose, scrolled
 from losscodegen.teach.blocks import (
     Block,
     Heading,
@@ -15,8 +16,11 @@ from losscodegen.teach.blocks import (
     Listing,
     Mathematics,
     Paragraph,
+    Picture,
     Table,
 )
+from losscodegen.teach.html import code, page
+from losscodegen.teach.mathml import inline
 
 WIDTH = 100
 _INDENT = "  "
@@ -24,7 +28,8 @@ _INDENT = "  "
 
 def as_text(blocks: Iterable[Block]) -> str:
     """Plain text, `WIDTH` characters wide where lines can be broken."""
-    return "\n".join(line for block in blocks for line in (*_text(block), ""))
+    lines = (tuple(_text(block)) for block in blocks)
+    return "\n".join(line for found in lines if found for line in (*found, ""))
 
 
 def _text(block: Block) -> Iterator[str]:
@@ -43,6 +48,8 @@ def _text(block: Block) -> Iterator[str]:
             yield from textwrap.indent(text.rstrip("\n"), "    ").split("\n")
         case Table():
             yield from _table(block)
+        case Picture():
+            pass
         case _:
             assert_never(block)
 
@@ -93,7 +100,8 @@ def _cells(text: str) -> int:
 
 def as_markdown(blocks: Iterable[Block]) -> str:
     """GitHub's Markdown, formulas in LaTeX between dollar signs."""
-    return "\n".join(line for block in blocks for line in (*_markdown(block), ""))
+    lines = (tuple(_markdown(block)) for block in blocks)
+    return "\n".join(line for found in lines if found for line in (*found, ""))
 
 
 def _markdown(block: Block) -> Iterator[str]:
@@ -112,6 +120,8 @@ def _markdown(block: Block) -> Iterator[str]:
             yield _cells_of(headers)
             yield "|" + " --- |" * len(headers)
             yield from map(_cells_of, rows)
+        case Picture():
+            pass
         case _:
             assert_never(block)
 
@@ -139,51 +149,53 @@ def _escaped(note: str) -> str:
 
 
 def as_html(blocks: Iterable[Block], title: str) -> str:
-    """One page that needs nothing else; formulas as plain mathematics."""
-    body = "\n".join(line for block in blocks for line in _html(block))
-    style = (
-        "body{font:16px/1.5 serif;max-width:60em;margin:2em auto;padding:0 1em}"
-        "pre{background:#f6f6f6;padding:.8em;overflow:auto}"
-        "table{border-collapse:collapse;font-size:.9em}td,th{padding:.2em .6em;text-align:left}"
-        ".rule{color:#777;font-style:italic}.math td{font-family:serif;font-size:1.05em}"
-    )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        f"{body}\n</body>\n</html>\n"
-    )
+    """One page that needs nothing else, in the style of reports."""
+    body = "\n".join(_html(block) for block in blocks)
+    return page(title, f"<main>\n{body}\n</main>\n")
 
 
-def _html(block: Block) -> Iterator[str]:
+def _html(block: Block) -> str:
     match block:
         case Heading(text, level):
-            yield f"<h{level}>{html.escape(text)}</h{level}>"
+            return f"<h{level}>{html.escape(text)}</h{level}>"
         case Paragraph(text):
-            yield f"<p>{html.escape(text)}</p>"
+            return prose(text)
         case Mathematics(lines):
-            yield '<table class="math">'
-            for line in lines:
-                left = html.escape(line.left.plain) if line.left else ""
-                right, note = html.escape(line.right.plain), html.escape(line.note)
-                yield (
-                    f"<tr><td>{left}</td><td>= {right}</td>"
-                    f'<td class="rule">{note}</td></tr>'
-                )
-            yield "</table>"
-        case Listing(text):
-            yield f"<pre><code>{html.escape(text)}</code></pre>"
+            rows = "".join(map(_html_line, lines))
+            body = f"<table><tbody>{rows}</tbody></table>"
+            return scrolled("table lines", "Formulas", body)
+        case Listing(text, language):
+            return code(text.rstrip("\n"), language, "Code")
         case Table(headers, rows):
-            yield "<table>"
-            if any(headers):
-                yield _html_row("th", headers)
-            yield from (_html_row("td", row) for row in rows)
-            yield "</table>"
+            head = f"<thead>{_html_row('th', headers)}</thead>" if any(headers) else ""
+            cells = "".join(_html_row("td", row) for row in rows)
+            body = f"<table>{head}<tbody>{cells}</tbody></table>"
+            return scrolled("table", ", ".join(filter(None, headers)) or "Facts", body)
+        case Picture(figure):
+            return figure
         case _:
             assert_never(block)
 
 
+def _html_line(line: Line) -> str:
+    left = inline(line.left.latex, roomy=True) if line.left else ""
+    right = inline(f"= {line.right.latex}", roomy=True)
+    note = html.escape(line.note)
+    return f"<tr><td>{left}</td><td>{right}</td><td>{note}</td></tr>"
+
+
+SHORT = 24
+"""Characters of a cell that stays in one line."""
+_SHORT = ' class="short"'
+
+
 def _html_row(tag: str, row: tuple[str, ...]) -> str:
-    return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in row) + "</tr>"
+    scope = ' scope="col"' if tag == "th" else ""
+    cells = (
+        f"<{tag}{scope}{_SHORT * (len(cell) <= SHORT)}>{html.escape(cell)}</{tag}>"
+        for cell in row
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 # ---------------------------------------------------------------------- terminal
@@ -195,11 +207,13 @@ def print_coloured(blocks: Iterable[Block], console: Any) -> None:
     from rich.text import Text
 
     for block in blocks:
+        if isinstance(block, Picture):
+            continue
         if isinstance(block, Listing):
-            code = Syntax(
+            listing = Syntax(
                 block.text.rstrip("\n"), block.language, background_color="default"
             )
-            console.print(code)
+            console.print(listing)
         else:
             for line in _text(block):
                 console.print(_coloured(block, line, Text), soft_wrap=True)

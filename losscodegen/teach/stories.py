@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from losscodegen.judge.rounding import Dtype
 from losscodegen.markup import prose, scrolled, table
+from losscodegen.teach.blocks import number_text
 from losscodegen.teach.mathml import block, inline
 from losscodegen.teach.model import (
     Derivation,
     Explanation,
     GuardStory,
-    Inputs,
     Measured,
 )
 
@@ -85,7 +86,7 @@ def _measured(story: GuardStory) -> str:
         (
             (
                 f"{_order(m)}, {escape(m.dtype)}",
-                f"<code>{escape(_point(m.inputs))}</code>",
+                f"<code>{escape(_point(m))}</code>",
                 f"<code>{escape(m.exact)}</code>",
                 f"<code>{m.naive:.7g}</code>",
                 f"{m.naive_bits:.1f} of {m.precision}",
@@ -104,6 +105,12 @@ def _order(measured: Measured) -> str:
     return f"{escape(measured.order)}{by}"
 
 
-def _point(inputs: Inputs) -> str:
-    text = ", ".join(f"{name} = {value}" for name, value in inputs if value is not None)
+def _point(measured: Measured) -> str:
+    """The inputs, each with as many digits as tell it apart in the format."""
+    dtype = Dtype(measured.dtype)
+    text = ", ".join(
+        f"{name} = {number_text(value, dtype)}"
+        for name, value in measured.inputs
+        if value is not None
+    )
     return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"

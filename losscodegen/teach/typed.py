@@ -58,11 +58,16 @@ _KEPT = {"relu", "clip", "max", "min", "square", "delta", "heaviside", "log10", 
 
 
 def plainly(expr: Expr) -> Expr:
-    """``expr`` with the functions that exist for stability written out: softplus, logsumexp."""
+    """``expr`` with the functions that exist for stability written out: softplus, logsumexp.
+
+    Functions that the module would define for itself are torch's own.
+    """
     return transform(expr, _plainly)
 
 
 def _plainly(node: Expr) -> Expr:
+    if node.origin.helped:
+        node = replace(node, origin=replace(node.origin, helped=False))
     match node:
         case Call(op, args) if OPS[op].group is Group.STABLE and op not in _KEPT:
             return instantiate(_meaning(op), args)

@@ -109,6 +109,7 @@ def main() -> None:
     sys.stdout = sys.stderr  # nobody else may write between the answers
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import torch
+    import torch._dynamo  # which some second derivatives import when they are first taken
 
     from losscodegen.teach.workbench import answer
 

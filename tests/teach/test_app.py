@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import socket
 import sys
 import time
@@ -69,6 +70,19 @@ def test_a_question_is_answered_in_pieces(client: TestClient) -> None:
     assert {"shape", "digits", "graph", "code", "mathematics", "guards"} <= set(
         found["pieces"]
     )
+
+
+def test_a_second_derivative_is_drawn_that_torch_has_to_import(
+    client: TestClient,
+) -> None:
+    """Nothing can be imported once the process is shut in, and autograd does so by itself."""
+    spec = (
+        '[Mine]\ninputs.x = "real[...]"\ninputs.y = "real[...]"\n'
+        'params.k = "positive = 1.0"\nloss = "k*log(cosh(x - y))"\n'
+    )
+    shape = ask(client, spec)["pieces"]["shape"]
+    assert len(re.findall(r'<path class="line[^>]* d="M', shape)) == 3, shape
+    assert ">, at" not in shape
 
 
 def test_fields_move_the_point_and_the_parameters(client: TestClient) -> None:

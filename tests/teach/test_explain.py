@@ -207,3 +207,11 @@ def test_parts_that_are_no_losses_are_told_without_numbers(name: str) -> None:
     """Pairs of rows, and a part of parameters alone."""
     _, found = told(name)
     assert found.guards
+
+
+def test_what_stands_before_a_guard_needs_nothing_but_torch() -> None:
+    """A logarithm of gamma has a function of the module's own, which is not there as typed."""
+    _, found = told("negative_binomial_logits_nll")
+    assert any("lgamma" in g.before_code for g in found.guards)
+    for guard in found.guards:
+        assert not re.search(r"(?<![\w.])_\w+\(", guard.before_code)

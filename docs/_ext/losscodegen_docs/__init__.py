@@ -23,6 +23,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", _tidy)
     app.connect("autodoc-process-docstring", _sections)
     app.connect("doctree-read", _dashes)
+    app.connect("doctree-read", _last_lines)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -70,3 +71,12 @@ def _dashes(app: Sphinx, tree: Any) -> None:
     for text in list(tree.findall(nodes.Text)):
         if text.astext() == " -- ":
             text.parent.replace(text, nodes.Text(" \N{EN DASH} "))
+
+
+def _last_lines(app: Sphinx, tree: Any) -> None:
+    """A session ends with an empty line for doctest, which a reader need not see."""
+    from docutils import nodes
+
+    for block in tree.findall(nodes.literal_block):
+        block.rawsource = block.rawsource.rstrip()
+        block.children[:] = [nodes.Text(block.astext().rstrip())]

@@ -35,7 +35,9 @@ def _command(name: str, command: click.Command) -> str:
         f"{target(command_anchor(name))}## {name}\n",
         listing(" ".join(usage.split()), "text"),
         *(f"{_told(p)}\n" for p in (command.help or "").split("\n\n")),
-        table(("option", ""), ((_option(o), _told(told)) for o, told in records)),
+        table(
+            ("option", "meaning"), ((_option(o), _told(told)) for o, told in records)
+        ),
     ]
     return "\n".join(parts)
 

@@ -55,7 +55,7 @@ def kinks() -> str:
         if form.convention
     ]
     rows = ((name, at, prose(convention)) for name, at, convention in ops + forms)
-    return table(("", "where", "the derivative there"), rows)
+    return table(("function", "where", "the derivative there"), rows)
 
 
 def op_anchor(op: Op) -> str:
@@ -70,7 +70,7 @@ def form_anchor(form: Form) -> str:
 def _op_chapter(group: Group, title: str) -> str:
     rows = [op for op in OPS.values() if op.group is group]
     overview = table(
-        ("", "meaning"),
+        ("written", "meaning"),
         ((f"[{code(spelling(op))}](#{op_anchor(op)})", prose(op.doc)) for op in rows),
     )
     return f"## {title}\n\n{overview}\n" + "\n".join(map(_op, rows))

@@ -25,7 +25,7 @@ def family_anchor(family: str) -> str:
 
 def _family(family: str, rows: list[tuple[str, Loss]]) -> str:
     body = table(
-        ("class", "spec", ""),
+        ("class", "spec", "meaning"),
         (
             (code(o.name), code(name), f"{prose(o.summary)}<br>{code(one_line(o))}")
             for name, o in rows

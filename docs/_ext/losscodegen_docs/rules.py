@@ -5,7 +5,6 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
-from html import escape
 from importlib import import_module
 
 import losscodegen.compiler
@@ -16,7 +15,7 @@ from losscodegen.compiler.search.form import WHYS
 from losscodegen.teach.blocks import measured_table
 from losscodegen.teach.mathml import inline
 from losscodegen.teach.model import RuleStory
-from losscodegen.teach.plot import STYLES, legend, witness_plot
+from losscodegen.teach.plot import witness_figure
 from losscodegen.teach.rules import Row, sides, story
 from losscodegen.teach.witness import Neighbourhood, neighbourhood
 from losscodegen_docs.markdown import (
@@ -30,7 +29,8 @@ from losscodegen_docs.markdown import (
 )
 
 PREFIX = "rules_"
-ORDERS = {"loss": "value", "gradient": "derivative"}
+SHORT = 16
+"""Characters of a cell that stays in one line."""
 
 
 @cache
@@ -130,6 +130,11 @@ def _row(row: Row) -> str:
     return "\n".join(_parts(told, near))
 
 
+def _cell(text: str) -> str:
+    """Short ones are not broken."""
+    return prose(text).replace(" ", "&nbsp;") if len(text) <= SHORT else prose(text)
+
+
 def _parts(told: RuleStory, near: Neighbourhood | None) -> Iterator[str]:
     yield listing(
         f"{told.pattern.text}\n-> {told.replacement.text}"
@@ -159,17 +164,6 @@ def _parts(told: RuleStory, near: Neighbourhood | None) -> Iterator[str]:
         "replacement",
         "bits lost",
     )
-    yield table(headings, ([prose(cell) for cell in row] for row in found.rows))
+    yield table(headings, ([_cell(cell) for cell in row] for row in found.rows))
     if near is not None:
-        yield html(_figure(told, near))
-
-
-def _figure(told: RuleStory, near: Neighbourhood) -> str:
-    order = ORDERS.get(near.errors.order, near.errors.order)
-    at = f" at {near.fixed}" if near.fixed else ""
-    caption = f"Wrong bits of the {order}, of {near.errors.total}, over {near.name}{at}"
-    key = legend([(name, STYLES[name]) for name, _ in near.errors.forms])
-    return (
-        f'<figure class="witness"><figcaption>{escape(caption)}</figcaption>{key}'
-        f"{witness_plot(f'{told.name}: {caption}', near)}</figure>"
-    )
+        yield html(witness_figure(told.name, near))
