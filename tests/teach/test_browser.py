@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from losscodegen.cli.main import run
 from losscodegen.teach.gallery import INDEX, Card, gallery, shared_files
 from losscodegen.teach.report import report
 from tests.teach.browser import browser, chromium, server, violations
@@ -168,6 +171,9 @@ def test_everyone_can_use_the_page(page: Any, width: int, scheme: str) -> None:
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     (folder / "report.html").write_text(report([subject(SPEC)]), encoding="utf-8")
+    with redirect_stdout(StringIO()) as text:
+        assert run(["explain", "huber", "--format", "html"]) == 0
+    (folder / "explained.html").write_text(text.getvalue(), encoding="utf-8")
     cards = [
         Card(
             name=f"{name}Loss",
@@ -187,7 +193,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["report.html", INDEX])
+@pytest.mark.parametrize("name", ["report.html", INDEX, "explained.html"])
 def test_everyone_can_read_the_pages(
     context: Any, written: Path, name: str, width: int, scheme: str
 ) -> None:
