@@ -55,7 +55,7 @@ def _steps(graph: Graph) -> str:
         (
             str(k),
             f"<code>{escape(_named(step))}</code>",
-            ", ".join(str(i + 1) for i in step.inputs),
+            f'<span class="short">{", ".join(str(i + 1) for i in step.inputs)}</span>',
             f"<code>{escape(step.forward)}</code>",
             f"<code>{escape(step.exact)}</code>" if step.exact else "",
             _bits(step.bits),
@@ -148,7 +148,7 @@ def _box(number: int, step: Step, x: float, y: float) -> str:
     )
     return (
         f'<g class="box{kinds}"><rect x="{_n(left)}" y="{_n(top)}" width="{BOX}" '
-        f'height="{TALL}" rx="4"/><text class="at" x="{_n(left + 5)}" y="{_n(top + 13)}">{number}'
+        f'height="{TALL}" rx="4"/><text class="at" x="{_n(left + 1)}" y="{_n(top - 3)}">{number}'
         f"</text>{texts}</g>"
     )
 
