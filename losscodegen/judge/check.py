@@ -21,6 +21,7 @@ from losscodegen.judge.certificate import (
 )
 from losscodegen.judge.contract import check_contract
 from losscodegen.judge.criterion import Limits
+from losscodegen.judge.jumps import jumps
 from losscodegen.judge.larger import check_shapes
 from losscodegen.judge.laws import check_example, check_laws
 from losscodegen.judge.oracles import Oracles
@@ -115,6 +116,8 @@ def _verify(
                 findings += trial.findings
                 judged += len(trial.points)
                 rejected += trial.rejected
+                if not again and name == dtypes[-1]:
+                    findings += jumps(loss, oracles, trial.seams)
             checks = worst_of(checks, further)
             failed = any(f.severity is Severity.FAILURE for f in findings)
             if failed or time.monotonic() - start >= budget:

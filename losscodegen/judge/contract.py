@@ -15,6 +15,7 @@ from losscodegen.ir.loss import DomainKind, Loss, Variable
 from losscodegen.judge.accused import Accused, words_as_numbers
 from losscodegen.judge.certificate import Claim, Finding, Severity, Status
 from losscodegen.judge.contract_defaults import default_fault
+from losscodegen.judge.contract_one import one_fault
 from losscodegen.judge.contract_sizes import empty_fault
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Entry, Point
@@ -254,6 +255,14 @@ def _empty(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     return checked
 
 
+def _one(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """Axes of length 1 and a batch of one element are no special case."""
+    checked, fault = one_fault(loss, accused)
+    if fault:
+        raise Broken(fault)
+    return checked
+
+
 def _defaults(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     """A parameter that is left out has the value that the spec gives it."""
     checked = 0
@@ -273,6 +282,7 @@ PROMISES = (
     Promise("parameters are checked", _refusals),
     Promise("defaults are those of the spec", _defaults),
     Promise("an empty batch is summed to 0", _empty),
+    Promise("one element and axes of length 1", _one),
 )
 
 

@@ -59,6 +59,7 @@ _RANGED = frozenset(
     }
 )
 _SUMS = frozenset({"add", "sub", "rsub"})
+_STEPS = frozenset({"floor", "ceil", "round", "trunc"})
 
 
 class Witness(TorchFunctionMode):
@@ -107,6 +108,8 @@ class Witness(TorchFunctionMode):
             beta = kwargs.get("beta", args[1] if len(args) > 1 else 1)
             threshold = kwargs.get("threshold", args[2] if len(args) > 2 else 20)
             self.note("seam", "threshold", first * beta > threshold)
+        elif name in _STEPS and isinstance(out, Tensor):
+            self.note("seam", "odd", out.detach() % 2 == 1)
         elif isinstance(out, Tensor) and out.is_floating_point():
             if name in _RANGED:
                 self.note("range", "infinite", out.isinf())
@@ -173,7 +176,33 @@ def boundaries(
     slopes: bool = False,
     limit: int = 120,
 ) -> list[Point]:
-    """Pairs of neighbouring points between which something that ``function`` computes flips.
+    """The `points_beside` all `flips`, named after ``label`` and what flips there."""
+    found = flips(loss, function, dtype, bases, random, slopes=slopes, limit=limit)
+    return points_beside(found, label)
+
+
+def points_beside(found: Sequence[Flip], label: str) -> list[Point]:
+    """Of each flip the two neighbours between which it is, and the next on either side."""
+    points = []
+    for flip in found:
+        for number in (flip.low, flip.high, flip.low - 1, flip.high + 1):
+            if from_ordinal(number, flip.path.range.dtype) in flip.path.range:
+                kind = flip.fact.split("/")[0]
+                points.append(flip.path.at(number, f"{label} {kind} {flip.path.name}"))
+    return points
+
+
+def flips(
+    loss: Loss,
+    function: Function,
+    dtype: Dtype,
+    bases: Sequence[Point],
+    random: Random,
+    *,
+    slopes: bool = False,
+    limit: int = 120,
+) -> list[Flip]:
+    """Neighbouring numbers on paths through ``bases``, between which what is computed flips.
 
     With ``slopes`` the backward pass is watched, too: it may be code of the module's own.
     """
@@ -192,15 +221,7 @@ def boundaries(
             start += len(grid)
     found = _spread(found, random, limit // 2 if pointwise else 5)
     _bisect(loss, function, dtype, found, slopes)
-    beside = []
-    for flip in found:
-        for number in (flip.low, flip.high, flip.low - 1, flip.high + 1):
-            value = from_ordinal(number, dtype)
-            if value in flip.path.range:
-                kind = flip.fact.split("/")[0]
-                name = f"{label} {kind} {flip.path.name}"
-                beside.append(flip.path.at(number, name))
-    return beside
+    return found
 
 
 def _lanes(

@@ -8,6 +8,7 @@ from random import Random
 
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
 from losscodegen.judge.fills import FILLS, Lines
+from losscodegen.judge.hollow import hollow_points, lines_of
 from losscodegen.judge.point import Array, Entry, Point, Scalar
 from losscodegen.judge.pointwise import ENUMERATED
 from losscodegen.judge.rounding import Dtype, neighbour
@@ -43,6 +44,7 @@ def shaped_values(
         yield maker.point(names[k % len(names)], k)
     if full:
         yield from maker.missing_points()
+        yield from hollow_points(maker.tensors, maker.point, random)
 
 
 def shaped_point(
@@ -217,15 +219,10 @@ class _Maker:
         return span.any(self.random)
 
     def probabilities(self, variable: Variable, shape: tuple[int, ...]) -> list[Scalar]:
-        axis = variable.domain.axis
-        named = [a for a in variable.axes if a != ELLIPSIS]
-        dim = named.index(axis) if axis in named else len(shape) - 1
-        if ELLIPSIS in variable.axes and variable.axes.index(ELLIPSIS) <= dim:
-            dim += len(shape) - len(named)
         entries: list[Scalar] = [0.0] * math.prod(shape)
         logs = variable.domain.kind is DomainKind.LOGPROB
         span = Range.of(variable.domain, self.dtype)
-        for line in Lines(shape, dim).lines:
+        for line in lines_of(variable, shape):
             for place, p in zip(
                 line, simplex(self.random, len(line), self.dtype), strict=True
             ):

@@ -27,7 +27,7 @@ from losscodegen.judge.points import Confine, admitted, generator, sample
 from losscodegen.judge.probes import Spread, spread, spread_of_lines
 from losscodegen.judge.rim import is_tame
 from losscodegen.judge.rounding import Dtype
-from losscodegen.judge.seams import boundaries
+from losscodegen.judge.seams import Flip, flips, points_beside
 from losscodegen.judge.second import (
     LOOKED_AT,
     SECOND,
@@ -91,6 +91,8 @@ class Trial:
     variants: Variants = field(default_factory=Variants)
     sensitivities: Sensitivities = field(default_factory=Sensitivities)
     spreads: dict[tuple[int, bool], Spread] = field(default_factory=dict)
+    seams: list[Flip] = field(default_factory=list)
+    """Where the formula decides, or leaves the range."""
 
     def run(self) -> dict[str, Tally]:
         """The tallies of all orders; `findings` has what else went wrong."""
@@ -177,16 +179,10 @@ class Trial:
             ("formula", naive_function(self.loss, self.dtype)),
             ("module", self.accused.call),
         ):
-            found = boundaries(
-                self.loss,
-                function,
-                self.dtype,
-                bases,
-                random,
-                label=label,
-                slopes=label == "module",
-            )
-            candidates += admitted(self.loss, found)
+            own = label == "module"
+            found = flips(self.loss, function, self.dtype, bases, random, slopes=own)
+            candidates += admitted(self.loss, points_beside(found, label))
+            self.seams += [] if own else found
         return candidates
 
     def bases(self, points: Sequence[Point]) -> list[Point]:

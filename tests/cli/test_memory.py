@@ -79,7 +79,7 @@ def test_so_is_a_failing_one(
 ) -> None:
     specs(squared=good)
     right = cli("generate", "squared", "--stdout").out
-    wrong = right.replace(".square()", ".abs()")
+    wrong = right.replace("F.mse_loss(", "F.l1_loss(")
     (project / "wrong.py").write_text(wrong, encoding="utf-8")
     arguments = ("check", "squared", "--module", "wrong.py", *QUICK)
     fresh = cli(*arguments)

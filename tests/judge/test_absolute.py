@@ -108,7 +108,7 @@ def test_what_is_wrong_beside_usual_results_fails(what: str) -> None:
 def test_a_weight_scales_what_is_negligible_and_no_more() -> None:
     """A thousandth of the weight is too much, with large weights as well."""
     source = MODULE.format(formula=PLAIN).replace(
-        "weight * loss", "weight * loss + torch.where(weight > 1e3, weight / 1e3, 0.0)"
+        "weight * loss", "weight * loss + torch.where(weight > 30, weight / 1e3, 0.0)"
     )
     found = verify(loss_with(Accuracy.ABSOLUTE), source, points=60)
     assert "wrong-digits" in failures(found)
