@@ -49,7 +49,8 @@ class Magnitudes:
             return expr
         argument = asked(expr)
         if argument is not None:
-            return replace(self.of(argument, ranges), origin=expr.origin)
+            inner = self.taken_apart(argument, ranges)
+            return replace(self.of(inner, ranges), origin=expr.origin)
         known = places(expr, ranges)
         parts = (
             self.taken_apart(c, r) for c, r in zip(children(expr), known, strict=True)

@@ -135,6 +135,25 @@ def test_what_stays_in_range_is_not_taken_apart() -> None:
     assert "-oo" not in format_expression(stabilize(loss).loss.expression)
 
 
+def test_a_magnitude_within_a_magnitude() -> None:
+    spec = """
+    [TestLoss]
+    inputs.x = "real[...]"
+    loss = "log(1 + asinh(x**2)**2)"
+    """
+    x = torch.tensor(1e25, requires_grad=True)
+    value = computed(spec, x=x)
+    value.backward()
+    with mpmath.workdps(50):
+        want = mpmath.log1p(mpmath.asinh(mpmath.mpf(x.item()) ** 2) ** 2)
+        slope = mpmath.diff(
+            lambda t: mpmath.log1p(mpmath.asinh(t**2) ** 2), x.item(), relative=True
+        )
+    assert value.item() == pytest.approx(float(want), rel=1e-6)
+    assert x.grad is not None
+    assert x.grad.item() == pytest.approx(float(slope), rel=1e-5)
+
+
 def test_the_logarithm_of_nothing_is_minus_infinity() -> None:
     spec = SPEC.format(argument="x**2*y")
     value = computed(spec, x=torch.zeros(()), y=torch.tensor(2.0))
