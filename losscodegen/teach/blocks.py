@@ -91,7 +91,7 @@ def blocks(told: Explanation) -> Iterator[Block]:
     for derivation in told.derivations:
         if derivation.wrt in opposite and not derivation.mirrors:
             continue  # those of definitions, which its one line does without
-        yield from _derivation(derivation)
+        yield from _derivation(derivation, told)
     yield Heading("The formula as typed")
     yield Listing(told.naive.text)
     if told.measured:
@@ -123,13 +123,18 @@ def _paragraphs(*texts: str) -> Iterator[Paragraph]:
             yield Paragraph(" ".join(text.split()))
 
 
-def _derivation(derivation: Derivation) -> Iterator[Block]:
+def _derivation(derivation: Derivation, told: Explanation) -> Iterator[Block]:
     if derivation.mirrors:
-        other = derivation.mirrors
-        by = symbol(derivation.wrt)
-        yield Paragraph(
-            f"By {by} it is the opposite: {derivation.left.plain} = −∂L/∂{symbol(other)}."
+        one = next(
+            d.left
+            for d in told.derivations
+            if d.wrt == derivation.mirrors and d.of == "loss"
         )
+        right = Formula(
+            text=f"-{one.text}", plain=f"−{one.plain}", latex=f"-{one.latex}"
+        )
+        note = f"the opposite of that by {symbol(derivation.mirrors)}"
+        yield Mathematics((Line(derivation.left, right, note),))
         return
     first = Line(derivation.left, derivation.start)
     rest = (Line(None, step.after, step.rule) for step in derivation.steps)
