@@ -397,3 +397,59 @@ def test_parameters_over_axes_are_not_laid_side_by_side() -> None:
     """)
     assert not is_pointwise(loss)
     assert len(tame(loss)) > 0
+
+
+CANCELLING = """
+import torch
+from torch import nn
+
+class TestLoss(nn.Module):
+    def __init__(self, *, reduction):
+        super().__init__()
+
+    def forward(self, x, y):
+        square = (x * y).pow(6)
+        return square / ((1 + square).sqrt() + 1) * {factor}
+"""
+
+
+def test_where_the_formula_itself_cancels_the_truth_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Typed, ``sqrt(1 + u) - 1`` is off by more than it may be: the module is not to blame."""
+    loss = loss_of("""
+    inputs.x = { type = "real[...]", doc = "a" }
+    inputs.y = { type = "real[...]", doc = "b" }
+    loss = "sqrt(1 + (x*y)**6) - 1"
+    """)
+
+    def blamed(factor: float) -> set[int]:
+        module = Accused.load(loss, CANCELLING.format(factor=factor))
+        return {seed for seed in range(24) if check_shapes(loss, module, seed)[1]}
+
+    assert blamed(1.0) == set()
+    assert blamed(1.0 + 1e-4) == set(range(24))
+    monkeypatch.setattr("losscodegen.judge.larger.FEW", 0)
+    assert blamed(1.0), "without the truth nobody would know"
+
+
+@pytest.mark.parametrize(
+    ("kept", "defined"), [((0, 0, 0, 0), False), ((0, 0, 1, 1), True)]
+)
+def test_a_loss_without_any_value_has_no_slope(
+    kept: tuple[int, ...], defined: bool
+) -> None:
+    """The mean of nothing is undefined; beside a sample that has a mean it has the slope 0."""
+    loss = loss_of("""
+    inputs.x = { type = "real[B, C]", doc = "a" }
+    inputs.m = { type = "mask[B, C]", doc = "b" }
+    loss = "Mean(x[b,c], c, where=m[b,c] > 0)"
+    """)
+    x = Array((2, 2), (1.0, 2.0, 3.0, 4.0))
+    truth = Oracles()(loss, Point(values={"x": x, "m": Array((2, 2), kept)}), F64)
+    assert truth is not None
+    slopes = [s.value for s in truth.gradient["x"]]
+    if defined:
+        assert [s.rounded() for s in slopes] == [0.0, 0.0, 0.5, 0.5]
+    else:
+        assert not any(s.finite or s.infinite for s in slopes)
