@@ -197,3 +197,8 @@ class Refuted:
     witness: Witness
     exact: bool = False
     """Whether both sides are equal as real functions, so that only rounding refutes it."""
+
+
+def magnitude(argument: str) -> str:
+    """The logarithm of ``argument``, which is not negative, as `magnitudes` takes it apart."""
+    return f"where({argument} > 0, log({argument}), -oo)"

@@ -2,8 +2,8 @@
 
 import math
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
-from losscodegen.compiler.rules_overflow import LOG_OVERFLOWS, magnitude
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness, magnitude
+from losscodegen.compiler.rules_overflow import LOG_OVERFLOWS
 
 RULES = (
     *(

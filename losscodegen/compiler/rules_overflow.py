@@ -3,14 +3,8 @@
 What is far out is computed from the logarithm of the argument, which other rows take apart.
 """
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness, magnitude
 from losscodegen.compiler.rules_roots import LOG1P_OF_SQUARE
-
-
-def magnitude(argument: str) -> str:
-    """The logarithm of ``argument``, which is not negative, as `magnitudes` takes it apart."""
-    return f"where({argument} > 0, log({argument}), -oo)"
-
 
 _LEVEL = (
     "Where the argument overflows the function has long levelled off, and its derivative 0 times "

@@ -1,6 +1,6 @@
 """Roots, powers, and the robust losses that are made of them."""
 
-from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness, magnitude
 
 LOG1P_OF_SQUARE = "The square, or the slope of what is squared, overflows although the logarithm does \
 not; beyond 1 the logarithm is taken first."
@@ -114,7 +114,7 @@ RULES = (
         unless="a*x**2 <= 4",
         let=("u = sqrt(a)*x", "size = abs(u)"),
         replacement="where(size <= 1, log1p(u**2), "
-        "2*where(size > 0, log(size), -oo) + log1p((1/size)**2))",
+        f"2*{magnitude('size')} + log1p((1/size)**2))",
         why=LOG1P_OF_SQUARE,
         source="TFP, log1psquare; measured",
         witness=Witness(point={"x": 1e20, "a": 1.0}),
