@@ -84,7 +84,8 @@ def _told(name: str, *, drawn: bool) -> tuple[Sequence[Any], list[Block]]:
     from losscodegen.teach.blocks import blocks
     from losscodegen.teach.explain import explain as explained
 
-    told = [explained(loss) for _, loss in load_all(find_specs([name]))]
+    losses = [loss for _, loss in load_all(find_specs([name]))]
+    told = [explained(loss, losses) for loss in losses]
     return told, [block for one in told for block in blocks(one)]
 
 

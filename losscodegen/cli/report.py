@@ -141,17 +141,16 @@ def page_of(
     text = spec_text(path)
     source = memory.compile(path).text
     verdict = memory.check(path, None, options)
+    losses = losses_from_text(text, path.as_posix())
     subjects = [
         Subject(
             loss=loss,
             spec=text,
             source=source,
             certificate=certificate,
-            explanation=explain(loss),
+            explanation=explain(loss, losses),
         )
-        for loss, certificate in zip(
-            losses_from_text(text, path.as_posix()), verdict.certificates, strict=True
-        )
+        for loss, certificate in zip(losses, verdict.certificates, strict=True)
     ]
     page = report(subjects, style=style, home=home)
     return page, tuple(card_of(s.loss, s.certificate) for s in subjects)

@@ -50,9 +50,12 @@ _NO_LOSS = (
 
 DTYPES = (Dtype.FLOAT32, Dtype.FLOAT64)
 
+Losses = tuple[Loss, ...]
+"""The loss that is explained, then those that it hands calls over to."""
 
-def explain(loss: Loss) -> Explanation:
-    """Everything there is to say about ``loss``, as the spec has it.
+
+def explain(loss: Loss, spec: Sequence[Loss] = ()) -> Explanation:
+    """Everything there is to say about ``loss``, as ``spec`` has it, the losses of its file.
 
     Measures at a few hundred inputs, the same ones each time; takes a second or a few.
 
@@ -62,7 +65,10 @@ def explain(loss: Loss) -> Explanation:
     shown = Shown.of(loss)
     writer = Writer.of(shown.loss)
     found = compile_expressions(loss)
-    module = pipeline.source_of((found,), origin=f"specs/{loss.module}.toml").text
+    others = _called(loss, spec)
+    module = pipeline.source_of(
+        (found, *map(compile_expressions, others)), origin=f"specs/{loss.module}.toml"
+    ).text
     typed_text = typed(loss)
     return Explanation(
         name=loss.module,
@@ -84,7 +90,9 @@ def explain(loss: Loss) -> Explanation:
         derivations=_derivations(loss),
         naive=Code(text=typed_text),
         measured=_whole(loss, typed_text, module),
-        guards=_guards(loss, found.stabilized.steps, found.program.guards, module),
+        guards=_guards(
+            (loss, *others), found.stabilized.steps, found.program.guards, module
+        ),
         generated=Code(text=module),
         gradient="symbolic" if found.program.derived is not None else "autograd",
     )
@@ -153,17 +161,34 @@ def _whole(loss: Loss, text: str, module: str) -> tuple[Measured, ...]:
     return tuple(found)
 
 
+def _called(loss: Loss, spec: Sequence[Loss]) -> tuple[Loss, ...]:
+    """The losses of ``spec`` that ``loss`` hands calls over to; its module does not run without."""
+    found, names = tuple[Loss, ...](), {loss.name}
+    waiting = [loss]
+    while waiting:
+        interface = waiting.pop().interface
+        clauses = () if interface is None else interface.at_call
+        for other in spec:
+            if other.name not in names and any(
+                c.instead == other.name for c in clauses
+            ):
+                names.add(other.name)
+                found += (other,)
+                waiting.append(other)
+    return found
+
+
 def _guards(
-    loss: Loss, steps: tuple[Step, ...], printed: tuple[Guard, ...], module: str
+    losses: Losses, steps: tuple[Step, ...], printed: tuple[Guard, ...], module: str
 ) -> tuple[GuardStory, ...]:
     """A story for each rule that fired, then for each guard that lowering added."""
     by_rule: dict[str, list[Step]] = {}
     for step in steps:
         by_rule.setdefault(step.rule, []).append(step)
-    stories = [_step_story(loss, rows) for rows in by_rule.values()]
+    stories = [_step_story(losses[0], rows) for rows in by_rule.values()]
     for guard in dict.fromkeys(printed):
         if guard.rule not in by_rule:
-            stories.append(_lowered_story(loss, guard, module))
+            stories.append(_lowered_story(losses, guard, module))
             by_rule[guard.rule] = []
     return tuple(stories)
 
@@ -245,13 +270,14 @@ def _measured_step(loss: Loss, step: Step) -> _Tried:
     return _Tried(before, after, tuple(found), together)
 
 
-def _lowered_story(loss: Loss, guard: Guard, module: str) -> GuardStory:
+def _lowered_story(losses: Losses, guard: Guard, module: str) -> GuardStory:
     """A guard around the formula, which it leaves as it is: the module with it and without."""
+    loss = losses[0]
     writer = Writer.of(inline_loss(loss))
     formula = writer.formula(inline_loss(loss).expression)
 
     def measure() -> _Tried:
-        text = compile_losses((loss,), origin="", without=frozenset({guard.rule})).text
+        text = compile_losses(losses, origin="", without=frozenset({guard.rule})).text
         plain = unweighted(inline_loss(loss))
         found = findings(
             plain, generated(loss, text), generated(loss, module), Dtype.FLOAT32

@@ -209,6 +209,15 @@ def test_parts_that_are_no_losses_are_told_without_numbers(name: str) -> None:
     assert found.guards
 
 
+def test_a_loss_that_hands_calls_over_is_told_with_the_other() -> None:
+    (path,) = [p for p in bundled_specs() if p.stem == "cross_entropy_loss"]
+    losses = load_losses(path)
+    (loss,) = [one for one in losses if one.name == "CrossEntropyLoss"]
+    found = explain(loss, losses)
+    assert found.guards
+    assert "class CrossEntropyProbabilitiesLoss(" in found.generated.text
+
+
 def test_what_stands_before_a_guard_needs_nothing_but_torch() -> None:
     """A logarithm of gamma has a function of the module's own, which is not there as typed."""
     _, found = told("negative_binomial_logits_nll")
