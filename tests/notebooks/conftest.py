@@ -18,6 +18,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     config.HistoryManager.enabled = False
     folder = str(tmp_path_factory.mktemp("ipython"))
     hooks = sys.displayhook, sys.excepthook
+    main = sys.modules["__main__"]  # which the shell replaces by its own
     shell = InteractiveShell(config=config, ipython_dir=folder)
     try:
         yield shell
@@ -25,3 +26,4 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
         atexit.unregister(shell.atexit_operations)
         shell.atexit_operations()
         sys.displayhook, sys.excepthook = hooks
+        sys.modules["__main__"] = main
