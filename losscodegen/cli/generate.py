@@ -24,7 +24,7 @@ from losscodegen.cli.memory import (
 )
 from losscodegen.cli.output import coloured, print_problems, say
 from losscodegen.cli.progress import as_finished, processors
-from losscodegen.cli.settings import CLEAN, FINDINGS, common, current
+from losscodegen.cli.settings import CLEAN, FINDINGS, Command, common, current
 from losscodegen.errors import Diagnostic, Location, LossCodegenError, fail
 from losscodegen.ir.modes import Accuracy, Gradient
 
@@ -36,19 +36,25 @@ WORTH_A_PROCESS = 10
 """Compiling fewer specs than these takes less time than starting another process."""
 
 
+def specs_and_folder(command: Command) -> Command:
+    """Adds the specs to compile and ``--output`` to a command."""
+    specs = click.argument(
+        "specs", nargs=-1, metavar="[SPECS]...", shell_complete=completion.specs
+    )
+    output = click.option(
+        "-o",
+        "--output",
+        type=click.Path(path_type=Path),
+        default=DEFAULT_OUTPUT,
+        show_default=True,
+        metavar="DIR",
+        help="Where the modules are written.",
+    )
+    return specs(output(command))
+
+
 @click.command()
-@click.argument(
-    "specs", nargs=-1, metavar="[SPECS]...", shell_complete=completion.specs
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_OUTPUT,
-    show_default=True,
-    metavar="DIR",
-    help="Where the modules are written.",
-)
+@specs_and_folder
 @click.option(
     "--gradient",
     type=click.Choice([mode.value for mode in Gradient]),

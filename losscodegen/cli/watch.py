@@ -9,10 +9,9 @@ from pathlib import Path
 
 import click
 
-from losscodegen.cli import completion
 from losscodegen.cli.check import print_failures
 from losscodegen.cli.files import find_specs, subfolder, text_of, write_all
-from losscodegen.cli.generate import DEFAULT_OUTPUT, compile_spec, packages
+from losscodegen.cli.generate import compile_spec, packages, specs_and_folder
 from losscodegen.cli.memory import Memory, cache_options, open_memory
 from losscodegen.cli.output import internal_problem, print_problems, say
 from losscodegen.cli.settings import CLEAN, common, current
@@ -32,18 +31,7 @@ State = Mapping[Path, tuple[int, int]]
 
 
 @click.command()
-@click.argument(
-    "specs", nargs=-1, metavar="[SPECS]...", shell_complete=completion.specs
-)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_OUTPUT,
-    show_default=True,
-    metavar="DIR",
-    help="Where the modules are written.",
-)
+@specs_and_folder
 @click.option(
     "--points",
     type=click.IntRange(1),

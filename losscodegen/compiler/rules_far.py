@@ -59,41 +59,42 @@ RULES = (
         )
         for below, exponent in (("(exp(x)*exp(y))", "(x + y)"), ("exp(x)", "x"))
     ),
-    Rule(
-        name="log1p-of-reciprocal",
-        pattern="log1p(k/x)",
-        condition="k > 0 and x > 0",
-        optional=("k",),
-        varying=("x",),
-        unless="x >= k",
-        replacement="where(x < k, log(k + x) - log(x), log1p(k/x))",
-        why="For small x the slope of the quotient overflows although that of its logarithm does "
-        "not.",
-        source="measured",
-        witness=Witness(point={"k": 1.0, "x": 1e-25}, fault=Fault.GRADIENT, wrt="x"),
-        domain={"k": "(0, 10)", "x": "(0, 10)"},
-        phase=Phase.EXPAND,
-        as_written=True,
-        calm=("k", "x"),
-    ),
-    Rule(
-        name="log-with-reciprocal",
-        pattern="log(y + k/x)",
-        condition="k > 0 and x > 0 and y >= 0",
-        optional=("k",),
-        varying=("x",),
-        unless="x >= k",
-        replacement="where(x < k, log(k + x*y) - log(x), log(y + k/x))",
-        why="For small x the slope of the quotient overflows although that of its logarithm does "
-        "not.",
-        source="measured",
-        witness=Witness(
-            point={"k": 1.0, "x": 1e-25, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"
-        ),
-        domain={"k": "(0, 10)", "x": "(0, 10)", "y": "[0, 10)"},
-        phase=Phase.EXPAND,
-        as_written=True,
-        calm=("k", "x", "y"),
+    *(
+        Rule(
+            name=name,
+            pattern=pattern,
+            condition=condition,
+            optional=("k",),
+            varying=("x",),
+            unless="x >= k",
+            replacement=f"where(x < k, log(k + {rest}) - log(x), {pattern})",
+            why="For small x the slope of the quotient overflows although that of its logarithm "
+            "does not.",
+            source="measured",
+            witness=Witness(
+                point={"k": 1.0, "x": 1e-25, "y": 1.0}, fault=Fault.GRADIENT, wrt="x"
+            ),
+            domain={"k": "(0, 10)", "x": "(0, 10)", "y": "[0, 10)"},
+            phase=Phase.EXPAND,
+            as_written=True,
+            calm=calm,
+        )
+        for name, pattern, condition, rest, calm in (
+            (
+                "log1p-of-reciprocal",
+                "log1p(k/x)",
+                "k > 0 and x > 0",
+                "x",
+                ("k", "x"),
+            ),
+            (
+                "log-with-reciprocal",
+                "log(y + k/x)",
+                "k > 0 and x > 0 and y >= 0",
+                "x*y",
+                ("k", "x", "y"),
+            ),
+        )
     ),
     Rule(
         name="logit-out-of-range",

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from losscodegen.compiler.ranges import Ranges
+from losscodegen.compiler.rewriter import Rewriter
 from losscodegen.compiler.rule import Phase, Rule
 from losscodegen.compiler.rules import RULES
-from losscodegen.compiler.stabilize import Rewriter, stabilize
+from losscodegen.compiler.stabilize import stabilize
 from losscodegen.compiler.tame import Tame
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import Expr, Origin
