@@ -21,6 +21,7 @@ from losscodegen.compiler.extents import Extent, Finding
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
+    may_be_infinite,
     may_divide_by_zero,
     missing,
     place,
@@ -203,17 +204,28 @@ class Protector:
     def _reduce(self, expr: Reduce, ranges: Ranges) -> Expr:
         if expr.where is None:
             return expr
-        body = self._guarded(expr.body, expr.where, ranges)
+        body = self._guarded(expr.body, expr.where, ranges, mask=True)
         if body is expr.body:
             return expr
         return self._step(expr, replace(expr, body=body), DEAD_BRANCH)
 
     def _guarded(
-        self, branch: Expr, condition: Expr, ranges: Ranges, *, kept: bool = True
+        self,
+        branch: Expr,
+        condition: Expr,
+        ranges: Ranges,
+        *,
+        kept: bool = True,
+        mask: bool = False,
     ) -> Expr:
-        """``branch`` kept harmless where it is dropped: where ``condition`` is not ``kept``."""
+        """``branch`` kept harmless where it is dropped: where ``condition`` is not ``kept``.
+
+        A ``mask`` drops it for good; what other conditions drop is there for another branch.
+        """
         if parts := used_elsewhere(branch, condition, self.positions):
-            return self._guarded_around(parts, branch, condition, ranges, kept=kept)
+            return self._guarded_around(
+                parts, branch, condition, ranges, kept=kept, mask=mask
+            )
         dead = ranges.under(opposite(condition) if kept else condition)
         found = self.tame.analyse(branch, dead)
         if found.tame and not missing(branch, dead):
@@ -285,8 +297,13 @@ class Protector:
         ranges: Ranges,
         *,
         kept: bool,
+        mask: bool,
     ) -> Expr:
-        """`_guarded`, with ``parts`` of the branch taken for numbers that are right as they are."""
+        """`_guarded`, with ``parts`` of the branch taken for numbers that are right as they are.
+
+        They need not be finite, and an infinite factor of a dropped pair makes the gradient of the
+        other factor ``0 * inf``.
+        """
         reads: dict[Expr, Expr] = {
             part: Read(f"@{k}", free_indices(part), origin=part.origin)
             for k, part in enumerate(parts)
@@ -296,7 +313,12 @@ class Protector:
             f"@{k}" for k, part in enumerate(parts) if self.tame.depends(part)
         )
         sizes = {
-            f"@{k}": self.tame.analyse(p, ranges).size for k, p in enumerate(parts)
+            f"@{k}": (
+                Extent.HUGE
+                if mask and may_be_infinite(p, ranges, self.tame.differentiable)
+                else min(self.tame.analyse(p, ranges).size, Extent.FINITE)
+            )
+            for k, p in enumerate(parts)
         }
         tame = replace(self.tame, differentiable=known, sizes=sizes)
         inside = replace(self, tame=tame)

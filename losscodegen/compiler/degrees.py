@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import assert_never
 
@@ -63,6 +64,10 @@ def degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -> float:
                 return math.inf
             case Select(_, then, otherwise) | Switch(_, then, otherwise):
                 return max(of(then), of(otherwise))
+            case Reduce(Reduction.LOGSUMEXP, Select(_, then, otherwise)):
+                return max(of(replace(node, body=b)) for b in (then, otherwise))
+            case Reduce(Reduction.LOGSUMEXP, body) if _shifted(body):
+                return 0.0  # the largest term has been taken out
             case Reduce(kind, body):
                 return of(body) * (2.0 if kind is Reduction.VAR else 1.0)
             case Keep(kind, body):

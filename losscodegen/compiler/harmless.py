@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 
+from losscodegen.compiler.degrees import degree
 from losscodegen.compiler.ranges import Ranges
 from losscodegen.ir.build import number
 from losscodegen.ir.nodes import (
@@ -60,6 +61,20 @@ def may_divide_by_zero(expr: Expr, part: Expr, ranges: Ranges) -> bool:
     return divides and not ranges.proves(Call("ne", (part, number(0))))
 
 
+def may_be_infinite(expr: Expr, ranges: Ranges, free: frozenset[str]) -> bool:
+    """Whether ``expr`` may overflow for inputs of ordinary size, or is a logarithm of 0."""
+    if degree(expr, ranges, free.__contains__) > 1:
+        return True
+    for node in walk(expr):
+        match node:
+            case Call("log", (argument,)) if ranges.of(argument).low == 0:
+                if not ranges.of(argument).low_open:
+                    return True
+            case _:
+                pass
+    return False
+
+
 def substituted(
     branch: Expr,
     table: dict[Expr, Expr],
@@ -84,6 +99,8 @@ def substituted(
             guard=DEAD_BRANCH,
         )
         used = (parts or {}).get(node, node)
+        if isinstance(used, Select) and used.condition == condition:
+            used = used.then if kept else used.otherwise
         sides = (used, value) if kept else (value, used)
         new[node] = Select(condition, *sides, origin=origin)
     return replaced(branch, new, taken)

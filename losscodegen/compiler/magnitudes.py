@@ -114,15 +114,29 @@ class Magnitudes:
         if all(ranges.of(t).nonnegative for t in found):
             return reduce(lambda one, other: call("logaddexp", one, other), parts)
         if len(parts) > 2:
-            return _leaf(expr, ranges)
-        lead = call("detach", reduce(lambda one, other: call("max", one, other), parts))
+            calm = [t for t in found if not self._extreme(t, ranges)]
+            found = [t for t in found if t not in calm]
+            if not calm or len(found) > 1:
+                return _leaf(expr, ranges)
+            found.append(add(*calm))
+            parts = [self.of(t, ranges) for t in found]
+        top = reduce(lambda one, other: call("max", one, other), parts)
+        # Where all terms are 0 there is nothing to take out.
+        lead = call("detach", Select(call("isfinite", top), top, ZERO))
         total = add(
             *(
-                mul(call("detach", call("sign", t)), call("exp", sub(part, lead)))
+                self._scaled(t, part, lead, ranges)
                 for t, part in zip(found, parts, strict=True)
             )
         )
         return add(lead, _positive(call("abs", total)))
+
+    def _scaled(self, term: Expr, part: Expr, lead: Expr, ranges: Ranges) -> Expr:
+        """``term``, whose magnitude is ``part``, over the exponential of ``lead``."""
+        if not self._extreme(term, ranges):
+            # Its logarithm has no slope where it is 0, and it has one.
+            return mul(term, call("exp", neg(lead)))
+        return mul(call("detach", call("sign", term)), call("exp", sub(part, lead)))
 
     def _reduced(self, expr: Reduce, ranges: Ranges) -> Expr:
         inside = ranges.under(expr.where)
@@ -141,6 +155,17 @@ class Magnitudes:
                 return sub(total, call("log", count))
             case Reduction.AMAX | Reduction.AMIN if positive:
                 return over(self.of(body, inside), kind)
+            case Reduction.AMAX | Reduction.AMIN:
+                # Of numbers on its own side of 0 the outermost is meant, else the innermost.
+                upwards = kind is Reduction.AMAX
+                beyond = call("gt" if upwards else "lt", body, ZERO)
+                size = self.of(body, inside)
+                outer = over(Select(beyond, size, LOWEST), Reduction.AMAX)
+                return Select(
+                    call("gt" if upwards else "lt", expr, ZERO),
+                    outer,
+                    over(size, Reduction.AMIN),
+                )
             case Reduction.NORM if expr.order is None:
                 squares = mul(number(2), self.of(body, inside))
                 return mul(number(Fraction(1, 2)), over(squares, Reduction.LOGSUMEXP))

@@ -105,6 +105,8 @@ class Rewriter:
                 )
                 if new is not expr:
                     new = settled(new, expr)
+                    if expr in self.terms:
+                        self.terms |= {new}
                 new = self._root(
                     new, rules, rules, ranges, gradient=gradient, needed=needed
                 )
@@ -136,6 +138,8 @@ class Rewriter:
             if rule.sloped and not (flows and self.tame.depends(expr)):
                 continue
             if rule.linear and expr not in self.terms:
+                continue
+            if rule.nested and expr in self.terms:
                 continue
             if rule.single and self.tame.pairwise(expr):
                 continue
@@ -196,6 +200,7 @@ class Rewriter:
             and all(shrinks(names[n].bodies[0]) > 1 for n in rule.tiny)
             and all(grows(names[n].bodies[0]) <= 1 for n in rule.calm)
             and not (rule.overflows and all(grows(c) <= 1 for c in children(expr)))
+            and not (rule.grown and grows(expr) <= 1)
         )
 
     def _children(

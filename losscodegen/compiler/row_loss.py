@@ -9,7 +9,8 @@ from losscodegen.compiler.intervals import read_range
 from losscodegen.compiler.rule import Refuted, Rule
 from losscodegen.ir.loss import Domain, DomainKind, Interval, Loss, Role, Variable
 from losscodegen.ir.nodes import Call, Expr, Index, Keep, Read, Reduce
-from losscodegen.ir.walk import walk
+from losscodegen.ir.walk import transform, walk
+from losscodegen.language.formula import parse_formula
 
 
 def row_loss(row: Rule | Refuted, expression: Expr) -> Loss:
@@ -54,6 +55,16 @@ def row_loss(row: Rule | Refuted, expression: Expr) -> Loss:
         parameters=tuple(v for v in inputs.values() if v.role is Role.PARAMETER),
         batch=0 if any(v.axes == ("...",) for v in inputs.values()) else None,
     )
+
+
+def in_context(row: Rule | Refuted, side: Expr) -> Expr:
+    """``side``, a side of ``row``, where its witness shows the fault."""
+    instead = {n: parse_formula(t) for n, t in row.witness.instead.items()}
+    filled = transform(
+        side, lambda e: instead.get(e.name, e) if isinstance(e, Read) else e
+    )
+    around = parse_formula(row.witness.within)
+    return transform(around, lambda e: filled if e == Read("x") else e)
 
 
 def _subscripts(node: Expr) -> list[Read]:

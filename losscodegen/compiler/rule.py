@@ -62,7 +62,8 @@ class Witness:
     ``point`` gives every name of the pattern a number, or a tuple of numbers for a name that
     depends on a bound index, of rows for one that depends on two; a subscript such as ``t`` is a
     position. ``wrt`` is the name whose derivative fails. ``instead`` puts formulas in place of
-    names, where it takes a context to see the fault.
+    names, where it takes a context to see the fault; ``within`` is a formula around the pattern,
+    which is ``x`` there. Where it takes the ``whole`` axis, ``t`` is its index.
     """
 
     point: Mapping[str, Entries] = field(hash=False)
@@ -72,6 +73,8 @@ class Witness:
     instead: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType({}), hash=False
     )
+    within: str = "x"
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,8 @@ class Rule:
             stay out of it.
         linear: the rule fires only on parts in which the formula is linear: elsewhere the slope of
             the part counts for more than its second derivative.
+        nested: the rule fires only on other parts: what the formula is linear in overflows into its
+            result.
         cut: a name; the rule stays out where it stands for a ``relu``, which hands no gradient on
             where it is 0, not even an infinite one.
         single: the rule stays out where the pattern is a distance of all pairs: those are lowered
@@ -128,6 +133,7 @@ class Rule:
         calm: names; the rule stays out where what they stand for may overflow.
         outside: the rule stays out of the branches that another rule has made.
         overflows: the rule fires only where an argument of the pattern may.
+        grown: the rule fires only where what it rewrites may overflow.
         scalars: the rule fires on Python numbers, too, as they stand in the spec. They are rounded
             to double, which is not enough for float64 where digits cancel.
         first: the rule is tried before the parts of a formula are rewritten, and sees them as they
@@ -161,6 +167,7 @@ class Rule:
     helped: bool = False
     bent: bool = False
     linear: bool = False
+    nested: bool = False
     cut: str | None = None
     single: bool = False
     slopes: tuple[str, ...] = ()
@@ -172,6 +179,7 @@ class Rule:
     calm: tuple[str, ...] = ()
     outside: bool = False
     overflows: bool = False
+    grown: bool = False
     scalars: bool = False
     first: bool = False
 

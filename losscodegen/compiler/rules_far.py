@@ -96,41 +96,83 @@ RULES = (
             ),
         )
     ),
+    *(
+        Rule(
+            name="logit-out-of-range",
+            pattern=f"{function}(x[i], i, at=t)",
+            let=(
+                "top = detach(amax(x[i], i))",
+                "level[i] = where(x[i] >= top, 0, -oo)",
+                # Of one class this is infinite or nan.
+                "reach = top/(Sum(1, i) - 1)",
+            ),
+            replacement=f"{function}(where(isfinite(reach), x[i], level[i]), i, at=t)",
+            why="Infinite logits would meet as `inf - inf = nan` although the lead is clear; and of a "
+            "single class the probability is 1 whatever its logit and the slope of that.",
+            source="algebra",
+            witness=Witness(
+                point={"x": (1.0, math.inf, 2.0)},
+                fault=Fault.GRADIENT,
+                wrt="x",
+                whole=True,
+            ),
+            phase=Phase.LEVEL,
+            huge=("x",),
+        )
+        for function in ("softmax", "log_softmax")
+    ),
     Rule(
-        name="logit-out-of-range",
-        pattern="softmax(x[i], i, at=t)",
+        name="direction-out-of-range",
+        pattern="normalize(x[i], i, at=t)",
         let=(
-            "top = detach(amax(x[i], i))",
-            "level[i] = where(x[i] >= top, 0, -oo)",
-            # Of one class this is infinite or nan.
-            "reach = top/(Sum(1, i) - 1)",
+            "top = detach(amax(abs(x[i]), i))",
+            f"size[i] = {magnitude('abs(x[i])')}",
+            "longest = amax(size[i], i)",
+            "ratio[i] = detach(sign(x[i]))*exp(size[i] - longest)",
         ),
-        replacement="softmax(where(isfinite(reach), x[i], level[i]), i, at=t)",
-        why="Infinite logits would meet as `inf - inf = nan` although the lead is clear; and of a "
-        "single class the probability is 1 whatever its logit and the slope of that.",
+        replacement="normalize(where(isfinite(top), x[i], ratio[i]), i, at=t)",
+        why="An entry overflows although the direction does not; it is that of the entries over the "
+        "largest of them, by their logarithms.",
         source="algebra",
-        witness=Witness(
-            point={"x": (1.0, math.inf, 2.0), "t": 0}, fault=Fault.GRADIENT, wrt="x"
-        ),
+        witness=Witness(point={"x": (1.0, 1e20, 2.0), "t": 1}),
         phase=Phase.LEVEL,
         huge=("x",),
     ),
-    Rule(
-        name="sum-out-of-range",
-        pattern="logsumexp(x[i], i, where=m[i])",
-        let=("top = amax(x[i], i, where=m[i])",),
-        replacement="where(isfinite(detach(top)), logsumexp(x[i], i, where=m[i]), top)",
-        why="The largest term overflows and is the whole result; beside it the others, and the "
-        "slope of the sum, would be `inf - inf = nan`.",
-        source="algebra",
-        witness=Witness(
-            point={"x": (1.0, math.inf, 2.0), "m": (1, 1, 1)},
-            fault=Fault.GRADIENT,
-            wrt="x",
-        ),
-        phase=Phase.LEVEL,
-        outside=True,
-        steep=("x",),
+    *(
+        Rule(
+            name=name,
+            pattern="logsumexp(x[i], i, where=m[i])",
+            let=("top = amax(x[i], i, where=m[i])",),
+            replacement="where(isfinite(detach(top)), logsumexp(x[i], i, where=m[i]), top)",
+            why="The largest term overflows and is the whole result; beside it the others, and the "
+            "slope of the sum, would be `inf - inf = nan`.",
+            source="algebra",
+            witness=witness,
+            phase=Phase.LEVEL,
+            outside=True,
+            steep=steep,
+            huge=huge,
+            grown=True,
+            nested=nested,
+        )
+        for name, steep, huge, nested, witness in (
+            (
+                "inner-sum-out-of-range",
+                (),
+                ("x",),
+                True,
+                Witness(point={"x": (1.0, 1e20, 2.0)}, within="log1p(x**2)"),
+            ),
+            (
+                "sum-out-of-range",
+                ("x",),
+                (),
+                False,
+                Witness(
+                    point={"x": (1.0, math.inf, 2.0)}, fault=Fault.GRADIENT, wrt="x"
+                ),
+            ),
+        )
     ),
     Rule(
         name="log-of-reciprocal-sum",

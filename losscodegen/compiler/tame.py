@@ -143,7 +143,7 @@ class Tame:
             case Read(name):
                 flows = name in self.differentiable
                 size = Extent.FINITE if flows else Extent.BOUNDED
-                return Finding(min(size, self.sizes.get(name, size)))
+                return Finding(self.sizes.get(name, size))
             case Use():
                 return Finding(Extent.HUGE, (expr,))
             case _ if expr.origin.guard and expr.origin.guard.rule in self.trusted:

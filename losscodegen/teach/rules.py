@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from losscodegen.compiler.bindings import Bindings, Template
 from losscodegen.compiler.instantiate import fill
 from losscodegen.compiler.ranges import TRUE
-from losscodegen.compiler.row_loss import row_loss
+from losscodegen.compiler.row_loss import in_context, row_loss
 from losscodegen.compiler.rule import INDICES, Fault, Refuted, Rule
 from losscodegen.compiler.rules import REFUTED, RULES
 from losscodegen.ir.build import number, power
 from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.ir.nodes import Call, Expr, Index, Read, Reduce, Select, Switch
-from losscodegen.ir.walk import transform, walk
+from losscodegen.ir.walk import walk
 from losscodegen.judge.oracle_second import bends
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point
@@ -200,11 +200,8 @@ def _typed(loss: Loss) -> str:
 def _witnessed(row: Row, side: str) -> Expr:
     """A side of a row with an input for each name, as the witness has it."""
     formula = parse_formula(side, indices=INDICES)
-    instead = {n: parse_formula(t) for n, t in row.witness.instead.items()}
     filled = fill(formula, Bindings(dict(_names(row, formula)), _own()))
-    return transform(
-        filled, lambda e: instead.get(e.name, e) if isinstance(e, Read) else e
-    )
+    return in_context(row, filled)
 
 
 def _own() -> dict[Index, tuple[Index, ...]]:

@@ -16,7 +16,7 @@ from losscodegen.compiler.branches import GUARDS as BRANCHES
 from losscodegen.compiler.instantiate import Ready, fill, ready
 from losscodegen.compiler.intervals import Range, read_range
 from losscodegen.compiler.ranges import TRUE, Ranges
-from losscodegen.compiler.row_loss import row_loss
+from losscodegen.compiler.row_loss import in_context, row_loss
 from losscodegen.compiler.rule import INDICES, Refuted, Rule, Witness
 from losscodegen.compiler.rules import RULES
 from losscodegen.ir.loss import DomainKind, Interval, Loss, Variable
@@ -59,12 +59,9 @@ def instance(rule: Rule, *, mask: bool = False, index: bool = False) -> Loss:
 @cache
 def witnessed(rule: Rule) -> Loss:
     """The instance in which the witness shows the fault."""
-    instead = {n: parse_formula(t) for n, t in rule.witness.instead.items()}
-    expression = transform(
-        instance(rule).expression,
-        lambda e: instead.get(e.name, e) if isinstance(e, Read) else e,
-    )
-    return row_loss(rule, expression)
+    found = instance(rule, index=rule.witness.whole)
+    new = row_loss(rule, in_context(rule, found.expression))
+    return replace(new, free=found.free, indices=found.indices)
 
 
 def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:

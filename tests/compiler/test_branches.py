@@ -300,3 +300,30 @@ def test_what_belongs_to_the_pair_is_guarded() -> None:
     Accused.load(loss, source.text).call({"z": z}).sum().backward()
     assert z.grad is not None
     assert z.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("factor", "row"),
+    [
+        ("z[i,d]**3", (1e15, 1.0)),
+        ("(z[i,d] - log(relu(z[i,d])))", (0.0, 1.0)),
+    ],
+)
+def test_an_infinite_factor_of_a_dropped_pair(
+    factor: str, row: tuple[float, float]
+) -> None:
+    """The product of matrices would multiply it with the gradient 0 of the pair."""
+    loss = pairs(f"Mean(Sum({factor}*z[j,d], d), j, where=i > j)")
+    source = compile_losses((loss,), origin="test", without=NO_RULES)
+    z = torch.tensor([[2.0, 1.0], row], dtype=torch.float32, requires_grad=True)
+    Accused.load(loss, source.text).call({"z": z})[0].backward()
+    assert z.grad is not None
+    assert not z.grad[1].isnan().any()
+
+
+def test_finite_factors_of_pairs_stay_a_product_of_matrices() -> None:
+    loss = pairs("Mean(Sum(exp(-z[i,d]**2)*z[j,d], d), j, where=i != j)")
+    assert "where(i != j, exp" not in format_expression(
+        stabilize(loss, ()).loss.expression
+    )
+    assert " @ " in compile_losses((loss,), origin="test").text

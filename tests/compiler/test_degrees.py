@@ -38,3 +38,18 @@ def test_degree(formula: str, expected: float) -> None:
     assert (
         degree(parse_formula(formula), ranges, {"x", "y", "u"}.__contains__) == expected
     )
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("logsumexp(x[i]**3, i)", 3),
+        ("logsumexp(x[i]**3 - detach(amax(x[i]**3, i)), i)", 0),
+        ("logsumexp(where(x[i] > 0, x[i]**2 - detach(y), 0), i)", 0),
+        ("normalize(x[i]**3, i)", 0),
+    ],
+)
+def test_degree_over_an_axis(formula: str, expected: float) -> None:
+    """What the largest term has been taken out of only falls."""
+    parsed = parse_formula(formula, indices={"i": "I"})
+    assert degree(parsed, Ranges(), {"x", "y"}.__contains__) == expected

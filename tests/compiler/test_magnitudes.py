@@ -117,6 +117,45 @@ def test_a_logarithm_over_an_axis(argument: str, log: Log) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("part", "entries", "inside"),
+    [
+        ("logsumexp(x**2, c)", (1e25, 2.0, 2e24), lambda row: max(e**2 for e in row)),
+        ("amax(x**3 - 2, c)", (1e20, -2e21, 2.0), lambda row: max(row) ** 3 - 2),
+        ("amax(x**3 - 2, c)", (-1e20, -2e21, -3e20), lambda row: max(row) ** 3 - 2),
+        ("amin(x**3 - 2, c)", (1e20, -2e21, 2.0), lambda row: min(row) ** 3 - 2),
+    ],
+)
+def test_the_outermost_entry_of_either_sign(
+    part: str, entries: tuple[float, ...], inside: Log
+) -> None:
+    x = torch.tensor([entries], requires_grad=True)
+    value = computed(AXES.format(argument=f"1 + ({part})**2"), x=x)
+    value.backward()
+    with mpmath.workdps(50):
+        row = [mpmath.mpf(e) for e in x[0].tolist()]
+        want = mpmath.log1p(inside(row) ** 2)
+    assert value.item() == pytest.approx(float(want), rel=1e-6)
+    assert x.grad is not None
+    assert bool(x.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("entries", [(3.0,), (-0.5,), (1e3, -2.0), (0.0, 0.0)])
+def test_a_sum_of_which_one_term_is_of_ordinary_size(
+    entries: tuple[float, ...],
+) -> None:
+    """Of one class the logarithm of the sum of exponentials less the largest is exactly 0."""
+    x = torch.tensor([entries], dtype=torch.float64, requires_grad=True)
+    value = computed(AXES.format(argument="1 + logsumexp(x**2, c)**2"), x=x)
+    value.backward()
+    plain = x.detach().clone().requires_grad_()
+    expected = plain.square().logsumexp(dim=1).square().log1p()
+    expected.sum().backward()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    assert x.grad is not None and plain.grad is not None
+    torch.testing.assert_close(x.grad, plain.grad, rtol=1e-12, atol=0.0)
+
+
 @pytest.mark.parametrize("argument", ["x**2*y", "softplus(x**3) + y", "y/(1 + x**2)"])
 def test_it_is_the_logarithm_in_range(argument: str) -> None:
     x = torch.linspace(-3, 3, 41, dtype=torch.float64)
