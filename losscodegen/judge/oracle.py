@@ -128,7 +128,7 @@ class Oracle:
         binding = bind(self.loss, self.sizes, point)
         with restored_precision():
             lanes = self._lanes(binding, formats)
-            gradient = self._gradient(binding, lanes, formats)
+            gradient = self.gradient(binding, lanes, formats)
         value = [lanes[n].value[k] for n, k in self.grid.order(len(lanes))]
         if value and all(v.kind is Kind.UNDEFINED for v in value):
             # A loss that has no value has no slope, either.
@@ -240,9 +240,10 @@ class Oracle:
                 return found
             bits = next_bits(bits)
 
-    def _gradient(
+    def gradient(
         self, binding: Binding, lanes: list[LaneTruth], formats: tuple[Dtype, ...]
     ) -> dict[str, tuple[Slope, ...]]:
+        """The gradient of the sum of all values, from what is true of each element."""
         still = Slope(value=resolve(ZERO, formats))
         gradient = {
             name: [still] * binding.count(name)
