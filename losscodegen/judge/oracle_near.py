@@ -19,6 +19,14 @@ from dataclasses import dataclass, field
 from flint import arb, fmpq
 
 from losscodegen.judge.criterion import ROUNDINGS
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    add,
+    multiply,
+    negate,
+    order,
+    subtract,
+)
 from losscodegen.judge.oracle_lane import Lane
 from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import (
@@ -28,15 +36,9 @@ from losscodegen.judge.oracle_numbers import (
     UNDEFINED,
     ZERO,
     Value,
-    absolute,
-    add,
     ball,
     finite,
-    multiply,
-    negate,
-    order,
     sign,
-    subtract,
     zero,
 )
 from losscodegen.judge.oracle_run import Change

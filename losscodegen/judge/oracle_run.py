@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from flint import fmpq
 
 from losscodegen.ir.nodes import Named
+from losscodegen.judge.oracle_arithmetic import (
+    add,
+    hull,
+    multiply,
+    negate,
+)
 from losscodegen.judge.oracle_functions import e, pi
 from losscodegen.judge.oracle_graph import Node
 from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
@@ -29,10 +35,6 @@ from losscodegen.judge.oracle_numbers import (
     UNDEFINED,
     ZERO,
     Value,
-    add,
-    hull,
-    multiply,
-    negate,
 )
 from losscodegen.judge.oracle_tape import Tape
 
