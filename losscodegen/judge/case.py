@@ -50,6 +50,9 @@ class Case:
     def settle_by_line(self, spread: Spread, dtype: Dtype) -> None:
         self.by_line = self.beside(spread, dtype)
 
+    def settle_by_decision(self, spread: Spread, dtype: Dtype) -> None:
+        self.scaled = min(self.scaled, self.beside(spread, dtype))
+
     def beside(self, spread: Spread, dtype: Dtype) -> float:
         """The error in units of a spread."""
         if self.variable is None:

@@ -70,6 +70,21 @@ def spread_of_lines(
     return _spread(ask, truth, dtype, _line_probes(loss, point, dtype))
 
 
+def spread_of_decisions(
+    ask: Ask,
+    loss: Loss,
+    point: Point,
+    truth: Truth,
+    dtype: Dtype,
+    variants: Variants,
+) -> Spread:
+    """What other decisions change, where rounding makes them."""
+    arrays = (e for e in point.values.values() if isinstance(e, Array))
+    size = max((n for array in arrays for n in array.shape), default=1)
+    others = variants.further(loss, dtype, size)
+    return _spread(ask, truth, dtype, ((other, point) for other in others))
+
+
 def _spread(
     ask: Ask, truth: Truth, dtype: Dtype, probes: Iterable[tuple[Loss, Point]]
 ) -> Spread:

@@ -24,7 +24,12 @@ from losscodegen.judge.oracle_second import Sensitivities
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point, Truth
 from losscodegen.judge.points import Confine, admitted, generator, sample
-from losscodegen.judge.probes import Spread, spread, spread_of_lines
+from losscodegen.judge.probes import (
+    Spread,
+    spread,
+    spread_of_decisions,
+    spread_of_lines,
+)
 from losscodegen.judge.rim import is_tame
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.seams import Flip, flips, points_beside
@@ -90,7 +95,7 @@ class Trial:
     findings: list[Finding] = field(default_factory=list)
     variants: Variants = field(default_factory=Variants)
     sensitivities: Sensitivities = field(default_factory=Sensitivities)
-    spreads: dict[tuple[int, bool], Spread] = field(default_factory=dict)
+    spreads: dict[tuple[int, bool, bool], Spread] = field(default_factory=dict)
     seams: list[Flip] = field(default_factory=list)
     """Where the formula decides, or leaves the range."""
 
@@ -242,24 +247,31 @@ class Trial:
                 case.probed = True
                 guilty[kind] += 1
                 continue
-            case.settle(self.spread(case, by_line=False), self.dtype)
+            case.settle(self.spread(case), self.dtype)
             if case.fails(self.limits) and self.loss.axes:
                 case.settle_by_line(self.spread(case, by_line=True), self.dtype)
+            if case.fails(self.limits) and self.loss.axes:
+                found = self.spread(case, by_decision=True)
+                case.settle_by_decision(found, self.dtype)
             guilty[kind] += case.fails(self.limits)
 
     def probe(self, case: Case) -> float:
         """How far off a case is beside what its point and the formula's constants explain."""
-        return case.beside(self.spread(case, by_line=False), self.dtype)
+        return case.beside(self.spread(case), self.dtype)
 
-    def spread(self, case: Case, *, by_line: bool) -> Spread:
+    def spread(
+        self, case: Case, *, by_line: bool = False, by_decision: bool = False
+    ) -> Spread:
         """The spread of a point, worked out once for all its entries."""
-        key = id(case.point), by_line
+        key = id(case.point), by_line, by_decision
         known = self.spreads
         if key not in known:
             there = self.oracles, self.loss, case.point, case.truth, self.dtype
-            known[key] = (
-                spread_of_lines(*there) if by_line else spread(*there, self.variants)
-            )
+            if by_line:
+                known[key] = spread_of_lines(*there)
+            else:
+                way = spread_of_decisions if by_decision else spread
+                known[key] = way(*there, self.variants)
         return known[key]
 
     def usual_there(self, case: Case) -> float:
