@@ -128,6 +128,8 @@ class Rule:
         calm: names; the rule stays out where what they stand for may overflow.
         outside: the rule stays out of the branches that another rule has made.
         overflows: the rule fires only where an argument of the pattern may.
+        outer: the rule fires only on what there is one of for each result, not on the terms of a
+            sum, where a tensor more costs most.
         scalars: the rule fires on Python numbers, too, as they stand in the spec. They are rounded
             to double, which is not enough for float64 where digits cancel.
         first: the rule is tried before the parts of a formula are rewritten, and sees them as they
@@ -172,6 +174,7 @@ class Rule:
     calm: tuple[str, ...] = ()
     outside: bool = False
     overflows: bool = False
+    outer: bool = False
     scalars: bool = False
     first: bool = False
 
