@@ -2,7 +2,9 @@
 
 The constants may be off by an ulp, for no format represents one tenth. What is compared, or whose
 sign or greatest entry decides, may be off by a few: a program that rounds takes the other branch
-next to a kink, and the slope of that branch is as good.
+next to a kink, and the slope of that branch is as good. The computed argument of a sine beyond its
+first period may be off by an ulp: the sine of 10**9 has lost nine digits of it, however it is
+written. Within the period it may not, for ``sin(2*atan(x))`` has a better form.
 """
 
 from __future__ import annotations
@@ -32,18 +34,18 @@ from losscodegen.ir.nodes import (
     Use,
 )
 from losscodegen.ir.walk import children, free_indices, inline_loss, rebuild, walk
+from losscodegen.judge.criterion import ROUNDINGS
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import INTEGRAL
 
-ROUNDINGS = 4
-"""By how many ulps what decides is moved."""
 TRIES = 2
-FURTHER_TRIES = 6
-"""So many more where what was tried first does not explain an error."""
+PERIOD = 7
+"""Beyond a period, the argument of a periodic function is known to an ulp of its own at best."""
 
 _DECIDING = frozenset(
     {"lt", "le", "gt", "ge", "abs", "sign", "relu", "heaviside", "max", "min", "clip"}
 )
+_PERIODIC = frozenset({"sin", "cos", "tan"})
 _TRUTH = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
 )
@@ -54,20 +56,13 @@ class Variants:
     """The variants of a loss, each made once."""
 
     def __init__(self) -> None:
-        self.kept: dict[tuple[int, Dtype, int], tuple[Loss, tuple[Loss, ...]]] = {}
+        self.kept: dict[tuple[int, Dtype], tuple[Loss, tuple[Loss, ...]]] = {}
 
     def __call__(self, loss: Loss, dtype: Dtype) -> tuple[Loss, ...]:
-        key = id(loss), dtype, 0
+        key = id(loss), dtype
         if key not in self.kept:
             # Kept together with the original, whose id could be given to another otherwise.
             self.kept[key] = loss, tuple(_variants(loss, dtype))
-        return self.kept[key][1]
-
-    def further(self, loss: Loss, dtype: Dtype, size: int) -> tuple[Loss, ...]:
-        """Those that are asked where the others do not explain an error."""
-        key = id(loss), dtype, size
-        if key not in self.kept:
-            self.kept[key] = loss, tuple(_further(loss, dtype, size))
         return self.kept[key][1]
 
 
@@ -78,36 +73,12 @@ def _variants(loss: Loss, dtype: Dtype) -> list[Loss]:
     for sign in (-1, 1):
         factor = Number(1 + sign * unit)
         found.append(_move_constants(plain, plain.expression, factor))
+        found.append(_move_phases(plain, plain.expression, sign * unit))
     for seed in range(TRIES):
         for sign in (-1, 1):
             # In pairs, so that one of two lies on either side of what is nearly undecided.
             nudge = _nudger(plain, sign * ROUNDINGS * unit, Random(seed))
             found.append(_move_decisions(plain.expression, nudge))
-    return [
-        replace(plain, expression=e)
-        for e in dict.fromkeys(found)
-        if e != plain.expression
-    ]
-
-
-def _further(loss: Loss, dtype: Dtype, size: int) -> list[Loss]:
-    """More variants, in which other decisions are moved, for axes of at most ``size`` entries.
-
-    Of several entries that tie but for rounding any may be the greatest or the least, and chance
-    need not have chosen each of them: here every place wins in turn.
-    """
-    plain = inline_loss(loss)
-    width = ROUNDINGS * Fraction(dtype.epsilon)
-    found = []
-    for seed in range(TRIES, TRIES + FURTHER_TRIES):
-        for sign in (-1, 1):
-            nudge = _nudger(plain, sign * width, Random(seed))
-            found.append(_move_decisions(plain.expression, nudge))
-    if any(_chooses(n) for n in walk(plain.expression)):
-        for place in range(size):
-            found += [
-                _prefer(plain, plain.expression, place, w) for w in (-width, width)
-            ]
     return [
         replace(plain, expression=e)
         for e in dict.fromkeys(found)
@@ -168,6 +139,31 @@ def _constant(loss: Loss, expr: Expr) -> bool:
     return interesting
 
 
+# ---------------------------------------------------------------------- phases
+
+
+def _move_phases(loss: Loss, expr: Expr, width: Fraction) -> Expr:
+    """Computed arguments of periodic functions times ``1 + width``, beyond the first period."""
+    if not children(expr):
+        return expr
+    parts = tuple(_move_phases(loss, c, width) for c in children(expr))
+    if isinstance(expr, Call) and expr.op in _PERIODIC and _computed(loss, expr):
+        (phase,) = parts
+        beyond = call("heaviside", add(call("abs", phase), Number(Fraction(-PERIOD))))
+        parts = (mul(phase, add(ONE, mul(Number(width), beyond))),)
+    return rebuild(expr, parts)
+
+
+def _computed(loss: Loss, expr: Call) -> bool:
+    """Whether a program rounds on the way to an argument: what is read, it has exactly."""
+    (argument,) = expr.args
+    while isinstance(argument, Call) and argument.op == "neg":
+        (argument,) = argument.args
+    return not isinstance(argument, Read | Number | Index | Size) and any(
+        isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(argument)
+    )
+
+
 # ---------------------------------------------------------------------- decisions
 
 Nudge = Callable[[Expr], Expr]
@@ -217,47 +213,22 @@ def _nudger(loss: Loss, width: Fraction, random: Random) -> Nudge:
         ]
         return add(ONE, mul(Number(width), call("sin", add(*phase))))
 
+    def computed(expr: Expr) -> bool:
+        """Whether a program rounds on the way to this number: what is read, it has exactly."""
+        if isinstance(expr, Call) and expr.op == "neg":
+            return computed(expr.args[0])
+        if isinstance(expr, Read | Number | Constant | Index | Size):
+            return False
+        return any(
+            isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(expr)
+        )
+
     @cache
     def nudge(expr: Expr) -> Expr:
-        if not _computed(loss, expr):
+        if not computed(expr):
             return expr
         if isinstance(expr, Call) and expr.op == "add":
             return add(*(mul(term, factor(term)) for term in expr.args))
         return mul(expr, factor(expr))
 
     return nudge
-
-
-def _computed(loss: Loss, expr: Expr) -> bool:
-    """Whether a program rounds on the way to this number: what is read, it has exactly."""
-    if isinstance(expr, Call) and expr.op == "neg":
-        return _computed(loss, expr.args[0])
-    if isinstance(expr, Read | Number | Constant | Index | Size):
-        return False
-    return any(
-        isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(expr)
-    )
-
-
-def _chooses(expr: Expr) -> bool:
-    return isinstance(expr, Reduce) and expr.kind in (Reduction.AMAX, Reduction.AMIN)
-
-
-def _prefer(loss: Loss, expr: Expr, place: int, width: Fraction) -> Expr:
-    """``expr`` with entry ``place`` of each greatest or least moved against all others."""
-
-    def go(part: Expr) -> Expr:
-        return _prefer(loss, part, place, width)
-
-    match expr:
-        case Number() | Constant() | Index() | Size() | Read() | Use():
-            return expr
-        case Reduce(body=body, indices=(index, *_)) if _chooses(expr):
-            new = go(body)
-            if _computed(loss, body):
-                here = call("eq", index, Number(Fraction(place)))
-                own, others = Number(1 + width), Number(1 - width)
-                new = mul(new, Select(here, own, others))
-            return rebuild(expr, (new, *children(expr)[1:]))
-        case _:
-            return rebuild(expr, tuple(go(c) for c in children(expr)))

@@ -261,7 +261,7 @@ def _fails_as_it_is(trial: Trial, case: Case) -> bool:
     )
     if twin.ulp <= trial.limits.fails(case.order):
         return False
-    twin.settle(trial.spread(twin), DTYPE)
+    twin.settle(trial.spread(twin, by_line=False), DTYPE)
     if twin.fails(trial.limits) and trial.loss.axes:
         twin.settle_by_line(trial.spread(twin, by_line=True), DTYPE)
     return twin.fails(trial.limits)
