@@ -67,41 +67,48 @@ def grpo_loss(
         torch.minimum(residual, logp.new_full((), math.log(1.0 + eps_high))),
         torch.maximum(residual, logp.new_full((), math.log(1.0 - eps_low))),
     )
+    if beta > 0:
+        # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+        # times an infinite derivative is nan. There it is computed at a harmless point
+        # instead.
+        safe_residual = torch.where(kept, ref_logp - logp, 0.0)
 
-    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
-    # times an infinite derivative is nan. There it is computed at a harmless point
-    # instead.
-    safe_residual = torch.where(kept, ref_logp - logp, 0.0)
-
-    # Guard [exp-minus-tangent]: Near 0 the terms cancel to `x**2/2`. There `cosh(x) -
-    # 1` and the series of `sinh(x) - x` are added instead, which are both small by
-    # themselves.
-    below = safe_residual.abs() < 1
-    d = torch.where(below, safe_residual, 0.0)
-    d_squared = d.square()
-    total = (
-        1.0
-        + d_squared
-        * (
+        # Guard [exp-minus-tangent]: Near 0 the terms cancel to `x**2/2`. There `cosh(x) -
+        # 1` and the series of `sinh(x) - x` are added instead, which are both small by
+        # themselves.
+        below = safe_residual.abs() < 1
+        d = torch.where(below, safe_residual, 0.0)
+        d_squared = d.square()
+        total = (
             1.0
             + d_squared
             * (
                 1.0
                 + d_squared
-                * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
-                / 156.0
+                * (
+                    1.0
+                    + d_squared
+                    * (1.0 + d_squared * (1.0 + d_squared / 272.0) / 210.0)
+                    / 156.0
+                )
+                / 110.0
             )
-            / 110.0
+            / 72.0
         )
-        / 72.0
-    )
-    odd = d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
-    kl = torch.where(
-        below,
-        2.0 * (0.5 * d).sinh().square() + odd,
-        safe_residual.exp() - safe_residual - 1.0,
-    )
-    v = -torch.where(kept, bounded, 0.0).exp() * advantage.unsqueeze(1) + beta * kl
+        odd = (
+            d.pow(3) * (1.0 + d_squared * (1.0 + d_squared * total / 42.0) / 20.0) / 6.0
+        )
+
+        # Guard [coefficient-of-exponential]: Where the coefficient is 0 so is the product,
+        # but `0 * inf` would be nan once the exponential overflows.
+        chosen = beta * torch.where(
+            below,
+            2.0 * (0.5 * d).sinh().square() + odd,
+            safe_residual.exp() - safe_residual - 1.0,
+        )
+    else:
+        chosen = logp.new_full((), 0.0).expand_as(logp)
+    v = -torch.where(kept, bounded, 0.0).exp() * advantage.unsqueeze(1) + chosen
     loss = torch.where(kept, v, 0.0).sum(dim=1) / torch.maximum(
         mask.sum(dim=1), logp.new_full((), 1.0)
     )

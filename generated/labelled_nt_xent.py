@@ -134,6 +134,7 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
 
     Here it takes that of one: all that is kept are the exponentials, in place of the differences.
+    Nor does the slope depend on the rounding of a large result.
     """
     largest = x.detach().amax(dim=dim, keepdim=True)
     largest = torch.where(largest.isfinite(), largest, 0.0)

@@ -85,9 +85,15 @@ def reinforce_loss(
     ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
     rest = torch.where(below3, exp_below2, 0.0).sum(dim=1)
     far = moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
-    loss = F.softplus(
-        rivals, threshold=40.0
-    ) * advantage.detach() + entropy_coefficient * torch.where(
+
+    # Guard [weighted-softplus]: The backward of torch's `softplus` multiplies by
+    # `exp(x)` before it divides by `1 + exp(x)`, and overflows where the weight is
+    # large.
+    product2 = advantage.detach() * (
+        rivals.relu()
+        + F.softplus(torch.where(rivals > 0, -rivals, rivals), threshold=40.0)
+    )
+    loss = product2 + entropy_coefficient * torch.where(
         near, close - math.log(1.0 * logits.shape[1]), far
     )
 

@@ -53,7 +53,14 @@ def scale_invariant_log_loss(
         (torch.where(below, residual, 1.0) / torch.where(below, target, 1.0)).log1p(),
         g,
     )
-    loss = g2.square().mean(dim=-1) - lam * g2.mean(dim=-1).square()
+
+    # Guard [variance-by-moments]: Both terms are as large as the mean is squared; for k
+    # near 1 the difference may be smaller than their rounding. What the entries spread
+    # about their mean is added instead.
+    middle = g2.mean(dim=-1)
+    loss = (g2 - middle.unsqueeze(-1)).square().mean(dim=-1) + (
+        1.0 - lam
+    ) * middle.square()
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -33,74 +33,41 @@ def semi_hard_triplet_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     embedding = embedding.to(wide)
 
-    dist = _squared_distances(embedding, embedding)
+    dist = _distances(embedding, embedding)
     differs = target != target.unsqueeze(1)
     farthest = torch.where(differs, dist, -math.inf).amax(dim=1, keepdim=True)
-    above = farthest > dist
-    both = differs.unsqueeze(1) & (dist.unsqueeze(1) > dist.unsqueeze(2))
-    difference = embedding.unsqueeze(1) - embedding
+    outside = torch.where(
+        differs.unsqueeze(1) & (dist.unsqueeze(1) > dist.unsqueeze(2)),
+        dist.unsqueeze(1),
+        math.inf,
+    ).amin(dim=2)
+    negative = torch.where(farthest > dist, outside, farthest)
+    total = margin + (dist - negative) * (dist + negative)
+    same = target == target.unsqueeze(1)
+    differs2 = ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device)
+    rivals = differs.sum(dim=1).to(wide)
+    both = same & differs2 & (rivals > 0).unsqueeze(1)
+    beyond = total >= 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_difference = torch.where(
-        above.unsqueeze(2).unsqueeze(3),
-        torch.where(both.unsqueeze(3), difference.unsqueeze(1), 0.0),
-        0.0,
-    )
-    dist_target = safe_difference.square().sum(dim=3)
-    outside = torch.where(both, dist_target, math.inf).amin(dim=2)
-    chosen = torch.where(
-        above.unsqueeze(2).unsqueeze(3),
-        0.0,
-        torch.where(differs.unsqueeze(2), difference, 0.0).unsqueeze(1),
-    )
-    dist2 = chosen.square().sum(dim=3)
-    farthest2 = torch.where(differs.unsqueeze(1), dist2, -math.inf).amax(dim=2)
-    total = margin + dist - torch.where(above, outside, farthest2)
-    same = target == target.unsqueeze(1)
-    differs2 = ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device)
-    rivals = differs.sum(dim=1).to(wide)
-    both_target = same & differs2 & (rivals > 0).unsqueeze(1)
-    beyond = total >= 0
-    dist3 = (
-        torch.where(
-            both_target.unsqueeze(2),
-            torch.where(beyond.unsqueeze(2), difference, 0.0),
-            0.0,
-        )
-        .square()
-        .sum(dim=2)
-    )
-    dist4 = (
-        torch.where(
-            both_target.unsqueeze(2).unsqueeze(3),
-            torch.where(beyond.unsqueeze(2).unsqueeze(3), safe_difference, 0.0),
-            0.0,
-        )
-        .square()
-        .sum(dim=3)
-    )
-    outside2 = torch.where(
-        differs.unsqueeze(1) & (dist.unsqueeze(1) > dist3.unsqueeze(2)), dist4, math.inf
-    ).amin(dim=2)
-    dist5 = (
-        torch.where(
-            both_target.unsqueeze(2).unsqueeze(3),
-            torch.where(beyond.unsqueeze(2).unsqueeze(3), chosen, 0.0),
-            0.0,
-        )
-        .square()
-        .sum(dim=3)
-    )
-    farthest3 = torch.where(differs.unsqueeze(1), dist5, -math.inf).amax(dim=2)
-    negative = torch.where(farthest > dist3, outside2, farthest3)
+    safe_safe_dist = torch.where(both, torch.where(beyond, dist, 0.0), 0.0)
+    safe_safe_negative = torch.where(both, torch.where(beyond, negative, 0.0), 0.0)
     n = (same & differs2).sum(dim=(0, 1)).to(wide)
 
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
     # an infinite derivative is nan. As a select the losing side can be kept harmless.
     loss = torch.where(
-        both_target, torch.where(total < 0, 0.0, margin + dist3 - negative), 0.0
+        both,
+        torch.where(
+            total < 0,
+            0.0,
+            margin
+            + (safe_safe_dist - safe_safe_negative)
+            * (safe_safe_dist + safe_safe_negative),
+        ),
+        0.0,
     ).sum(dim=(0, 1)) / torch.maximum(n, embedding.new_full((), 1.0))
 
     return loss.to(dtype)
@@ -114,9 +81,10 @@ class SemiHardTripletLoss(nn.Module):
         \begin{aligned}
             \ell(z, t) &= \frac{\sum_{i, j :\, t_j = t_i \text{ and } j \ne i
                 \text{ and } \#\{k :\, t_k \ne t_i\} > 0}
-                \max(\mathrm{margin} + \mathrm{dist}_{i,j} - \mathrm{negative}_{i,j},
-                0)}{\max(\#\{i, j :\, t_j = t_i \text{ and } j \ne i\}, 1)} \\
-            \mathrm{dist}_{i,j} &= \sum_{d} (z_{i,d} - z_{j,d})^2 \\
+                \max(\mathrm{margin} + (\mathrm{dist}_{i,j} - \mathrm{negative}_{i,j})
+                \, (\mathrm{dist}_{i,j} + \mathrm{negative}_{i,j}), 0)}{\max(\#\{i, j
+                :\, t_j = t_i \text{ and } j \ne i\}, 1)} \\
+            \mathrm{dist}_{i,j} &= \lVert z_i - z_j \rVert_2 \\
             \mathrm{farthest}_i &= \max_{k :\, t_k \ne t_i} \mathrm{dist}_{i,k} \\
             \mathrm{negative}_{i,j} &= \begin{cases}
                 \min_{k :\, t_k \ne t_i \text{ and } \mathrm{dist}_{i,k} >
@@ -128,8 +96,8 @@ class SemiHardTripletLoss(nn.Module):
 
     Here :math:`z` is ``embedding`` and :math:`t` is ``target``.
 
-    At the ends of a clipped range the derivative is that of the inside. Entries that
-    tie for an extreme share its derivative equally.
+    At the ends of a clipped range the derivative is that of the inside. The gradient of
+    the norm at 0 is 0. Entries that tie for an extreme share its derivative equally.
 
     The mean over all pairs of a class, 0 where there is none. Squared distances, as in
     the paper. Where no negative is farther away than the positive, the farthest one is
@@ -174,37 +142,51 @@ def _check_parameters(margin: float) -> None:
         raise ValueError(f"margin must be non-negative, got {margin!r}")
 
 
-def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """The squared distances between all rows of x and of y."""
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    """The distances between all rows of x and of y."""
     y = y.view_as(y)  # torch.compile refuses the same tensor twice
-    squares: Tensor = _SquaredDistances.apply(x, y)  # type: ignore[no-untyped-call]
-    return squares
+    distances: Tensor = _Distances.apply(x, y)  # type: ignore[no-untyped-call]
+    return distances
 
 
-class _SquaredDistances(torch.autograd.Function):
+class _Distances(torch.autograd.Function):
     """From differences, for their digits, but without a tensor of all of them.
 
-    Only the derivative of the gradient makes one: ``torch.cdist`` has none. Forward-mode
-    derivatives, as of ``torch.func.jacfwd``, are not there.
+    The squares leave the floating-point range long before the distances do. Hence everything is
+    measured from the power of two below the largest entry, and what is short, once more. The
+    gradient at distance 0 is 0. Only its derivative makes a tensor of all differences:
+    ``torch.cdist`` has none. Forward-mode derivatives, as of ``torch.func.jacfwd``, are
+    not there.
     """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(x: Tensor, y: Tensor) -> Tensor:
-        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+        mode = "donot_use_mm_for_euclid_dist"
+        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).abs()
+        largest = torch.where(entries.isfinite(), entries, 0.0).amax()
+        power = torch.where(largest > 0, largest / (2 * largest.frexp().mantissa), 1.0)
+        x, y = x / power, y / power
+        zoom = 2.0**60 if x.dtype == torch.float32 else 2.0**500
+        near = torch.cdist(x * zoom, y * zoom, compute_mode=mode) / zoom
+        far = torch.cdist(x, y, compute_mode=mode)
+        return torch.where(far < zoom**-0.5, near, far) * power
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
+        ctx.save_for_backward(*inputs, output)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        x, y = ctx.saved_tensors
-        slope = 2.0 * grad
+        x, y, distance = ctx.saved_tensors
         if torch.is_grad_enabled():
+            apart = distance > 0
+            slope = torch.where(apart, grad / torch.where(apart, distance, 1.0), 0.0)
             part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
             return part.sum(dim=-2), -part.sum(dim=-3)
-        # What cdist has as its own gradient: the differences times slope / distance.
-        rows, one = torch.ops.aten._cdist_backward, torch.ones_like(slope)
-        return rows(slope, x, y, 2.0, one), rows(slope.mT.contiguous(), y, x, 2.0, one)
+        rows, turned = torch.ops.aten._cdist_backward, distance.mT.contiguous()
+        return (
+            rows(grad.contiguous(), x, y, 2.0, distance),
+            rows(grad.mT.contiguous(), y, x, 2.0, turned),
+        )

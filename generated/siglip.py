@@ -41,6 +41,8 @@ def siglip_loss(
     log_scale = log_scale.to(wide)
     bias = bias.to(wide)
 
+    same = torch.eye(image.shape[0], dtype=torch.bool, device=image.device)
+
     # Guard [direction]: The squares leave the floating-point range long before the norm
     # does. Divided by its largest entry first, a vector has one entry that never
     # changes: no gradient flows into it, and what the others give flows into the
@@ -48,15 +50,19 @@ def siglip_loss(
     # norm cancels. Rows of zeros stay as they are.
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if image.is_meta else image.device.type, enabled=False):
-        s = (
-            log_scale.exp() * (_direction(image, dim=1) @ _direction(text, dim=1).T)
-            + bias
-        )
-    loss = F.softplus(
-        torch.where(
-            torch.eye(image.shape[0], dtype=torch.bool, device=image.device), -s, s
-        ),
-        threshold=40.0,
+        total = _direction(image, dim=1) @ _direction(text, dim=1).T
+    s = log_scale.exp() * total + bias
+
+    # Guard [levelled-off]: Where the argument overflows the function has long levelled
+    # off, and its derivative 0 times that of the argument is nan.
+    below = torch.where(same, -s, s) < -800
+
+    # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
+    # times an infinite derivative is nan. There it is computed at a harmless point
+    # instead.
+    s2 = torch.where(below, 0.0, log_scale).exp() * total + bias
+    loss = torch.where(
+        below, 0.0, F.softplus(torch.where(same, -s2, s2), threshold=40.0)
     ).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)

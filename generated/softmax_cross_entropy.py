@@ -57,7 +57,13 @@ def softmax_cross_entropy_loss(
     rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
         logits.gather(1, index).squeeze(1) - largest
     )
-    unweighted = F.softplus(rivals, threshold=40.0)
+
+    # Guard [weighted-softplus]: The backward of torch's `softplus` multiplies by
+    # `exp(x)` before it divides by `1 + exp(x)`, and overflows where the weight is
+    # large.
+    unweighted = rivals.relu() + F.softplus(
+        torch.where(rivals > 0, -rivals, rivals), threshold=40.0
+    )
     loss = unweighted if weight is None else weight[target] * unweighted
 
     if weight is not None and reduction == "mean":

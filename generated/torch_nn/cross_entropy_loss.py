@@ -87,16 +87,17 @@ def cross_entropy_loss(
 
     valid = target != ignore_index
 
+    # Guard [ignored-target]: An ignored target need not be an index at all. The entry
+    # read in its place is never used, and neither is its gradient.
+    safe_target = torch.where(valid, target, 0)
+    unweighted = 1.0 - label_smoothing
+
     # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
     # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
     largest = input.amax(dim=1)
-
-    # Guard [ignored-target]: An ignored target need not be an index at all. The entry
-    # read in its place is never used, and neither is its gradient.
-    safe_target = torch.where(valid, target, 0)
     largest2 = largest.detach()
     below = input - largest2.unsqueeze(1)
     index = safe_target.unsqueeze(1)
@@ -107,7 +108,13 @@ def cross_entropy_loss(
     rivals = below.scatter(1, index, torch.finfo(input.dtype).min).logsumexp(dim=1) - (
         input.gather(1, index).squeeze(1) - largest2
     )
-    unweighted = (1.0 - label_smoothing) * F.softplus(rivals, threshold=40.0)
+
+    # Guard [weighted-softplus]: The backward of torch's `softplus` multiplies by
+    # `exp(x)` before it divides by `1 + exp(x)`, and overflows where the weight is
+    # large.
+    total = rivals.relu() + F.softplus(
+        torch.where(rivals > 0, -rivals, rivals), threshold=40.0
+    )
     if label_smoothing > 0:
         # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
         # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
@@ -132,7 +139,8 @@ def cross_entropy_loss(
         chosen = input.new_full((), 0.0).expand_as(target)
     loss = torch.where(
         valid,
-        (unweighted if weight is None else weight[safe_target] * unweighted) - chosen,
+        (unweighted if weight is None else weight[safe_target] * unweighted) * total
+        - chosen,
         0.0,
     )
 

@@ -118,6 +118,11 @@ def linear_cross_entropy_loss(
     linear_bias = linear_bias.to(wide)
 
     valid = target != ignore_index
+
+    # Guard [ignored-target]: An ignored target need not be an index at all. The entry
+    # read in its place is never used, and neither is its gradient.
+    safe_target = torch.where(valid, target, 0)
+    unweighted = 1.0 - label_smoothing
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if input.is_meta else input.device.type, enabled=False):
         z = torch.einsum(
@@ -130,10 +135,6 @@ def linear_cross_entropy_loss(
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
     largest = z.amax(dim=-1)
-
-    # Guard [ignored-target]: An ignored target need not be an index at all. The entry
-    # read in its place is never used, and neither is its gradient.
-    safe_target = torch.where(valid, target, 0)
     largest2 = largest.detach()
     below = z - largest2.unsqueeze(-1)
     index = safe_target.unsqueeze(-1)
@@ -148,7 +149,13 @@ def linear_cross_entropy_loss(
     rivals = below.scatter(-1, index, torch.finfo(input.dtype).min).logsumexp(
         dim=-1
     ) - (z_target - largest2)
-    unweighted = (1.0 - label_smoothing) * F.softplus(rivals, threshold=40.0)
+
+    # Guard [weighted-softplus]: The backward of torch's `softplus` multiplies by
+    # `exp(x)` before it divides by `1 + exp(x)`, and overflows where the weight is
+    # large.
+    total = rivals.relu() + F.softplus(
+        torch.where(rivals > 0, -rivals, rivals), threshold=40.0
+    )
     if label_smoothing > 0:
         # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
         # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
@@ -169,7 +176,8 @@ def linear_cross_entropy_loss(
         chosen = input.new_full((), 0.0).expand_as(target)
     loss = torch.where(
         valid,
-        (unweighted if weight is None else weight[safe_target] * unweighted) - chosen,
+        (unweighted if weight is None else weight[safe_target] * unweighted) * total
+        - chosen,
         0.0,
     )
 

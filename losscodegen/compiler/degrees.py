@@ -48,7 +48,7 @@ def degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -> float:
     Args:
         expr: what is looked at, at a place where ``ranges`` hold.
         ranges: what is known of its parts.
-        free: whether a name may be of any size, as inputs are and parameters are not.
+        free: whether a name may be of any size, as tensors are and Python numbers are not.
     """
 
     def of(node: Expr) -> float:

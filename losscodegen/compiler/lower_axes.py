@@ -109,7 +109,7 @@ def reduce(builder: Builder, expr: Reduce) -> Value:
     dims = tuple(dim_of(layout, i) for i in expr.indices)
     total = Reduction.SUM if kind is Reduction.MEAN else kind
     order = None if expr.order is None else builder.value(expr.order).tensor
-    tensor = reduced(layout, Reduced(total, masked, dims, order=order))
+    tensor = reduced(expr, layout, Reduced(total, masked, dims, order=order))
     rest = tuple(e for e in layout if e not in expr.indices)
     guards = (*body.guards, *mask.guards)
     if kind is Reduction.LOGSUMEXP:
@@ -183,7 +183,7 @@ def _plain(builder: Builder, expr: Reduce, body: Value) -> Value:
         order = None if expr.order is None else builder.value(expr.order).tensor
         if expr.kind is Reduction.VAR and absent:
             raise builder.refuse(expr, "a variance over an index its body lacks")
-        tensor = reduced(layout, Reduced(expr.kind, tensor, dims, order=order))
+        tensor = reduced(expr, layout, Reduced(expr.kind, tensor, dims, order=order))
         layout = tuple(e for e in layout if e not in present)
     for index in absent:
         size = builder.extent(index.axis)

@@ -47,14 +47,15 @@ def distances(builder: Builder, expr: Reduce) -> Value | None:
     )
 
 
-def reduced(layout: Layout, tensor: Reduced) -> Tensor:
-    """``tensor``, a reduction of a tensor of this layout, by a cheaper function if there is one.
+def reduced(expr: Reduce, layout: Layout, tensor: Reduced) -> Tensor:
+    """``tensor``, what ``expr`` makes of a tensor of this layout, by a function of the module.
 
     An axis that is there twice makes the tensor the largest of a loss. The backward of
     ``torch.logsumexp`` holds four like it.
     """
     axes = [base(entry.axis) for entry in layout if isinstance(entry, Index)]
-    if tensor.kind is Reduction.LOGSUMEXP and len(set(axes)) < len(axes):
+    twice = len(set(axes)) < len(axes) or expr.origin.helped
+    if tensor.kind is Reduction.LOGSUMEXP and twice:
         return Helped("logsumexp", (tensor.value,), tensor.dims)
     return tensor
 

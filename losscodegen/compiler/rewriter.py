@@ -21,7 +21,7 @@ from losscodegen.compiler.steps import Step
 from losscodegen.compiler.tame import Tame
 from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Group
-from losscodegen.ir.walk import children, rebuild, walk
+from losscodegen.ir.walk import children, free_indices, rebuild, walk
 
 _LIMIT = 1000
 """More rewrites than any loss needs: a table that gets here does not terminate."""
@@ -35,7 +35,7 @@ class Rewriter:
     scalars: frozenset[str]
     tame: Tame
     free: frozenset[str]
-    """The inputs, which may be of any size."""
+    """The names of tensors that may be of any size."""
     steps: list[Step] = field(default_factory=list)
     digits: Digits = field(default_factory=Digits)
     done: dict[Hashable, tuple[Expr, Ranges]] = field(default_factory=dict)
@@ -51,6 +51,8 @@ class Rewriter:
     """The rules of the phase that go before the others."""
     terms: frozenset[Expr] = frozenset()
     """What the formula is linear in."""
+    results: frozenset[Index] = frozenset()
+    """The indices of the result."""
 
     def __post_init__(self) -> None:
         expanding = (r.name for r in self.rules if r.phase is Phase.EXPAND)
@@ -140,6 +142,8 @@ class Rewriter:
             if rule.linear and expr not in self.terms:
                 continue
             if rule.nested and expr in self.terms:
+                continue
+            if rule.outer and not self.results.issuperset(free_indices(expr)):
                 continue
             if rule.single and self.tame.pairwise(expr):
                 continue

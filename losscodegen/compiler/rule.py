@@ -134,6 +134,8 @@ class Rule:
         outside: the rule stays out of the branches that another rule has made.
         overflows: the rule fires only where an argument of the pattern may.
         grown: the rule fires only where what it rewrites may overflow.
+        outer: the rule fires only on what there is one of for each result, not on the terms of a
+            sum, where a tensor more costs most.
         scalars: the rule fires on Python numbers, too, as they stand in the spec. They are rounded
             to double, which is not enough for float64 where digits cancel.
         first: the rule is tried before the parts of a formula are rewritten, and sees them as they
@@ -180,6 +182,7 @@ class Rule:
     outside: bool = False
     overflows: bool = False
     grown: bool = False
+    outer: bool = False
     scalars: bool = False
     first: bool = False
 

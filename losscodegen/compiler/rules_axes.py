@@ -80,6 +80,26 @@ RULES = (
         witness=Witness(point={"x": (0.0, 200.0), "t": 0}),
     ),
     Rule(
+        name="logsumexp-of-shifted",
+        pattern="logsumexp(x[i] + y, i)",
+        varying=("y",),
+        let=("top = detach(amax(x[i] + y, i))",),
+        replacement="top + log(Sum(exp(x[i] + y - top), i))",
+        why="The backward of torch's `logsumexp` takes the exponentials of the differences from a "
+        "large result, whose rounding keeps them from adding up to 1.",
+        source="torch FunctionsManual.cpp, logsumexp_backward",
+        witness=Witness(
+            point={"x": (1.0, 2.5, 0.3), "y": 654321.1},
+            fault=Fault.GRADIENT,
+            wrt="y",
+        ),
+        phase=Phase.LEVEL,
+        gradient_only=True,
+        helped=True,
+        slopes=("y",),
+        large=("y",),
+    ),
+    Rule(
         name="offset-of-rivals",
         pattern="logsumexp(c + x[i], i, where=m[i]) - x[t]",
         replacement="c + (logsumexp(x[i], i, where=m[i]) - x[t])",

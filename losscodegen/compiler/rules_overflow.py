@@ -16,14 +16,14 @@ LOG_OVERFLOWS = (
 )
 
 _LEVELLED = (
-    # function, where it has not levelled off in any format, what it is beyond
-    ("tanh(x)", "abs(x) <= 400", "where(x > 0, 1, -1)"),
-    ("sigmoid(x)", "abs(x) <= 800", "where(x > 0, 1, 0)"),
-    ("erf(x)", "abs(x) <= 40", "where(x > 0, 1, -1)"),
-    ("softplus(x)", "x >= -800", "0"),
-    ("logsigmoid(x)", "x <= 800", "0"),
-    ("exp(x)", "x >= -800", "0"),
-    ("relu(x)", "x > 0", "0"),
+    # function, where it has levelled off in every format, where it has not, what it is beyond
+    ("tanh(x)", "abs(x) > 400", "abs(x) <= 400", "where(x > 0, 1, -1)"),
+    ("sigmoid(x)", "abs(x) > 800", "abs(x) <= 800", "where(x > 0, 1, 0)"),
+    ("erf(x)", "abs(x) > 40", "abs(x) <= 40", "where(x > 0, 1, -1)"),
+    ("softplus(x)", "x < -800", "x >= -800", "0"),
+    ("logsigmoid(x)", "x > 800", "x <= 800", "0"),
+    ("exp(x)", "x < -800", "x >= -800", "0"),
+    ("relu(x)", "x <= 0", "x > 0", "0"),
 )
 
 RULES = (
@@ -86,7 +86,8 @@ RULES = (
         Rule(
             name="levelled-off",
             pattern=function,
-            replacement=f"where({near}, {function}, {beyond})",
+            # NaN is in neither range, and stays what it is.
+            replacement=f"where({far}, {beyond}, {function})",
             unless=near,
             why=_LEVEL,
             source="measured",
@@ -100,7 +101,7 @@ RULES = (
             gradient_only=True,
             steep=("x",),
         )
-        for function, near, beyond in _LEVELLED
+        for function, far, near, beyond in _LEVELLED
     ),
     Rule(
         name="angle-far-out",

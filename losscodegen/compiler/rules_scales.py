@@ -22,6 +22,24 @@ RULES = (
         )
         for total in ("Mean", "Sum")
     ),
+    *(
+        Rule(
+            name="coefficient-of-exponential",
+            pattern=pattern,
+            condition="k >= 0",
+            unless="k > 0",
+            steady=("k",),
+            replacement=f"where(k > 0, {pattern}, 0)",
+            why="Where the coefficient is 0 so is the product, but `0 * inf` would be nan once the "
+            "exponential overflows.",
+            source="measured",
+            witness=Witness(point={"k": 0.0, "x": 100.0, "y": 1.0}),
+            domain={"k": "[0, 10)"},
+            first=True,
+            large=("x",),
+        )
+        for pattern in ("k*(exp(x) + y)", "k*exp(x)")
+    ),
     Rule(
         name="ratio-of-square-sums",
         pattern="(x**2 + y**2)/detach(z**2 + w**2)",

@@ -184,6 +184,21 @@ RULES = (
         witness=Witness(point={"x": 20.0}),
     ),
     Rule(
+        name="weighted-softplus",
+        pattern="k*softplus(x)",
+        unless="x <= 0",
+        replacement="k*(relu(x) + softplus(where(x > 0, -x, x)))",
+        why="The backward of torch's `softplus` multiplies by `exp(x)` before it divides by "
+        "`1 + exp(x)`, and overflows where the weight is large.",
+        source="torch Activation.cpp, softplus_backward",
+        witness=Witness(point={"k": 1e25, "x": 39.0}, fault=Fault.GRADIENT, wrt="x"),
+        phase=Phase.OVERFLOW,
+        gradient_only=True,
+        slopes=("x",),
+        large=("k",),
+        outer=True,
+    ),
+    Rule(
         name="softplus-tail",
         pattern="softplus(x)",
         replacement="relu(x) + log1p(exp(where(x > 0, -x, x)))",

@@ -174,6 +174,17 @@ RULES = (
         witness=Witness(point={"x": (10001.0, 10002.0, 10003.0)}),
     ),
     Rule(
+        name="variance-by-moments",
+        pattern="Mean(x[i]**2, i, where=m[i]) - k*Mean(x[i], i, where=m[i])**2",
+        let=("middle = Mean(x[i], i, where=m[i])",),
+        replacement="Mean((x[i] - middle)**2, i, where=m[i]) + (1 - k)*middle**2",
+        why="Both terms are as large as the mean is squared; for k near 1 the difference may be "
+        "smaller than their rounding. What the entries spread about their mean is added instead.",
+        source="algebra",
+        witness=Witness(point={"x": (10001.0, 10002.0, 10003.0), "k": 1.0}),
+        domain={"k": "[0, 1]"},
+    ),
+    Rule(
         name="poisson-deviance",
         pattern="xlogy(x, x/y) - x + y",
         condition="y > 0",

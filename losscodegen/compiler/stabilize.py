@@ -58,16 +58,19 @@ def stabilize(
     protector = Protector.of_loss(loss, rules, steps, without)
     if not differentiated:
         protector = replace(protector, tame=replace(protector.tame, value_only=True))
-    inputs = frozenset(v.name for v in loss.inputs if v.domain.kind in UNLIMITED)
+    unlimited = frozenset(
+        v.name for v in loss.variables if not v.scalar and v.domain.kind in UNLIMITED
+    )
     absolute = loss.accuracy is Accuracy.ABSOLUTE
     digits = Digits.of_loss(loss) if absolute else Digits()
-    rewriter = Rewriter(rules, scalars, protector.tame, inputs, steps, digits)
+    rewriter = Rewriter(rules, scalars, protector.tame, unlimited, steps, digits)
+    rewriter.results = frozenset(loss.free)
     ranges = Ranges.of_loss(loss)
     later, usual = rewriter.expanded, defaults(loss)
     search = Search(usual, steps, later, without, differentiated and sloped, digits)
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
     bent = not _over_axes(loss)
-    magnitudes = Magnitudes(inputs.__contains__)
+    magnitudes = Magnitudes(unlimited.__contains__)
 
     def run(expr: Expr) -> Expr:
         expr = as_powers(decided(expr))

@@ -7,7 +7,7 @@ harmless exactly if no local derivative on the way is infinite or NaN. Sizes are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cache, reduce
 from operator import mul
@@ -162,7 +162,10 @@ class Tame:
                 return joined(max(yes.size, no.size), (yes, no))
             case Reduce(kind, body, _, where):
                 inside = ranges.under(where)
-                inner = self.analyse(body, inside)
+                # The function of squared distances has differences for slopes, and makes no more.
+                squares = kind is Reduction.SUM and self.strict and self.pairwise(expr)
+                tame = replace(self, strict=False) if squares else self
+                inner = tame.analyse(body, inside)
                 found = self._reduced(expr, kind, inner)
                 if kind in (Reduction.SUM, Reduction.MEAN) and not found.bad:
                     limits = self.range(body, inside)

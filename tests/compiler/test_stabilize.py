@@ -117,6 +117,15 @@ _MIXTURE = "(1 - y)*softplus(x) + y*softplus(-x)"
         ("abs(x)**y", {"y": "nonnegative[...]"}, "power-at-zero", True),
         ("relu(x)**y", {"y": "nonnegative[...]"}, "power-at-zero", False),
         ("sigmoid(x)**y", {"y": "nonnegative[...]"}, "sigmoid-power", True),
+        # What weights may be of any size; pairs are many.
+        ("y*softplus(x)", {"y": "real[...]"}, "weighted-softplus", True),
+        ("y*softplus(x)", {"y": "unit[...]"}, "weighted-softplus", False),
+        (
+            "Sum(y[c]*softplus(x + y[c]), c)",
+            {"y": "real[..., C]"},
+            "weighted-softplus",
+            False,
+        ),
         # Second derivatives are for losses of one element.
         ("softplus(x) + y", {"y": "real[...]"}, "softplus-tail", True),
         ("softplus(-abs(x)) + y", {"y": "real[...]"}, "softplus-tail", False),

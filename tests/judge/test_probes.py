@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -17,7 +18,7 @@ from losscodegen.judge.probes import spread, spread_of_lines
 from losscodegen.judge.rounding import Dtype, neighbour, round_float
 from losscodegen.judge.seams import boundaries
 from losscodegen.judge.tensors import Bound, Result
-from losscodegen.judge.trial import naive_function
+from losscodegen.judge.trial import Trial, naive_function
 from losscodegen.judge.variants import Variants
 from losscodegen.language.parse import losses_from_text
 from losscodegen.language.printer import format_expression
@@ -234,3 +235,50 @@ def test_nan_for_zero_is_judged_though_the_loss_underflows(
     compared = compare(point, truth, given, given, F32, Limits())
     errors = [error for order, _, error, *_ in compared if order == "gradient"]
     assert [isinstance(e, Measure) for e in errors] == [judged]
+
+
+CLOSEST = (
+    'inputs.x = { type = "real[B]", doc = "a" }\n'
+    'inputs.y = { type = "real[C]", doc = "b" }\n'
+    'loss = "amin(abs(x[b] - y[c]), c)"'
+)
+
+
+@pytest.mark.parametrize(
+    ("ways", "passes"),
+    [
+        ("amin", True),  # torch shares the derivative among those that are equal
+        ("amax", False),
+    ],
+)
+def test_rounding_may_choose_among_ties_and_nothing_else(
+    ways: str, passes: bool
+) -> None:
+    loss = loss_of(CLOSEST)
+    y = column(*(0.5 * k for k in range(9)))
+    points = [Point(values={"x": column(x), "y": y}) for x in (1e20, 2.3)]
+
+    class Module:
+        def call(self, bound: Mapping[str, Bound]) -> torch.Tensor:
+            x, y = bound["x"], bound["y"]
+            assert isinstance(x, torch.Tensor)
+            assert isinstance(y, torch.Tensor)
+            gaps = (x.unsqueeze(1) - y).abs()
+            return gaps.amin(1) if ways == "amin" else gaps.amax(1)
+
+    class TheseAlone(Trial):
+        def candidates(self) -> list[Point]:
+            return points
+
+    trial = TheseAlone(
+        loss=loss,
+        accused=Module(),
+        oracles=Oracles(),
+        dtype=F32,
+        seed=0,
+        count=1,
+        limits=Limits().within(F32),
+    )
+    tallies = trial.run()
+    failed = bool(tallies["gradient"].failures())
+    assert failed is not passes
