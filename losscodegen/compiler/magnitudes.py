@@ -110,19 +110,31 @@ class Magnitudes:
         ]
         if constant:
             found.insert(0, number(constant))
-        parts = [self.of(t, ranges) for t in found]
         if all(ranges.of(t).nonnegative for t in found):
+            parts = [self.of(t, ranges) for t in found]
             return reduce(lambda one, other: call("logaddexp", one, other), parts)
-        if len(parts) > 2:
-            return _leaf(expr, ranges)
-        lead = call("detach", reduce(lambda one, other: call("max", one, other), parts))
-        total = add(
-            *(
-                mul(call("detach", call("sign", t)), call("exp", sub(part, lead)))
-                for t, part in zip(found, parts, strict=True)
-            )
-        )
-        return add(lead, _positive(call("abs", total)))
+        return self._difference(expr, found, ranges)
+
+    def _difference(self, expr: Expr, parts: list[Expr], ranges: Ranges) -> Expr:
+        """The sum as it is while it is finite, and from the magnitudes of its parts beyond.
+
+        Logarithms have no slope where a factor of a part is 0, and the sum has one there.
+        """
+        finite = call("isfinite", expr)
+        free = [p for p in parts if degree(p, ranges, self.free) > 0]
+        match [self.of(p, ranges) for p in free]:
+            case [far]:  # Beside it the others are nothing once it overflows.
+                pass
+            case [one, other]:
+                # Whatever differs will do where the sum is finite.
+                one, other = Select(finite, ZERO, one), Select(finite, ONE, other)
+                less = call("exp", neg(call("abs", sub(one, other))))
+                sign = call("detach", mul(*(call("sign", p) for p in free)))
+                rest = call("log1p", mul(sign, less))
+                far = add(call("max", one, other), rest)
+            case _:
+                return _leaf(expr, ranges)
+        return Select(finite, _leaf(expr, ranges), far)
 
     def _reduced(self, expr: Reduce, ranges: Ranges) -> Expr:
         inside = ranges.under(expr.where)

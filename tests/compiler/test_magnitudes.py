@@ -154,6 +154,33 @@ def test_a_magnitude_within_a_magnitude() -> None:
     assert x.grad.item() == pytest.approx(float(slope), rel=1e-5)
 
 
+DIFFERENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "x*y - 2": lambda x, y: x * y - 2,
+    "x**2 - 4*y": lambda x, y: x**2 - 4 * y,
+    "x*y - y**2": lambda x, y: x * y - y**2,
+    "x**3 - x*y": lambda x, y: x**3 - x * y,
+    "y/3 - x*y": lambda x, y: y / 3 - x * y,
+}
+
+
+@pytest.mark.parametrize("x", [-2.0, 0.0, 0.5, 1.0, 2.0, 4.0, 1e25, -1e25])
+@pytest.mark.parametrize("argument", DIFFERENCES)
+def test_a_difference_that_overflows_has_a_slope_everywhere(
+    argument: str, x: float
+) -> None:
+    spec = SPEC.replace("log({argument})", "log(1 + ({argument})**2)")
+    one, other = (torch.tensor(v, requires_grad=True) for v in (x, 4.0))
+    value = computed(spec.format(argument=argument), x=one, y=other)
+    value.backward()
+    a, b = (v.detach().double().requires_grad_() for v in (one, other))
+    want = (1 + DIFFERENCES[argument](a, b) ** 2).log()
+    want.backward()
+    assert value.item() == pytest.approx(want.item(), rel=1e-6)
+    for leaf, exact in ((one, a), (other, b)):
+        assert leaf.grad is not None and exact.grad is not None
+        assert leaf.grad.item() == pytest.approx(exact.grad.item(), rel=1e-5)
+
+
 def test_the_logarithm_of_nothing_is_minus_infinity() -> None:
     spec = SPEC.format(argument="x**2*y")
     value = computed(spec, x=torch.zeros(()), y=torch.tensor(2.0))
