@@ -180,7 +180,7 @@ class Ranges(Bounds):
                 )
 
     def _ceiling(self, expr: Expr) -> float:
-        """What ``expr`` and all that it is computed from are known not to exceed, rounding included."""
+        """What neither ``expr`` nor anything that it is computed from exceeds, however rounded."""
         fact = self.narrowed.get(key(_scaled(expr)[1]))
         if fact is not None and fact.bounded:  # A comparison with a NaN does not hold.
             return self.of(expr).size

@@ -130,7 +130,7 @@ RULES = (
         ),
         phase=Phase.LEVEL,
         outside=True,
-        steep=("x",),
+        cubic=("x",),
     ),
     Rule(
         name="log-of-reciprocal-sum",

@@ -69,6 +69,7 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 100.0, "y": 2.0}),
         phase=Phase.OVERFLOW,
+        outside=True,
         calm=("y",),
     ),
     Rule(
@@ -269,6 +270,7 @@ RULES = (
         witness=Witness(point={"x": 100.0, "y": 2.0}),
         domain={"y": "[0, oo)"},
         phase=Phase.OVERFLOW,
+        outside=True,
         calm=("y",),
     ),
 )

@@ -63,6 +63,27 @@ POINTWISE: tuple[tuple[str, float, float, Log], ...] = (
         1e15,
         lambda x, y: mpmath.log(2 * max(x**2, y**3)),
     ),
+    (
+        # Both are exponentials that underflow, one of them under a logarithm already.
+        "sigmoid(-x) + softplus(y - x)",
+        120.0,
+        1.0,
+        lambda x, y: mpmath.log(
+            1 / (1 + mpmath.exp(x)) + mpmath.log1p(mpmath.exp(y - x))
+        ),
+    ),
+    (
+        "1/(1 + x**2) + softplus(x/y)",
+        -3.0,
+        1e-22,
+        lambda x, _: -mpmath.log1p(x**2),
+    ),
+    (
+        "softplus(x/y) + 1/(1 + x**2)",
+        0.5,
+        1e-22,
+        lambda x, y: mpmath.log(1 / (1 + x**2) + x / y),
+    ),
     ("abs(y - x*y)", 1e25, 1e25, lambda x, y: mpmath.log(abs(y - x * y))),
 )
 
