@@ -31,6 +31,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "rim": ("tests/judge/test_criterion.py", "tests/judge/test_verify.py"),
     "contract": ("tests/judge/test_claims.py", "tests/judge/test_verify.py"),
     "contract_sizes": ("tests/judge/test_claims.py",),
+    "decided": ("tests/judge/test_sides.py",),
+    "oracle_near": ("tests/judge/test_sides.py",),
     "extremes": ("tests/judge/test_extremes.py",),
     "foreign_digits": ("tests/judge/test_foreign_digits.py", "tests/test_lab.py"),
     "seams": ("tests/judge/test_points.py", "tests/judge/test_verify.py"),

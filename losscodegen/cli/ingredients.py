@@ -24,6 +24,9 @@ COMPILER = (*COMMON, "compiler")
 JUDGE = (*COMMON, "markup.py", "judge", "survival")
 """Those that a verdict depends on. The compiler is not among them: its product is judged."""
 
+PAGE = (".",)
+"""Those that a page depends on: all there are, the style sheet and the font among them."""
+
 READERS = ("mpmath", "pydantic", "sympy", "tree-sitter", "tree-sitter-toml")
 COMPILER_LIBRARIES = (*READERS, "black", "jinja2", "python-flint")
 """The distributions that a module's text depends on."""
@@ -52,6 +55,18 @@ def judge() -> dict[str, Any]:
     return {
         "code": code_digest(JUDGE),
         "libraries": versions(JUDGE_LIBRARIES),
+        "python": python(),
+        "machine": machine(),
+    }
+
+
+def page() -> dict[str, Any]:
+    """What a page depends on besides the spec, the module, the verdict and the options."""
+    libraries = {*COMPILER_LIBRARIES, *JUDGE_LIBRARIES}
+    return {
+        "code": code_digest(PAGE),
+        "templates": digest(templates_directory().rglob("*.jinja")),
+        "libraries": versions(sorted(libraries)),
         "python": python(),
         "machine": machine(),
     }
@@ -87,6 +102,8 @@ def digest(paths: Iterable[Path]) -> str:
 def _files(parts: Iterable[str]) -> Iterator[Path]:
     for path in (PACKAGE / part for part in parts):
         yield from [path] if path.is_file() else path.rglob("*.py")
+        if path == PACKAGE:
+            yield from (path / "teach" / "assets").iterdir()
 
 
 def version(library: str) -> str:

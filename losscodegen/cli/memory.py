@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = ".losscodegen_cache"
-MODULE, VERDICT = "module", "verdict"
+MODULE, VERDICT, PAGE = "module", "verdict", "page"
 
 
 class Modes(TypedDict):
@@ -41,7 +41,11 @@ class Modes(TypedDict):
 
 NO_MODES: Modes = {"gradient": None, "accuracy": None}
 
-PARTS = {MODULE: ingredients.COMPILER, VERDICT: ingredients.JUDGE}
+PARTS = {
+    MODULE: ingredients.COMPILER,
+    VERDICT: ingredients.JUDGE,
+    PAGE: ingredients.PAGE,
+}
 
 
 def cache_options(command: Command) -> Command:
@@ -72,8 +76,9 @@ def project_folder() -> Path | None:
     return here if (here / "specs").is_dir() else None
 
 
-def open_memory(folder: Path | None, *, no_cache: bool) -> Memory:
-    """The memory of this run. Outside a project there is one only where it is asked for."""
+def open_memory(folder: Path | None, *, no_cache: bool, pages: bool = False) -> Memory:
+    """The memory of this run, for ``pages`` as well if so. Outside a project there is one only
+    where it is asked for."""
     if folder is None and (project := project_folder()) is not None:
         folder = project / FOLDER
     if no_cache or folder is None:
@@ -83,7 +88,12 @@ def open_memory(folder: Path | None, *, no_cache: bool) -> Memory:
             store=Store(folder.absolute()),
             compiler=ingredients.compiler(),
             judge=ingredients.judge(),
-            stamps={kind: ingredients.stamp(PARTS[kind]) for kind in PARTS},
+            teacher=ingredients.page() if pages else None,
+            stamps={
+                kind: ingredients.stamp(PARTS[kind])
+                for kind in PARTS
+                if pages or kind != PAGE
+            },
         )
     except (OSError, ImportError):
         return Memory()  # nothing may be believed where it cannot be told what made it
@@ -113,6 +123,7 @@ class Memory:
     store: Store | None = None
     compiler: Mapping[str, Any] | None = None
     judge: Mapping[str, Any] | None = None
+    teacher: Mapping[str, Any] | None = None
     stamps: Mapping[str, str] | None = None
 
     # ------------------------------------------------------------------ modules
@@ -231,6 +242,41 @@ class Memory:
             "judge": self.judge,
             **({"optional": ingredients.optional()} if "through" in options else {}),
         }
+
+    # ------------------------------------------------------------------ pages
+
+    def page(
+        self, spec: Path, options: Mapping[str, Any], make: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The page of a spec as plain data: an earlier one, or what ``make`` returns.
+
+        Raises:
+            LossCodegenError: if the spec cannot be read; and what ``make`` raises.
+        """
+        from losscodegen.language.spec import spec_text
+
+        key = {
+            "spec": spec_text(spec),
+            "file": spec.as_posix(),
+            "origin": origin(spec),
+            "options": {k: _word(option) for k, option in options.items()},
+            "teacher": self.teacher,
+            "optional": ingredients.optional(),
+        }
+        store = None if self.teacher is None else self.store
+        known = None if store is None else store.get(PAGE, key)
+        if isinstance(known, dict):
+            return known
+        try:
+            made = make()
+        except LossCodegenError:
+            raise
+        except Exception as error:
+            error.add_note(f"while writing the page of {spec}")
+            raise
+        if store is not None:
+            self._keep(PAGE, key, made)
+        return made
 
     # ------------------------------------------------------------------ the store
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -65,7 +65,7 @@ def report(
     paths = find_specs(specs)
     if not every and (not specs or len(paths) != 1):
         raise click.UsageError(f"report takes one spec, or --all; got {len(specs)}")
-    memory = open_memory(cache_dir, no_cache=no_cache)
+    memory = open_memory(cache_dir, no_cache=no_cache, pages=True)
     options: dict[str, object] = {"seed": 0, "strict": False}
     if points is not None:
         options["points"] = points
@@ -92,6 +92,7 @@ def _gallery(
 
     made: dict[Path, tuple[str, tuple[Card, ...]]] = {}
     problems: dict[Path, tuple[Diagnostic, ...]] = {}
+    broken: list[Exception] = []
     for path, result in as_finished(
         partial(page_of, memory=memory, options=options, style=STYLE, home=INDEX),
         paths,
@@ -104,8 +105,13 @@ def _gallery(
             made[path] = result()
         except LossCodegenError as error:
             problems[path] = error.diagnostics
+        except Exception as error:
+            # A fault of ours. The other pages are in the cache afterwards, if there is one.
+            broken.append(error)
     if problems:
         raise LossCodegenError(d for path in paths for d in problems.get(path, ()))
+    if broken:
+        raise broken[0]
     pages = {page_name(path): made[path][0] for path in paths}
     cards = [
         replace(card, address=page_name(path))
@@ -132,6 +138,20 @@ def page_of(
 
     A function of its own, so that other processes find it.
     """
+    from losscodegen.teach.gallery import Card
+
+    found = memory.page(
+        path,
+        {**options, "style": style, "home": home},
+        lambda: _made(path, memory, options, style, home),
+    )
+    return found["page"], tuple(Card(**card) for card in found["cards"])
+
+
+def _made(
+    path: Path, memory: Memory, options: dict[str, object], style: str | None, home: str
+) -> dict[str, Any]:
+    """The page of a spec and its cards, as plain data."""
     from losscodegen.language.parse import losses_from_text
     from losscodegen.language.spec import spec_text
     from losscodegen.teach.explain import explain
@@ -152,5 +172,7 @@ def page_of(
         )
         for loss, certificate in zip(losses, verdict.certificates, strict=True)
     ]
-    page = report(subjects, style=style, home=home)
-    return page, tuple(card_of(s.loss, s.certificate) for s in subjects)
+    return {
+        "page": report(subjects, style=style, home=home),
+        "cards": [asdict(card_of(s.loss, s.certificate)) for s in subjects],
+    }

@@ -12,14 +12,15 @@ absolute: the digits that are lost there are those of small results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from losscodegen.compiler.branches import Protector
 from losscodegen.compiler.intervals import Range
 from losscodegen.compiler.ranges import Ranges, opposite
 from losscodegen.compiler.rules import RULES
-from losscodegen.compiler.search.measure import BAD, GOOD, Source, points
+from losscodegen.compiler.search.measure import BAD, GOOD, Point, Source, points
 from losscodegen.compiler.search.slopes import Slopes, by_autograd, by_formula
 from losscodegen.compiler.search.stage import defaults, leaves
 from losscodegen.compiler.soundness import NONE, Soundness
@@ -29,6 +30,7 @@ from losscodegen.compiler.symbolic import (
     Elementwise,
     Symbolic,
     differentiated,
+    evaluated,
     symbolic,
 )
 from losscodegen.compiler.tame import Tame
@@ -104,14 +106,42 @@ def _measured(loss: Loss, stable: Loss) -> Symbolic | None:
     if plain is None or plain.worst <= BAD:
         return None
     try:
-        form = symbolic(loss, RULES)
-    except LossCodegenError:
+        form = symbolic(loss, RULES, weigh=partial(_weigh, where, wrt))
+    except (LossCodegenError, _NotGoodError):
         return None
     names = (variable.name for variable, _ in form.function.slopes)
     formulas = (slope.loss.expression for slope in _slopes(form.function))
     slopes = Slopes(dict(form.operands), dict(zip(names, formulas, strict=True)))
+    return form if _good(slopes, where, wrt) else None
+
+
+class _NotGoodError(Exception):
+    """One of the derivatives loses digits as well."""
+
+
+def _weigh(
+    where: Sequence[Point],
+    wrt: tuple[Expr, ...],
+    operands: Mapping[str, Expr],
+    name: str,
+    formula: Expr,
+) -> None:
+    """Raises an error if the derivative by one operand is all of some, and not good."""
+    others = (e for other, e in operands.items() if other != name)
+    shared = {node for other in others for node in walk(other)}
+    own = {node for node in walk(operands[name]) if node not in shared}
+    places = [place for place, leaf in enumerate(wrt) if leaf in own]
+    alone = tuple(wrt[place] for place in places)
+    there = [
+        replace(p, truth=(p.truth[0], *(p.truth[1 + k] for k in places))) for p in where
+    ]
+    if alone and not _good(Slopes(operands, {name: formula}), there, alone):
+        raise _NotGoodError
+
+
+def _good(slopes: Slopes, where: Sequence[Point], wrt: tuple[Expr, ...]) -> bool:
     found = by_formula(slopes, where, wrt)
-    return form if found is not None and found.worst <= GOOD else None
+    return found is not None and found.worst <= GOOD
 
 
 def _usual(value: float) -> bool:
@@ -129,7 +159,7 @@ def _suspects(loss: Loss) -> bool:
 def _slopes(function: Elementwise) -> Iterator[Stabilized]:
     """The first derivatives, as they are evaluated."""
     for _, slope in function.slopes:
-        yield slope.value if isinstance(slope, Elementwise) else slope
+        yield evaluated(slope)
 
 
 def _sound(slope: Stabilized) -> bool:

@@ -8,7 +8,7 @@ is then free to take any form: nothing differentiates it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -74,10 +74,26 @@ class Symbolic:
     terms: Read | None = None
 
 
+Weigh = Callable[[Mapping[str, Expr], str, Expr], None]
+"""Is told the operands, the name of one, and the formula of the derivative by it."""
+
+
+def evaluated(slope: Stabilized | Elementwise) -> Stabilized:
+    """A derivative as it is evaluated."""
+    return slope.value if isinstance(slope, Elementwise) else slope
+
+
 def symbolic(
-    loss: Loss, rules: tuple[Rule, ...], *, without: frozenset[str] = frozenset()
+    loss: Loss,
+    rules: tuple[Rule, ...],
+    *,
+    without: frozenset[str] = frozenset(),
+    weigh: Weigh | None = None,
 ) -> Symbolic:
     """``loss`` with the derivative by each input that is differentiated.
+
+    ``weigh`` is told of each first derivative as soon as there is one. What it raises ends the
+    work: a derivative that is no good makes all others needless.
 
     Raises:
         LossCodegenError: if the loss is no elementwise function of its tensors, nor a sum of one.
@@ -90,7 +106,8 @@ def symbolic(
     _refuse(kernel)
     inner, operands = _elementwise(kernel)
     wanted = tuple(v for v in inner.variables if differentiated(v))
-    function = _Derivatives(rules, without, wanted).of(inner, 2)
+    told = None if weigh is None else partial(weigh, dict(operands))
+    function = _Derivatives(rules, without, wanted).of(inner, 2, told)
     if found is None:
         return Symbolic(loss=loss, operands=operands, function=function)
     return Symbolic(
@@ -108,8 +125,15 @@ class _Derivatives:
     without: frozenset[str]
     wanted: tuple[Variable, ...]
 
-    def of(self, function: Loss, order: int) -> Elementwise:
+    def of(
+        self,
+        function: Loss,
+        order: int,
+        told: Callable[[str, Expr], None] | None = None,
+    ) -> Elementwise:
         """``function`` with its derivatives, and those of the derivatives up to ``order``.
+
+        ``told`` is called with the name of each variable and the derivative by it.
 
         Of several variables only the first derivatives are formulas: there would be the square
         of their number of second ones. Nor is there a second one in which infinities may meet.
@@ -120,6 +144,8 @@ class _Derivatives:
             further = self.further(slope, variable, order - 1)
             # Nobody asks for the digits of a third derivative.
             last = further or self.stable(slope, sloped=order > 1)
+            if told is not None:
+                told(variable.name, evaluated(last).loss.expression)
             slopes.append((variable, last))
         value = self.value(function)
         return Elementwise(value=value, slopes=tuple(slopes))
@@ -142,10 +168,15 @@ class _Derivatives:
         The first of those that may lose digits at the fewest places.
         """
         read = Read(variable.name)
-        candidates = (
-            replace(function, expression=gradient(form.expression, read))
-            for form in (function, self.recognised(function))
+        # Most are the same: recognised or not.
+        forms = dict.fromkeys(
+            (function.expression, self.recognised(function).expression)
         )
+        candidates = [
+            replace(function, expression=gradient(form, read)) for form in forms
+        ]
+        if len(candidates) == 1:
+            return candidates[0]
         found = [(c, self.value(c, searched=False).loss) for c in candidates]
         return min(found, key=lambda pair: self.doubts(pair[1]))[0]
 

@@ -37,6 +37,10 @@ class Case:
     by_line: float = math.inf
     """As ``scaled``, with inputs that are right by line and not by entry."""
     probed: bool = False
+    decided: bool = False
+    """Whether it is right on another side of a decision that rounding makes."""
+    group: str = ""
+    """The class in which it is counted."""
     mixed: float = math.inf
     """The error by the mixed criterion, once somebody has asked for it."""
     asked: bool = False
@@ -50,13 +54,25 @@ class Case:
     def settle_by_line(self, spread: Spread, dtype: Dtype) -> None:
         self.by_line = self.beside(spread, dtype)
 
+    def settle_by_sum(self, condition: float, dtype: Dtype) -> None:
+        """Takes in how far all inputs together move a result, by the first derivatives.
+
+        A few probes may all miss how far a sine of a large number swings.
+        """
+        exponent = min(condition + 1 - dtype.precision, float(dtype.top))
+        width = 2.0**exponent if exponent > dtype.bottom else 0.0
+        error = scaled_error(self.want, self.got, width, self.ulp, dtype)
+        self.scaled = min(self.scaled, error)
+
     def beside(self, spread: Spread, dtype: Dtype) -> float:
         """The error in units of a spread."""
+        return scaled_error(self.want, self.got, self.width(spread), self.ulp, dtype)
+
+    def width(self, spread: Spread) -> float:
+        """What of a spread concerns this entry."""
         if self.variable is None:
-            width = spread.value[self.entry]
-        else:
-            width = spread.gradient[self.variable][self.entry]
-        return scaled_error(self.want, self.got, width, self.ulp, dtype)
+            return spread.value[self.entry]
+        return spread.gradient[self.variable][self.entry]
 
     def local_scale(self, dtype: Dtype) -> float:
         """The loss over the input: what a slope here would be if nothing cancelled."""
@@ -87,6 +103,7 @@ class Case:
             return False
         return (
             self.probed
+            and not self.decided
             and self.ulp > limits.fails(self.order)
             and min(self.scaled, self.by_line) > limits.scaled
         )

@@ -12,6 +12,9 @@ from losscodegen.judge.certificate import Severity
 from losscodegen.judge.point import Kind, Real, Slope
 from losscodegen.judge.rounding import Dtype, neighbour
 
+ROUNDINGS = 4
+"""By how many ulps a program may be off in what decides between the branches of a formula."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

@@ -34,7 +34,10 @@ from losscodegen.judge.oracle_lane import (
     slope_of,
     total,
 )
-from losscodegen.judge.oracle_numbers import ZERO, Cut
+from losscodegen.judge.oracle_numbers import (
+    ZERO,
+    Cut,
+)
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tape import Builder
 from losscodegen.judge.point import Kind, Point, Real, Slope, Truth
@@ -128,7 +131,7 @@ class Oracle:
         binding = bind(self.loss, self.sizes, point)
         with restored_precision():
             lanes = self._lanes(binding, formats)
-            gradient = self._gradient(binding, lanes, formats)
+            gradient = self.gradient(binding, lanes, formats)
         value = [lanes[n].value[k] for n, k in self.grid.order(len(lanes))]
         if value and all(v.kind is Kind.UNDEFINED for v in value):
             # A loss that has no value has no slope, either.
@@ -240,9 +243,10 @@ class Oracle:
                 return found
             bits = next_bits(bits)
 
-    def _gradient(
+    def gradient(
         self, binding: Binding, lanes: list[LaneTruth], formats: tuple[Dtype, ...]
     ) -> dict[str, tuple[Slope, ...]]:
+        """The gradient of the sum of all values, from what is true of each element."""
         still = Slope(value=resolve(ZERO, formats))
         gradient = {
             name: [still] * binding.count(name)

@@ -6,6 +6,15 @@ from collections.abc import Callable
 
 from flint import arb, fmpq
 
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    add,
+    divide,
+    multiply,
+    negate,
+    order,
+    subtract,
+)
 from losscodegen.judge.oracle_functions import (
     log1p,
     outside,
@@ -24,18 +33,11 @@ from losscodegen.judge.oracle_numbers import (
     UNKNOWN,
     ZERO,
     Value,
-    absolute,
-    add,
     ball,
-    divide,
     finite,
     infinite,
     join,
-    multiply,
-    negate,
-    order,
     sign,
-    subtract,
     zero,
 )
 from losscodegen.judge.oracle_powers import sqrt

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from flint import fmpq
 
+from losscodegen.judge.oracle_arithmetic import (
+    add,
+    divide,
+    hull,
+    multiply,
+    order,
+    subtract,
+)
 from losscodegen.judge.oracle_numbers import (
     HALF,
     MINUS_ONE,
@@ -14,15 +22,9 @@ from losscodegen.judge.oracle_numbers import (
     ZERO,
     Pair,
     Value,
-    add,
     ball,
-    divide,
     finite,
-    hull,
-    multiply,
-    order,
     sign,
-    subtract,
     zero,
 )
 

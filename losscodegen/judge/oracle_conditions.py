@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from losscodegen.judge.oracle_arithmetic import (
+    order,
+)
 from losscodegen.judge.oracle_numbers import (
     UNDEFINED,
     Value,
     finite,
     infinite,
-    order,
 )
 
 NO: Final = 0

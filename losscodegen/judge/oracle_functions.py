@@ -10,6 +10,15 @@ from __future__ import annotations
 import flint
 from flint import arb, fmpq
 
+from losscodegen.judge.oracle_arithmetic import (
+    add,
+    divide,
+    multiply,
+    negate,
+    order,
+    subtract,
+    total,
+)
 from losscodegen.judge.oracle_numbers import (
     HALF,
     INFINITY,
@@ -21,18 +30,11 @@ from losscodegen.judge.oracle_numbers import (
     ZERO,
     Pair,
     Value,
-    add,
     ball,
-    divide,
     finite,
     infinite,
     join,
-    multiply,
-    negate,
-    order,
     sign,
-    subtract,
-    total,
     zero,
 )
 

@@ -11,6 +11,14 @@ from dataclasses import dataclass
 
 from flint import arb, fmpq
 
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    divide,
+    multiply,
+    negate,
+    order,
+    subtract,
+)
 from losscodegen.judge.oracle_choice import floor
 from losscodegen.judge.oracle_numbers import (
     MINUS_ONE,
@@ -20,14 +28,8 @@ from losscodegen.judge.oracle_numbers import (
     UNKNOWN,
     ZERO,
     Value,
-    absolute,
-    divide,
     infinite,
-    multiply,
-    negate,
-    order,
     sign,
-    subtract,
     zero,
 )
 from losscodegen.judge.oracle_powers import power

@@ -7,6 +7,10 @@ from typing import Any, NamedTuple
 
 from losscodegen.ir.nodes import Named
 from losscodegen.judge import oracle_conditions as conditions
+from losscodegen.judge.oracle_arithmetic import (
+    hull,
+    order,
+)
 from losscodegen.judge.oracle_graph import CONDITIONS, Node
 from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
 from losscodegen.judge.oracle_numbers import (
@@ -16,8 +20,6 @@ from losscodegen.judge.oracle_numbers import (
     Value,
     as_integer,
     finite,
-    hull,
-    order,
 )
 from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY
 
@@ -106,14 +108,25 @@ def rule(place: int, node: Node, nodes: Sequence[Node]) -> Rule:
 
 def differentiated(entry: Rule, registers: Sequence[Register]) -> Partials | Tie:
     """The partial derivatives of a node, one per argument."""
-    place, args, function, wanted, unary = entry
-    if unary:
-        found = function(registers[args[0]], registers[place])
-        return found if isinstance(found, Tie) else (found,)
-    partials: Partials | Tie = function(
-        [registers[k] for k in args], registers[place], wanted
+    if entry.unary:
+        return _one(entry.function(registers[entry.args[0]], registers[entry.place]))
+    return partials_at(
+        entry, [registers[k] for k in entry.args], registers[entry.place]
     )
+
+
+def partials_at(
+    entry: Rule, operands: list[Register], value: Register
+) -> Partials | Tie:
+    """The partial derivatives of a node where its arguments are ``operands``."""
+    if entry.unary:
+        return _one(entry.function(operands[0], value))
+    partials: Partials | Tie = entry.function(operands, value, entry.wanted)
     return partials
+
+
+def _one(found: Value | Tie | None) -> Partials | Tie:
+    return found if isinstance(found, Tie) else (found,)
 
 
 def _flag_at(args: list[Register]) -> int:

@@ -15,6 +15,17 @@ from losscodegen.judge import oracle_choice as choice
 from losscodegen.judge import oracle_functions as f
 from losscodegen.judge import oracle_powers as powers
 from losscodegen.judge import oracle_special as special
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    add,
+    divide,
+    multiply,
+    negate,
+    order,
+    square,
+    subtract,
+    total,
+)
 from losscodegen.judge.oracle_kinks import (
     Partials,
     Rule,
@@ -42,18 +53,9 @@ from losscodegen.judge.oracle_numbers import (
     UNDEFINED,
     ZERO,
     Value,
-    absolute,
-    add,
     as_integer,
-    divide,
     infinite,
-    multiply,
-    negate,
-    order,
     sign,
-    square,
-    subtract,
-    total,
     zero,
 )
 

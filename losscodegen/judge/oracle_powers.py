@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from flint import arb, fmpq, fmpz
 
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    divide,
+    hull,
+    multiply,
+    order,
+    square,
+    total,
+)
 from losscodegen.judge.oracle_choice import choose
 from losscodegen.judge.oracle_functions import exp, log
 from losscodegen.judge.oracle_numbers import (
@@ -18,19 +27,12 @@ from losscodegen.judge.oracle_numbers import (
     ZERO,
     Pair,
     Value,
-    absolute,
     as_integer,
     ball,
-    divide,
     finite,
-    hull,
     infinite,
     join,
-    multiply,
-    order,
     sign,
-    square,
-    total,
     zero,
 )
 

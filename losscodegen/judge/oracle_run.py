@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flint import fmpq
 
 from losscodegen.ir.nodes import Named
+from losscodegen.judge.oracle_arithmetic import (
+    add,
+    hull,
+    multiply,
+    negate,
+)
 from losscodegen.judge.oracle_functions import e, pi
 from losscodegen.judge.oracle_graph import Node
 from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
@@ -19,6 +25,7 @@ from losscodegen.judge.oracle_nodes import (
     Step,
     differentiated,
     fixed,
+    partials_at,
     rule,
     step,
 )
@@ -28,12 +35,11 @@ from losscodegen.judge.oracle_numbers import (
     UNDEFINED,
     ZERO,
     Value,
-    add,
-    hull,
-    multiply,
-    negate,
 )
 from losscodegen.judge.oracle_tape import Tape
+
+Change = Callable[[list[Register]], list[Register]]
+"""Other arguments for a node, made of those that it has."""
 
 MOST_CHOICES = 64
 """Combinations of tied choices that are tried one by one; beyond, their partials are intervals."""
@@ -158,7 +164,7 @@ class Machine:
         registers: Sequence[Register],
         *,
         settle: bool = False,
-        chosen: Mapping[int, Partials] | None = None,
+        chosen: Mapping[int, Partials | Tie] | None = None,
         outputs: Sequence[int] | None = None,
         leaf: int | None = None,
     ) -> Sweep:
@@ -166,7 +172,7 @@ class Machine:
 
         With ``leaf`` only the adjoint of this place is right, and found sooner. Where it is not
         known whether there is a kink the partials are intervals over what is possible; with
-        ``settle`` it counts as one. ``chosen`` overrides the partials of ties.
+        ``settle`` it counts as one. ``chosen`` overrides the partials of nodes.
         """
         adjoints: list[Value | None] = [None] * len(self.fixed)
         ties: dict[int, Tie] = {}
@@ -179,18 +185,40 @@ class Machine:
             adjoint = adjoints[place]
             if adjoint is None:
                 continue
-            partials = differentiated(entry, registers)
+            if chosen is not None and place in chosen:
+                partials = chosen[place]
+            else:
+                partials = differentiated(entry, registers)
             if isinstance(partials, Tie):
                 if partials.alternatives or partials.removable:
                     ties[place] = partials
-                if chosen is not None and place in chosen:
-                    partials = chosen[place]
-                elif partials.settled or settle:
+                if partials.settled or settle:
                     partials = partials.convention
                 else:
                     partials = interval(partials)
             spread(adjoints, adjoint, args, partials, wanted)
         return Sweep(adjoints, ties)
+
+    def changed(
+        self, registers: Sequence[Register], changes: Mapping[int, Change]
+    ) -> tuple[list[Register], dict[int, Partials | Tie]]:
+        """``registers`` where some nodes get other arguments, and the partials of those nodes."""
+        again = list(registers)
+        operands: dict[int, list[Register]] = {}
+        users = self.downstream(list(changes))
+        for place, function, args, arity in self.forward:
+            if place not in users:
+                continue
+            given = [again[k] for k in args]
+            if place in changes:
+                given = operands[place] = changes[place](given)
+            again[place] = function(*given) if arity else function(given)
+        partials = {
+            entry.place: partials_at(entry, operands[entry.place], again[entry.place])
+            for entry in self.backward
+            if entry.place in operands
+        }
+        return again, partials
 
     # -------------------------------------------------------------------------------- kinks
 
@@ -214,20 +242,33 @@ class Machine:
         return ties
 
     def alternatives(
-        self, registers: Sequence[Register], ties: Mapping[int, Tie]
+        self,
+        registers: Sequence[Register],
+        ties: Mapping[int, Tie],
+        chosen: Mapping[int, Partials | Tie] | None = None,
     ) -> list[list[Value | None]]:
-        """The adjoints of every combination of choices, or their hull if those are too many."""
+        """The adjoints of every combination of choices, or their hull if those are too many.
+
+        ``chosen`` overrides the partials of nodes, ties apart.
+        """
+        given = chosen or {}
         open_ = {place: tie for place, tie in ties.items() if tie.alternatives}
         count = 1
         for tie in open_.values():
             count *= len(tie.alternatives)
             if count > MOST_CHOICES:
-                chosen = {place: interval(tie) for place, tie in open_.items()}
-                return [self.sweep(registers, settle=True, chosen=chosen).adjoints]
+                all_ = {place: interval(tie) for place, tie in open_.items()}
+                return [
+                    self.sweep(
+                        registers, settle=True, chosen={**given, **all_}
+                    ).adjoints
+                ]
         combinations = itertools.product(*(tie.alternatives for tie in open_.values()))
         return [
             self.sweep(
-                registers, settle=True, chosen=dict(zip(open_, choice, strict=True))
+                registers,
+                settle=True,
+                chosen={**given, **dict(zip(open_, choice, strict=True))},
             ).adjoints
             for choice in combinations
         ]

@@ -6,6 +6,14 @@ import math
 
 from flint import arb, fmpq
 
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    add,
+    multiply,
+    negate,
+    order,
+    subtract,
+)
 from losscodegen.judge.oracle_functions import exp, outside, pi, settled
 from losscodegen.judge.oracle_numbers import (
     HALF,
@@ -18,16 +26,10 @@ from losscodegen.judge.oracle_numbers import (
     UNKNOWN,
     ZERO,
     Value,
-    absolute,
-    add,
     as_integer,
     ball,
     infinite,
-    multiply,
-    negate,
-    order,
     sign,
-    subtract,
     zero,
 )
 

@@ -1,7 +1,7 @@
 """Where a loss is judged: seeded samples of its declared domain, aimed at what goes wrong.
 
-The label of a point says how it was made; `Origin` sorts the labels into the classes of the
-certificate.
+The label of a point says how it was made; by its first word `compare.point_class` sorts points into
+the classes of the certificate.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def spread(
     variants: Variants,
 ) -> Spread:
     """What one ulp of each entry and each constant changes."""
-    return _spread(ask, truth, dtype, _probes(loss, point, dtype, variants))
+    return spread_among(ask, truth, dtype, _probes(loss, point, dtype, variants))
 
 
 def spread_of_lines(
@@ -67,12 +67,13 @@ def spread_of_lines(
     Sums, norms and softmaxes mix the entries of a line. What is this close is right for inputs that
     are right as a whole, though not for each entry by itself.
     """
-    return _spread(ask, truth, dtype, _line_probes(loss, point, dtype))
+    return spread_among(ask, truth, dtype, _line_probes(loss, point, dtype))
 
 
-def _spread(
+def spread_among(
     ask: Ask, truth: Truth, dtype: Dtype, probes: Iterable[tuple[Loss, Point]]
 ) -> Spread:
+    """How far other truths are from ``truth`` at most."""
     value = [0.0] * len(truth.value)
     gradient = {name: [0.0] * len(g) for name, g in truth.gradient.items()}
     for other_loss, other in probes:
@@ -94,22 +95,26 @@ def _spread(
 def _probes(
     loss: Loss, point: Point, dtype: Dtype, variants: Variants
 ) -> Iterator[tuple[Loss, Point]]:
-    found = list(leaves(loss, point))
-    # The probes depend on the shape of the point alone, so that a rerun sees the same.
-    random = Random(len(found))
-    if len(found) <= _SEPARATELY_UP_TO:
-        for leaf in found:
-            for step in (-1, 1):
-                yield loss, moved(loss, point, {leaf: step}, dtype)
-    for other_point in _together(loss, point, found, dtype, random):
+    for other_point in around(loss, point, dtype):
         yield loss, other_point
     for other in variants(loss, dtype):
         yield other, point
 
 
+def around(loss: Loss, point: Point, dtype: Dtype) -> Iterator[Point]:
+    """Points that differ by an ulp: in each entry if there are few, and in all of them."""
+    found = list(leaves(loss, point))
+    if len(found) <= _SEPARATELY_UP_TO:
+        for leaf in found:
+            for step in (-1, 1):
+                yield moved(loss, point, {leaf: step}, dtype)
+    yield from neighbours(loss, point, dtype)
+
+
 def neighbours(loss: Loss, point: Point, dtype: Dtype) -> Iterator[Point]:
     """Points that differ from ``point`` by an ulp in every entry; none where all are exact."""
     found = list(leaves(loss, point))
+    # The probes depend on the shape of the point alone, so that a rerun sees the same.
     yield from _together(loss, point, found, dtype, Random(len(found)))
 
 

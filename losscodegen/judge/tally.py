@@ -30,6 +30,10 @@ CANCELLED = 64
 """An error of so many roundings of a usual result is lost beside it."""
 
 
+DECIDED = "decided by rounding"
+"""The class of entries that are right on another side of a decision that rounding makes."""
+
+
 @dataclass(slots=True)
 class Tally:
     """All entries of one order in one dtype."""
@@ -61,7 +65,8 @@ class Tally:
         if isinstance(measure, Skip):
             self.beside[measure.value] += 1
             return
-        self.classes["outside" if measure.outside else group] += 1
+        case.group = "outside" if measure.outside else group
+        self.classes[case.group] += 1
         if not measure.outside and case.want.mantissa:
             self.informative += 1
             if case.tame:
@@ -100,6 +105,20 @@ class Tally:
             if error <= least:
                 case.fault = Fault.CANCELLATION
 
+    def decided(self) -> list[Case]:
+        """Entries that are right on another side of a decision that rounding makes."""
+        return [c for c in self.cases if c.decided]
+
+    def set_apart_decided(self) -> None:
+        """Counts those in a class of their own."""
+        for case in self.decided():
+            if case.group != DECIDED:
+                self.classes[case.group] -= 1
+                self.classes[DECIDED] += 1
+                case.group = DECIDED
+        self.classes = +self.classes
+        self.errors.rough = [c for c in self.errors.rough if not c.decided]
+
     def failures(self) -> list[Case]:
         found = [c for c in self.cases if c.fails(self.limits)]
         return sorted(found, key=lambda c: (-c.scaled, -c.ulp))
@@ -110,7 +129,7 @@ class Tally:
         found = [
             c
             for c in self.cases
-            if c.probed and id(c) not in failed and c.scaled > limit
+            if c.probed and not c.decided and id(c) not in failed and c.scaled > limit
             # With absolute accuracy there is nothing to say of it.
             and not (
                 c.fault is Fault.CANCELLATION
@@ -132,7 +151,7 @@ class Tally:
             status = Status.VACUOUS
         else:
             status = Status.PASSED
-        probed = [c for c in self.cases if c.probed]
+        probed = [c for c in self.cases if c.probed and not c.decided]
         last = max(probed, key=lambda c: (c.scaled, c.ulp), default=None)
         if self.order == "second":
             culprit = Culprit.NOBODY
@@ -148,7 +167,9 @@ class Tally:
             classes=tuple(sorted(self.classes.items())),
             beside=tuple(sorted(self.beside.items())),
             ours=Score(
-                ulp=tidy(max([self.worst, *(c.ulp for c in self.cases)])),
+                ulp=tidy(
+                    max([self.worst, *(c.ulp for c in self.cases if not c.decided)])
+                ),
                 scaled=tidy(max([self.worst, *(c.scaled for c in probed)])),
                 mixed=tidy(self.errors.worst),
                 nan=faults[Fault.NAN],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
@@ -15,9 +15,11 @@ from losscodegen.ir.loss import Accuracy, Loss, Role
 from losscodegen.ir.walk import inline_loss
 from losscodegen.judge.accused import words_as_numbers
 from losscodegen.judge.case import Case
-from losscodegen.judge.certificate import Culprit, Finding, Severity
+from losscodegen.judge.certificate import Finding, Severity
 from losscodegen.judge.compare import compare
 from losscodegen.judge.criterion import Fault, Limits
+from losscodegen.judge.decided import Sides
+from losscodegen.judge.findings import findings
 from losscodegen.judge.mixed import target
 from losscodegen.judge.naive import naive_loss
 from losscodegen.judge.oracle_second import Sensitivities
@@ -60,6 +62,20 @@ def naive_function(loss: Loss, dtype: Dtype) -> Function:
     return lambda bound: naive_loss(plain, words_as_numbers(loss, bound), TORCH[dtype])
 
 
+def in_turn(cases: Iterable[Case]) -> list[Case]:
+    """The worst of every kind of point, then the second of each.
+
+    Beside a jump all errors are alike, and dozens that rounding explains must not hide one that
+    it does not.
+    """
+    seen: Counter[str] = Counter()
+    ranked = []
+    for case in sorted(cases, key=lambda c: -c.ulp):
+        ranked.append((seen[case.point.label], case))
+        seen[case.point.label] += 1
+    return [case for _, case in sorted(ranked, key=lambda r: r[0])]
+
+
 def _shape(entry: Entry) -> tuple[int, ...] | None:
     return entry.shape if isinstance(entry, Array) else None
 
@@ -91,8 +107,12 @@ class Trial:
     variants: Variants = field(default_factory=Variants)
     sensitivities: Sensitivities = field(default_factory=Sensitivities)
     spreads: dict[tuple[int, bool], Spread] = field(default_factory=dict)
+    sides: Sides = field(init=False)
     seams: list[Flip] = field(default_factory=list)
     """Where the formula decides, or leaves the range."""
+
+    def __post_init__(self) -> None:
+        self.sides = Sides(self.loss, self.oracles, self.dtype)
 
     def run(self) -> dict[str, Tally]:
         """The tallies of all orders; `findings` has what else went wrong."""
@@ -118,7 +138,7 @@ class Trial:
             tally.name_cancellations(self.usual_there if absolute else None)
             self.excuse(tally)
             tally.errors.settle(self.condition, self.probe)
-            self.findings += self.found(tally)
+            self.findings += findings(tally)
         if is_pointwise(self.loss):
             tallies[SECOND] = self.second(goal.of(SECOND))
         return tallies
@@ -228,12 +248,13 @@ class Trial:
     def excuse(self, tally: Tally) -> None:
         """Settles how much of each large error the conditioning of its point explains.
 
-        Errors of a kind are looked at worst first until a few are beyond excuse; one is enough to
-        fail, and asking for the truth around every point of a broken module takes long.
+        Errors of a kind are looked at in turn until a few are beyond excuse; one is enough to
+        fail, and asking for the truth around every point of a broken module takes long. Results
+        that are right on the other side of a decision are counted apart.
         """
         guilty: Counter[tuple[str | None, Fault]] = Counter()
         probed: Counter[tuple[str | None, Fault]] = Counter()
-        for case in sorted(tally.cases, key=lambda c: -c.ulp):
+        for case in in_turn(tally.cases):
             kind = case.variable, case.fault
             if guilty[kind] >= CONVINCED_AFTER or probed[kind] >= PROBED_AT_MOST:
                 continue
@@ -245,7 +266,12 @@ class Trial:
             case.settle(self.spread(case, by_line=False), self.dtype)
             if case.fails(self.limits) and self.loss.axes:
                 case.settle_by_line(self.spread(case, by_line=True), self.dtype)
+            if case.fails(self.limits) and case.smooth:
+                case.settle_by_sum(self.condition(case), self.dtype)
+            if case.fails(self.limits):
+                self.sides.settle(case, self.limits)
             guilty[kind] += case.fails(self.limits)
+        tally.set_apart_decided()
 
     def probe(self, case: Case) -> float:
         """How far off a case is beside what its point and the formula's constants explain."""
@@ -303,38 +329,3 @@ class Trial:
         return self.sensitivities(
             oracle, case.point, case.variable, case.entry, case.truth.bits
         )
-
-    def found(self, tally: Tally) -> Iterator[Finding]:
-        """One finding per variable and kind of error, each with the worst point."""
-        for severity, cases in (
-            (Severity.FAILURE, tally.failures()),
-            (Severity.LOOSE, tally.loose()),
-        ):
-            groups: dict[tuple[str | None, Fault], list[Case]] = defaultdict(list)
-            for case in cases:
-                groups[case.variable, case.fault].append(case)
-            for (variable, fault), members in groups.items():
-                worst = members[0]
-                where = worst.place(self.dtype)
-                what = "value" if variable is None else f"gradient by {variable}"
-                yield Finding(
-                    code=fault.code if severity is Severity.FAILURE else "loose",
-                    severity=severity,
-                    message=(
-                        f"{what} is {where.got}, should be {where.want} "
-                        f"({_ulps(worst.ulp)}) at {where.point}"
-                        + (f", and at {len(members) - 1} more" * (len(members) > 1))
-                    ),
-                    dtype=self.dtype.value,
-                    order=tally.order,
-                    place=where,
-                    culprit=(
-                        worst.culprit(self.limits)
-                        if severity is Severity.FAILURE
-                        else Culprit.NOBODY
-                    ),
-                )
-
-
-def _ulps(ulp: float) -> str:
-    return f"{ulp:.3g} ulp off"

@@ -2,7 +2,9 @@
 
 The constants may be off by an ulp, for no format represents one tenth. What is compared, or whose
 sign or greatest entry decides, may be off by a few: a program that rounds takes the other branch
-next to a kink, and the slope of that branch is as good.
+next to a kink, and the slope of that branch is as good. The computed argument of a sine beyond its
+first period may be off by an ulp: the sine of 10**9 has lost nine digits of it, however it is
+written. Within the period it may not, for ``sin(2*atan(x))`` has a better form.
 """
 
 from __future__ import annotations
@@ -32,16 +34,18 @@ from losscodegen.ir.nodes import (
     Use,
 )
 from losscodegen.ir.walk import children, free_indices, inline_loss, rebuild, walk
+from losscodegen.judge.criterion import ROUNDINGS
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import INTEGRAL
 
-ROUNDINGS = 4
-"""By how many ulps what decides is moved."""
 TRIES = 2
+PERIOD = 7
+"""Beyond a period, the argument of a periodic function is known to an ulp of its own at best."""
 
 _DECIDING = frozenset(
     {"lt", "le", "gt", "ge", "abs", "sign", "relu", "heaviside", "max", "min", "clip"}
 )
+_PERIODIC = frozenset({"sin", "cos", "tan"})
 _TRUTH = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
 )
@@ -69,6 +73,7 @@ def _variants(loss: Loss, dtype: Dtype) -> list[Loss]:
     for sign in (-1, 1):
         factor = Number(1 + sign * unit)
         found.append(_move_constants(plain, plain.expression, factor))
+        found.append(_move_phases(plain, plain.expression, sign * unit))
     for seed in range(TRIES):
         for sign in (-1, 1):
             # In pairs, so that one of two lies on either side of what is nearly undecided.
@@ -132,6 +137,31 @@ def _constant(loss: Loss, expr: Expr) -> bool:
             case _:
                 return False
     return interesting
+
+
+# ---------------------------------------------------------------------- phases
+
+
+def _move_phases(loss: Loss, expr: Expr, width: Fraction) -> Expr:
+    """Computed arguments of periodic functions times ``1 + width``, beyond the first period."""
+    if not children(expr):
+        return expr
+    parts = tuple(_move_phases(loss, c, width) for c in children(expr))
+    if isinstance(expr, Call) and expr.op in _PERIODIC and _computed(loss, expr):
+        (phase,) = parts
+        beyond = call("heaviside", add(call("abs", phase), Number(Fraction(-PERIOD))))
+        parts = (mul(phase, add(ONE, mul(Number(width), beyond))),)
+    return rebuild(expr, parts)
+
+
+def _computed(loss: Loss, expr: Call) -> bool:
+    """Whether a program rounds on the way to an argument: what is read, it has exactly."""
+    (argument,) = expr.args
+    while isinstance(argument, Call) and argument.op == "neg":
+        (argument,) = argument.args
+    return not isinstance(argument, Read | Number | Index | Size) and any(
+        isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(argument)
+    )
 
 
 # ---------------------------------------------------------------------- decisions

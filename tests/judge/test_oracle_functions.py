@@ -21,6 +21,14 @@ from losscodegen.ir.nodes import Call, Expr, Read
 from losscodegen.ir.ops import OPS, Sort
 from losscodegen.judge import oracle_functions
 from losscodegen.judge.oracle import Oracle
+from losscodegen.judge.oracle_arithmetic import (
+    add,
+    divide,
+    multiply,
+    order,
+    subtract,
+    total,
+)
 from losscodegen.judge.oracle_kinks import Tie
 from losscodegen.judge.oracle_numbers import (
     INFINITY,
@@ -30,14 +38,8 @@ from losscodegen.judge.oracle_numbers import (
     ZERO,
     Pair,
     Value,
-    add,
     ball,
-    divide,
-    multiply,
-    order,
     sign,
-    subtract,
-    total,
 )
 from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY
 from losscodegen.judge.point import Array, Kind, Point, Real, Truth

@@ -182,6 +182,25 @@ def test_a_discontinuity_is_within_reach_where_rounding_decides() -> None:
     assert width(loss, Point(values={"x": column(-1e-3)}))[0] == 0.0
 
 
+@pytest.mark.parametrize(
+    ("formula", "x", "least", "most"),
+    [
+        ("sin(log(1 + x**2))", 1e154, 2.0**-45, 2.0**-41),
+        ("cos(log(1 + x**2)*3)", 1e154, 2.0**-44, 2.0**-39),
+        # Within a period there is another form, and the numbers of a program are exact.
+        ("sin(2*atan(x))", 1e16, 0.0, 2.0**-100),
+        ("sin(-x)", 2.0**30 * 3.0, 0.0, 2.0**-20),
+    ],
+)
+def test_a_sine_knows_its_argument_to_an_ulp(
+    formula: str, x: float, least: float, most: float
+) -> None:
+    loss = loss_of(ONE + f'loss = "{formula}"')
+    assert least <= width(loss, Point(values={"x": column(x)}), F64)[0] <= most
+    alone = Variants()(loss_of(ONE + 'loss = "sin(-x)"'), F64)
+    assert alone == ()
+
+
 def test_inputs_that_are_compared_as_they_are_decide_exactly() -> None:
     loss = loss_of(TWO + 'loss = "where(x < y, 0, x)"')
     assert Variants()(loss, F32) == ()

@@ -19,11 +19,14 @@ from losscodegen.judge.check import verify
 from losscodegen.judge.oracle import Oracle
 from losscodegen.judge.oracle_kinks import Tie
 from losscodegen.judge.oracle_nodes import STEPS
-from losscodegen.judge.oracle_numbers import ball
+from losscodegen.judge.oracle_numbers import (
+    ball,
+)
 from losscodegen.judge.oracle_partials import BINARY, NARY
 from losscodegen.judge.oracle_partials import UNARY as SLOPES
 from losscodegen.judge.oracle_second import Bend, Sensitivities, bends
-from losscodegen.judge.oracle_seconds import MORE, UNARY
+from losscodegen.judge.oracle_seconds import MORE
+from losscodegen.judge.oracle_seconds_unary import UNARY
 from losscodegen.judge.point import Array, Point
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.second import diagonals

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import html5lib
 import pytest
 
+from losscodegen.cli import report
 from losscodegen.cli.main import run
 from losscodegen.teach.gallery import INDEX, SCRIPT, STYLE, Card, anchor, gallery
 
@@ -81,3 +83,61 @@ def test_nothing_is_written_if_one_spec_is_wrong(
     command = ["report", "--all", "-o", "out", "--points", "8", "-j", "1", "--no-cache"]
     assert run(command) == 2
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Path, list[str]]:
+    """A project with two specs, and the names of those whose page was worked out."""
+    (tmp_path / "specs").mkdir()
+    text = '[{}]\ninputs.x = "real[...]"\nloss = "x**2"\n'
+    for name in ("one", "two"):
+        spec = tmp_path / "specs" / f"{name}.toml"
+        spec.write_text(text.format(name.title()))
+    monkeypatch.chdir(tmp_path)
+    made: list[str] = []
+    write = report._made
+
+    def writing(path: Path, *rest: Any) -> dict[str, Any]:
+        made.append(path.stem)
+        if path.read_text().startswith("[Broken"):
+            raise RuntimeError("a fault of ours")
+        return write(path, *rest)
+
+    monkeypatch.setattr(report, "_made", writing)
+    return tmp_path, made
+
+
+ALL = ["report", "--all", "-o", "out", "--points", "8", "-j", "1", "-q"]
+CACHE = ["--cache-dir", "cache"]
+
+
+def test_pages_are_found_again(counted: tuple[Path, list[str]]) -> None:
+    folder, made = counted
+    assert run([*ALL, *CACHE]) == 0
+    first = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
+    two = folder / "specs" / "two.toml"
+    two.write_text(two.read_text().replace("x**2", "x**4"))
+    assert run([*ALL, *CACHE]) == 0
+    assert made == ["one", "two", "two"]
+    second = {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
+    assert {n for n in first if first[n] != second[n]} == {INDEX, "two.html"}
+    assert run([*ALL, "--no-cache"]) == 0
+    assert made == ["one", "two", "two", "one", "two"]
+    assert second == {p.name: p.read_bytes() for p in (folder / "out").iterdir()}
+
+
+def test_a_fault_of_ours_does_not_cost_the_other_pages(
+    counted: tuple[Path, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, made = counted
+    (folder / "specs" / "a.toml").write_text(
+        '[Broken]\ninputs.x = "real[...]"\nloss = "x"\n'
+    )
+    assert run([*ALL, *CACHE]) == 2
+    assert "while writing the page of specs/a.toml" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+    (folder / "specs" / "a.toml").unlink()
+    assert run([*ALL, *CACHE]) == 0
+    assert sorted(made) == ["a", "one", "two"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Protocol
+from functools import cache, lru_cache
+from typing import Any, NamedTuple, Protocol
 
 from flint import arb, ctx
 
@@ -80,8 +80,7 @@ def _closure(arithmetic: Arithmetic, formula: Expr) -> Closure:
             raise UnsupportedError
 
 
-@dataclass(frozen=True, slots=True)
-class Jet:
+class Jet(NamedTuple):
     """A value and its derivatives by the differentiable leaves."""
 
     value: Any
@@ -98,10 +97,11 @@ class Evaluator:
         zero, one = arithmetic.rational(_ZERO), arithmetic.rational(_ONE)
         self.flat = (zero,) * len(wrt)
         self.zero, self.one = zero, one
-        self.known: dict[Expr, Jet] = {
-            leaf: Jet(value, tuple(one if w == leaf else zero for w in wrt))
+        self.leaves = tuple(leaves)
+        self.given = [
+            Jet(value, tuple(one if w == leaf else zero for w in wrt))
             for leaf, value in leaves.items()
-        }
+        ]
 
     def of(self, expr: Expr) -> Jet:
         """Value and derivatives of ``expr``.
@@ -110,99 +110,216 @@ class Evaluator:
             UndecidedError: a ball does not say which branch is taken.
             UnsupportedError: there is a node without arithmetic.
         """
-        found = self.known.get(expr)
-        if found is None:
-            found = self.known[expr] = self._of(expr)
-        return found
-
-    def _of(self, expr: Expr) -> Jet:
-        match expr:
-            case Number():
-                return Jet(self.arithmetic.rational(expr), self.flat)
-            case Constant(name):
-                return Jet(self.arithmetic.constant(name), self.flat)
-            case Select(condition, then, otherwise):
-                return self.of(then if self.holds(condition) else otherwise)
-            case Call("detach", (arg,)):
-                return Jet(self.of(arg).value, self.flat)
-            case Call("add", args):
-                jets = [self.of(a) for a in args]
-                value = self._call("add", *(j.value for j in jets))
-                slopes = zip(*(j.slopes for j in jets), strict=True)
-                return Jet(value, tuple(self._call("add", *s) for s in slopes))
-            case Call("mul", args):
-                return self._times([self.of(a) for a in args])
-            case Call("pow", (base, exponent)):
-                return self._power(self.of(base), self.of(exponent))
-            case Call(op, args) if op in self.arithmetic.functions:
-                return self._chain(op, [self.of(a) for a in args])
-            case _:
-                raise UnsupportedError
+        size, jet = _program(self.arithmetic, expr, self.leaves)
+        return jet(self._run(size))
 
     def holds(self, condition: Expr) -> bool:
-        match condition:
-            case Call("and", args):
-                return all(map(self.holds, args))
-            case Call("or", args):
-                return any(map(self.holds, args))
-            case Call("not", (arg,)):
-                return not self.holds(arg)
-            case Call("lt" | "le" | "gt" | "ge" | "eq" | "ne" as op, (left, right)):
-                return self.arithmetic.holds(
-                    op, self.of(left).value, self.of(right).value
-                )
-            case _:
-                raise UnsupportedError
+        """Whether a condition holds; raises what `of` raises."""
+        size, holds = _condition(self.arithmetic, condition, self.leaves)
+        return holds(self._run(size))
 
-    def _call(self, op: str, *args: Any) -> Any:
-        return self.arithmetic.functions[op](*args)
+    def _run(self, size: int) -> _Run:
+        known: list[Jet | None] = [*self.given]
+        known += [None] * (size - len(known))
+        return _Run(known, self.flat, self.zero, self.one)
 
-    def _times(self, jets: list[Jet]) -> Jet:
-        found = jets[0]
-        for jet in jets[1:]:
-            slopes = tuple(
-                self._call("add", a * jet.value, b * found.value)
-                for a, b in zip(found.slopes, jet.slopes, strict=True)
-            )
-            found = Jet(found.value * jet.value, slopes)
+
+@dataclass(slots=True)
+class _Run:
+    """What is known at a point, by the number of the node."""
+
+    known: list[Jet | None]
+    flat: tuple[Any, ...]
+    zero: Any
+    one: Any
+
+
+_Jets = Callable[[_Run], Jet]
+_Holds = Callable[[_Run], bool]
+
+
+@lru_cache(1024)
+def _program(
+    arithmetic: Arithmetic, expr: Expr, leaves: tuple[Expr, ...]
+) -> tuple[int, _Jets]:
+    """How many nodes there are, and what evaluates ``expr``: it is taken apart only once."""
+    compiler = _Compiler(arithmetic, leaves)
+    found = compiler.jet(expr)
+    return len(compiler.done), found
+
+
+@lru_cache(1024)
+def _condition(
+    arithmetic: Arithmetic, condition: Expr, leaves: tuple[Expr, ...]
+) -> tuple[int, _Holds]:
+    compiler = _Compiler(arithmetic, leaves)
+    found = compiler.holds(condition)
+    return len(compiler.done), found
+
+
+def _unsupported(run: _Run) -> Any:
+    raise UnsupportedError
+
+
+class _Compiler:
+    """Makes one function of every different node, which evaluates it when it is needed."""
+
+    def __init__(self, arithmetic: Arithmetic, leaves: tuple[Expr, ...]) -> None:
+        self.arithmetic = arithmetic
+        self.functions = arithmetic.functions
+        self.done: dict[Expr, _Jets] = {
+            leaf: _leaf(place) for place, leaf in enumerate(leaves)
+        }
+
+    def jet(self, expr: Expr) -> _Jets:
+        found = self.done.get(expr)
+        if found is None:
+            body = self._body(expr)
+            found = self.done[expr] = _kept(len(self.done), body)
         return found
 
-    def _power(self, base: Jet, exponent: Jet) -> Jet:
-        value = self._call("pow", base.value, exponent.value)
-        lower = self._call("pow", base.value, exponent.value - self.one)
-        by_base = exponent.value * lower
-        slopes = [by_base * s if s != 0 else self.zero for s in base.slopes]
-        if any(s != 0 for s in exponent.slopes):
-            by_exponent = value * self._call("log", base.value)
-            slopes = [
-                a + by_exponent * b
-                for a, b in zip(slopes, exponent.slopes, strict=True)
-            ]
+    def _body(self, expr: Expr) -> _Jets:
+        arithmetic = self.arithmetic
+        match expr:
+            case Number():
+                return lambda run: Jet(arithmetic.rational(expr), run.flat)
+            case Constant(name):
+                return lambda run: Jet(arithmetic.constant(name), run.flat)
+            case Select(condition, then, otherwise):
+                return _select(
+                    self.holds(condition), self.jet(then), self.jet(otherwise)
+                )
+            case Call("detach", (arg,)):
+                part = self.jet(arg)
+                return lambda run: Jet(part(run).value, run.flat)
+            case Call("add", args):
+                return _sum([self.jet(a) for a in args])
+            case Call("mul", args):
+                return _product([self.jet(a) for a in args])
+            case Call("pow", (base, exponent)):
+                power, log = self.functions["pow"], self.functions["log"]
+                return _power(power, log, self.jet(base), self.jet(exponent))
+            case Call(op, args) if op in self.functions:
+                return _chain(arithmetic, op, [self.jet(a) for a in args])
+            case _:
+                return _unsupported
+
+    def holds(self, condition: Expr) -> _Holds:
+        match condition:
+            case Call("and", args):
+                every = [self.holds(a) for a in args]
+                return lambda run: all(part(run) for part in every)
+            case Call("or", args):
+                some = [self.holds(a) for a in args]
+                return lambda run: any(part(run) for part in some)
+            case Call("not", (arg,)):
+                inner = self.holds(arg)
+                return lambda run: not inner(run)
+            case Call("lt" | "le" | "gt" | "ge" | "eq" | "ne" as op, (left, right)):
+                one, other = self.jet(left), self.jet(right)
+                compare = self.arithmetic.holds
+                return lambda run: compare(op, one(run).value, other(run).value)
+            case _:
+                return _unsupported
+
+
+def _leaf(place: int) -> _Jets:
+    def jet(run: _Run) -> Jet:
+        found = run.known[place]
+        assert found is not None
+        return found
+
+    return jet
+
+
+def _kept(place: int, body: _Jets) -> _Jets:
+    def jet(run: _Run) -> Jet:
+        found = run.known[place]
+        if found is None:
+            found = run.known[place] = body(run)
+        return found
+
+    return jet
+
+
+def _select(condition: _Holds, then: _Jets, otherwise: _Jets) -> _Jets:
+    return lambda run: then(run) if condition(run) else otherwise(run)
+
+
+def _sum(parts: Sequence[_Jets]) -> _Jets:
+    first, *rest = parts
+
+    def jet(run: _Run) -> Jet:
+        value, slopes = first(run)
+        for part in rest:
+            more, steeper = part(run)
+            value = value + more
+            slopes = tuple([a + b for a, b in zip(slopes, steeper, strict=True)])
+        return Jet(value, slopes)
+
+    return jet
+
+
+def _product(parts: Sequence[_Jets]) -> _Jets:
+    first, *rest = parts
+
+    def jet(run: _Run) -> Jet:
+        value, slopes = first(run)
+        for part in rest:
+            more, steeper = part(run)
+            slopes = tuple(
+                [a * more + b * value for a, b in zip(slopes, steeper, strict=True)]
+            )
+            value = value * more
+        return Jet(value, slopes)
+
+    return jet
+
+
+def _power(
+    power: Callable[..., Any], log: Callable[..., Any], base: _Jets, exponent: _Jets
+) -> _Jets:
+    def jet(run: _Run) -> Jet:
+        (x, by_x), (p, by_p) = base(run), exponent(run)
+        value = power(x, p)
+        by_base = p * power(x, p - run.one)
+        slopes = [by_base * s if s != 0 else run.zero for s in by_x]
+        if any(s != 0 for s in by_p):
+            by_exponent = value * log(x)
+            slopes = [a + by_exponent * b for a, b in zip(slopes, by_p, strict=True)]
         return Jet(value, tuple(slopes))
 
-    def _chain(self, op: str, jets: list[Jet]) -> Jet:
+    return jet
+
+
+def _chain(arithmetic: Arithmetic, op: str, parts: Sequence[_Jets]) -> _Jets:
+    """A function of the results of ``parts``, by the chain rule."""
+    function, backward = arithmetic.functions[op], arithmetic.backward.get(op)
+    partials = [arithmetic.partials.get((op, k)) for k in range(len(parts))]
+
+    def factor(place: int, values: Sequence[Any], value: Any) -> Any:
+        if backward is not None:
+            return backward(values[0], value)
+        if (partial := partials[place]) is not None:
+            return partial(*values)
+        return _derivative(arithmetic, op, place)(values)
+
+    def jet(run: _Run) -> Jet:
+        jets = [part(run) for part in parts]
         values = [j.value for j in jets]
-        value = self._call(op, *values)
-        backward = self.arithmetic.backward.get(op)
-        slopes: list[Any] = list(self.flat)
-        for place, jet in enumerate(jets):
-            if all(_is_zero(s) for s in jet.slopes):
+        value = function(*values)
+        slopes: Sequence[Any] = run.flat
+        for place, (_, inner) in enumerate(jets):
+            if all(s == 0 for s in inner):
                 continue
-            if backward is not None:
-                factor = backward(values[0], value)
-            elif (op, place) in self.arithmetic.partials:
-                factor = self.arithmetic.partials[op, place](*values)
-            else:
-                factor = _derivative(self.arithmetic, op, place)(values)
+            slope = factor(place, values, value)
             slopes = [
-                a if _is_zero(s) else a + factor * s
-                for a, s in zip(slopes, jet.slopes, strict=True)
+                a if s == 0 else a + slope * s
+                for a, s in zip(slopes, inner, strict=True)
             ]
         return Jet(value, tuple(slopes))
 
-
-def _is_zero(value: Any) -> bool:
-    return bool(value == 0)
+    return jet
 
 
 _NOTHING = arb(2) ** -1060

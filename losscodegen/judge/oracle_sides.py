@@ -1,0 +1,145 @@
+"""What is true on the other sides of decisions that rounding may make either way.
+
+A program compares what it has computed. Where the exact arguments of a kink or of a jump lie nearer
+to it than careful code can know them (see `oracle_near`), it may end up on the other side, or on
+the kink itself, and its result is then right for numbers that no format tells from the given ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from losscodegen.judge.oracle import Oracle, restored_precision
+from losscodegen.judge.oracle_binding import Binding, bind
+from losscodegen.judge.oracle_kinks import Partials, Tie
+from losscodegen.judge.oracle_lane import (
+    MOST_BITS,
+    Derivative,
+    Lane,
+    LaneTruth,
+    next_bits,
+    slope_of,
+)
+from losscodegen.judge.oracle_near import DECIDING, Near
+from losscodegen.judge.oracle_nodes import Register
+from losscodegen.judge.oracle_numbers import (
+    ZERO,
+    Value,
+)
+from losscodegen.judge.oracle_real import resolve
+from losscodegen.judge.oracle_run import Change
+from losscodegen.judge.point import Point, Truth
+from losscodegen.judge.rounding import Dtype
+
+AT_MOST = 64
+"""So many combinations of sides are tried; where there are more, each decision by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A node of one element of the batch that rounding decides, and other arguments for it.
+
+    The ways are all that it may come to, the one that is exact among them.
+    """
+
+    lane: int
+    place: int
+    ways: tuple[Change, ...]
+
+
+Choice = Mapping[tuple[int, int], Change]
+"""By element of the batch and place."""
+
+
+def choices(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[Choice]:
+    """What rounding may make of the decisions at a point; empty if it decides nothing."""
+    open_ = _decisions(oracle, point, dtype, next_bits(bits))
+    places = [(d.lane, d.place) for d in open_]
+    if math.prod(len(d.ways) for d in open_) <= AT_MOST:
+        chosen = itertools.product(*(d.ways for d in open_))
+        return [dict(zip(places, c, strict=True)) for c in chosen if c]
+    return [{(d.lane, d.place): way} for d in open_ for way in d.ways]
+
+
+def truth_of(
+    oracle: Oracle, point: Point, choice: Choice, dtype: Dtype, bits: int
+) -> Truth:
+    """Value and gradient where the decisions are made as in ``choice``.
+
+    What ``bits`` do not settle is undetermined.
+    """
+    binding = bind(oracle.loss, oracle.sizes, point)
+    formats = (dtype,)
+    lanes = []
+    with restored_precision():
+        for n in range(oracle.lanes(binding)):
+            changes = {place: c for (lane, place), c in choice.items() if lane == n}
+            registers = _registers(oracle.lane, binding, n, bits)
+            changed, partials = oracle.lane.machine.changed(registers, changes)
+            lanes.append(_lane_truth(oracle.lane, changed, partials, formats, bits))
+        gradient = oracle.gradient(binding, lanes, formats)
+    value = [lanes[n].value[k] for n, k in oracle.grid.order(len(lanes))]
+    return Truth(
+        shape=(len(value),),
+        value=tuple(value),
+        gradient=gradient,
+        dtypes=formats,
+        bits=bits,
+    )
+
+
+def _registers(lane: Lane, binding: Binding, n: int, bits: int) -> list[Register]:
+    return lane.run(binding.registers(lane.tape.leaves, n), min(bits, MOST_BITS))
+
+
+def _lane_truth(
+    lane: Lane,
+    registers: Sequence[Register],
+    partials: Mapping[int, Partials | Tie],
+    formats: tuple[Dtype, ...],
+    bits: int,
+) -> LaneTruth:
+    machine = lane.machine
+    sweep = machine.sweep(registers, settle=True, chosen=partials)
+    others: list[list[Value | None]] = []
+    if any(t.alternatives for t in sweep.ties.values()):
+        others = machine.alternatives(registers, sweep.ties, partials)
+    derivatives = {}
+    for leaf, place in lane.active:
+        value = _number(sweep.adjoints[place])
+        options = tuple(_number(o[place]) for o in others)
+        derivatives[leaf] = Derivative(
+            value=value, options=(*options, value) if options else ()
+        )
+    return LaneTruth(
+        value=tuple(resolve(registers[o], formats) for o in lane.tape.outputs),
+        jumps=(False,) * len(lane.tape.outputs),
+        own={f: slope_of(d, formats) for f, d in derivatives.items() if f.spread},
+        shared={f: d for f, d in derivatives.items() if not f.spread},
+        bits=bits,
+    )
+
+
+def _number(adjoint: Value | None) -> Value:
+    return ZERO if adjoint is None else adjoint
+
+
+# ------------------------------------------------------------------------------ what is open
+
+
+def _decisions(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[Decision]:
+    binding = bind(oracle.loss, oracle.sizes, point)
+    found = []
+    with restored_precision():
+        for n in range(oracle.lanes(binding)):
+            near = Near(oracle.lane, _registers(oracle.lane, binding, n, bits), dtype)
+            for place, node in enumerate(oracle.lane.tape.nodes):
+                ask = DECIDING.get(node.op)
+                if ask is not None and any(near.active(a) for a in node.args):
+                    ways = tuple(ask(near, node.args))
+                    if ways:
+                        found.append(Decision(n, place, ways))
+    return found
