@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from fractions import Fraction
 from typing import assert_never
 
 from losscodegen.compiler.ranges import Ranges
@@ -42,13 +41,17 @@ _KEPT = frozenset(
 _EXPONENTIAL = frozenset({"exp", "expm1", "cosh", "sinh", "gamma", "besseli"})
 
 
-def degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -> float:
+def degree(
+    expr: Expr, ranges: Ranges, free: Callable[[str], bool], *, divisors: int = 1
+) -> float:
     """The exponent; infinite for an exponential, 0 for what is bounded or grows like a logarithm.
 
     Args:
         expr: what is looked at, at a place where ``ranges`` hold.
         ranges: what is known of its parts.
-        free: whether a name may be of any size, as tensors are and Python numbers are not.
+        free: whether a name may be of any size, as inputs are and parameters are not.
+        divisors: how often the inverse of a divisor counts: once in a value; in a derivative three
+            times, which grows faster than the value and not more slowly; not at all for 0.
     """
 
     def of(node: Expr) -> float:
@@ -73,15 +76,23 @@ def degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -> float:
             case Keep(kind, body):
                 return of(body) if kind is Keeper.LOG_SOFTMAX else 0.0
             case Call(op, args):
-                return _call(op, args, of, ranges)
+                return _call(op, args, of, below, ranges)
             case _:
                 assert_never(node)
+
+    def below(node: Expr) -> float:
+        """How fast the inverse of a divisor grows, which may be a small input."""
+        return divisors * _falls(node, ranges, free) if divisors else 0.0
 
     return of(expr)
 
 
 def _call(
-    op: str, args: tuple[Expr, ...], of: Callable[[Expr], float], ranges: Ranges
+    op: str,
+    args: tuple[Expr, ...],
+    of: Callable[[Expr], float],
+    below: Callable[[Expr], float],
+    ranges: Ranges,
 ) -> float:
     if op in _KEPT:
         return max(map(of, args))
@@ -100,16 +111,17 @@ def _call(
         case "mul":
             return sum(map(of, args))
         case "div":
-            return of(args[0])
+            return of(args[0]) + below(args[1])
         case "sqrt":
             return of(args[0]) / 2
         case "pow":
             base, exponent = args
-            power = ranges.of(exponent).high
-            if isinstance(exponent, Number):
-                power = float(Fraction(exponent.value))
-            known = of(base)
-            return known * max(power, 0.0) if known else 0.0
+            powers = ranges.of(exponent)
+            known, inverse = of(base), below(base) if powers.low < 0 else 0.0
+            return max(
+                known * max(powers.high, 0.0) if known else 0.0,
+                inverse * -powers.low if inverse else 0.0,
+            )
         case "xlogy" | "clip" | "lgamma":
             return of(args[0])
         case _:
@@ -145,7 +157,7 @@ def reciprocal_degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -
                 return of(arg)
             case Call("mul", args):
                 # Two factors that are small on their own are too small together.
-                return sum(max(of(a), float(_small(a))) for a in args)
+                return sum(_falls(a, ranges, free) for a in args)
             case Call("div", (top, bottom)):
                 return of(top) + degree(bottom, ranges, free)
             case Call("pow", (base, exponent)):
@@ -157,15 +169,21 @@ def reciprocal_degree(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -
                     (ranges.of(a).nonnegative, (-ranges.of(a)).nonnegative)
                     for a in args
                 }
-                alike = len(signs) == 1 and signs & {(True, False), (False, True)}
-                return min(map(of, args)) if alike else 0.0
+                if not (len(signs) == 1 and signs & {(True, False), (False, True)}):
+                    return 0.0
+                # What may be exactly 0 keeps nothing from underflowing.
+                kept = [of(a) for a in args if ranges.of(a).nonzero]
+                return min(kept) if kept else max(map(of, args))
             case Call("exp" | "sigmoid" | "softplus", (arg,)):
                 falls = degree(arg, ranges, free) > 0
                 return math.inf if falls and ranges.of(arg).low < -_EXP_LIMIT else 0.0
             case _:
                 return 0.0
 
-    def _small(node: Expr) -> bool:
-        return isinstance(node, Read) and free(node.name)
-
     return of(expr)
+
+
+def _falls(expr: Expr, ranges: Ranges, free: Callable[[str], bool]) -> float:
+    """`reciprocal_degree`, of an input 1 unless it is kept away from 0."""
+    small = isinstance(expr, Read) and free(expr.name) and ranges.of(expr).low < _SMALL
+    return max(reciprocal_degree(expr, ranges, free), float(small))

@@ -82,6 +82,11 @@ class Range:
         return not (isinf(self.low) or isinf(self.high))
 
     @property
+    def size(self) -> float:
+        """The largest magnitude."""
+        return max(-self.low, self.high)
+
+    @property
     def point(self) -> bool:
         return self.low == self.high
 

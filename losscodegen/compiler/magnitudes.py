@@ -110,16 +110,41 @@ class Magnitudes:
         ]
         if constant:
             found.insert(0, number(constant))
-        parts = [self.of(t, ranges) for t in found]
         if all(ranges.of(t).nonnegative for t in found):
+            parts = [self.of(t, ranges) for t in found]
             return reduce(lambda one, other: call("logaddexp", one, other), parts)
-        if len(parts) > 2:
+        return self._difference(expr, found, ranges)
+
+    def _difference(self, expr: Expr, parts: list[Expr], ranges: Ranges) -> Expr:
+        """The sum as it is while it is finite, and from the magnitudes of its parts beyond.
+
+        Logarithms have no slope where a factor of a part is 0, and the sum has one there.
+        """
+        finite = call("isfinite", expr)
+        free = [p for p in parts if degree(p, ranges, self.free) > 0]
+        match [self.of(p, ranges) for p in free]:
+            case [far]:  # Beside it the others are nothing once it overflows.
+                pass
+            case [one, other]:
+                # Whatever differs will do where the sum is finite.
+                one, other = Select(finite, ZERO, one), Select(finite, ONE, other)
+                less = call("exp", neg(call("abs", sub(one, other))))
+                sign = call("detach", mul(*(call("sign", p) for p in free)))
+                rest = call("log1p", mul(sign, less))
+                far = add(call("max", one, other), rest)
+            case _:
+                return self._mixed(expr, parts, ranges)
+        return Select(finite, _leaf(expr, ranges), far)
+
+    def _mixed(self, expr: Expr, found: list[Expr], ranges: Ranges) -> Expr:
+        """A sum of several terms of either sign, over the largest of them."""
+        if len(found) > 2:
             calm = [t for t in found if not self._extreme(t, ranges)]
             found = [t for t in found if t not in calm]
             if not calm or len(found) > 1:
                 return _leaf(expr, ranges)
             found.append(add(*calm))
-            parts = [self.of(t, ranges) for t in found]
+        parts = [self.of(t, ranges) for t in found]
         top = reduce(lambda one, other: call("max", one, other), parts)
         # Where all terms are 0 there is nothing to take out.
         lead = call("detach", Select(call("isfinite", top), top, ZERO))

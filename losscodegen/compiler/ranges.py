@@ -22,6 +22,7 @@ from losscodegen.ir.nodes import (
     Constant,
     Expr,
     Number,
+    Read,
     Reduce,
     Select,
     Switch,
@@ -33,6 +34,8 @@ TRUE = Call("and", ())
 """The condition that always holds: a conjunction of nothing."""
 
 _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
+_LARGEST = 1e30
+"""What is no larger is finite in every format."""
 _MIRRORED = {"lt": "gt", "le": "ge", "gt": "lt", "ge": "le", "eq": "eq", "ne": "ne"}
 
 
@@ -155,6 +158,8 @@ class Ranges(Bounds):
             case Call(op, (left, right)) if op in _OPPOSITE:
                 if key(condition) in self.true or self._decides(op, left, right):
                     return True
+            case Call("isfinite", (arg,)) if self._ceiling(arg) <= _LARGEST:
+                return True
         return key(condition) in self.true
 
     def refutes(self, condition: Expr) -> bool:
@@ -173,6 +178,25 @@ class Ranges(Bounds):
                     key(Call("not", (condition,))) in self.true
                     or key(opposite(condition)) in self.true
                 )
+
+    def _ceiling(self, expr: Expr) -> float:
+        """What neither ``expr`` nor anything that it is computed from exceeds, however rounded."""
+        fact = self.narrowed.get(key(_scaled(expr)[1]))
+        if fact is not None and fact.bounded:  # A comparison with a NaN does not hold.
+            return self.of(expr).size
+        match expr:
+            case Number() | Read():
+                return self.of(expr).size
+            case Call("neg" | "abs", (arg,)):
+                return self._ceiling(arg)
+            case Call("add", args):
+                return sum(map(self._ceiling, args))
+            case Call("mul", args):
+                return math.prod(map(self._ceiling, args))
+            case Call("pow", (base, Number(value))) if 1 <= value <= 8:
+                return math.pow(min(self._ceiling(base), _LARGEST), value)
+            case _:
+                return math.inf
 
     def _decides(self, op: str, left: Expr, right: Expr) -> bool:
         if op in ("le", "ge", "eq") and same(left, right):

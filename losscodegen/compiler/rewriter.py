@@ -191,8 +191,8 @@ class Rewriter:
         """Whether what may overflow at a match is what the rule is for."""
         names = match.bindings.names
 
-        def grows(body: Expr) -> float:
-            return degree(body, ranges, self.free.__contains__)
+        def grows(body: Expr, divisors: int = 1) -> float:
+            return degree(body, ranges, self.free.__contains__, divisors=divisors)
 
         def shrinks(body: Expr) -> float:
             return reciprocal_degree(body, ranges, self.free.__contains__)
@@ -200,7 +200,8 @@ class Rewriter:
         return (
             all(grows(names[n].bodies[0]) >= 1 for n in rule.large)
             and all(grows(names[n].bodies[0]) > 1 for n in rule.huge)
-            and all(grows(names[n].bodies[0]) > 2 for n in rule.steep)
+            and all(grows(names[n].bodies[0], 3) > 2 for n in rule.steep)
+            and all(grows(names[n].bodies[0], 0) > 2 for n in rule.cubic)
             and all(shrinks(names[n].bodies[0]) > 1 for n in rule.tiny)
             and all(grows(names[n].bodies[0]) <= 1 for n in rule.calm)
             and not (rule.overflows and all(grows(c) <= 1 for c in children(expr)))

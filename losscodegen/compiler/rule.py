@@ -127,6 +127,8 @@ class Rule:
         huge: names; the rule fires only where what they stand for may overflow although every
             input is of an ordinary size.
         steep: names; the rule fires only where the derivative of what they stand for may overflow.
+        cubic: names; the rule fires only where what they stand for may overflow although the square
+            of every input does not. What it is divided by does not count.
         tiny: names; the rule fires only where what they stand for may underflow although every
             input is of an ordinary size.
         distinct: names that must not stand for the same.
@@ -176,6 +178,7 @@ class Rule:
     large: tuple[str, ...] = ()
     huge: tuple[str, ...] = ()
     steep: tuple[str, ...] = ()
+    cubic: tuple[str, ...] = ()
     tiny: tuple[str, ...] = ()
     distinct: tuple[str, ...] = ()
     calm: tuple[str, ...] = ()

@@ -150,12 +150,12 @@ RULES = (
             witness=witness,
             phase=Phase.LEVEL,
             outside=True,
-            steep=steep,
+            cubic=cubic,
             huge=huge,
             grown=True,
             nested=nested,
         )
-        for name, steep, huge, nested, witness in (
+        for name, cubic, huge, nested, witness in (
             (
                 "inner-sum-out-of-range",
                 (),

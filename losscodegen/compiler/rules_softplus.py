@@ -143,6 +143,60 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": 200.0}),
     ),
+    *(
+        Rule(
+            name="quotient-by-softplus",
+            pattern=pattern,
+            optional=("k",),
+            condition=condition,
+            unless="x >= -10",
+            varying=("x",),
+            let=("t = exp(x)", "factor = 1 - t*(1/2 - t*(1/3 - t/4))"),
+            replacement=f"where(x < -10, {far}, {pattern})",
+            why="For very negative x softplus is `exp(x)` and underflows, or its square does in "
+            "the derivative, although the quotient does not overflow; the factor by which it is "
+            "less is a power series.",
+            source="measured",
+            witness=Witness(
+                point={"k": 1.0, "x": x, "p": -1.0}, fault=Fault.GRADIENT, wrt="x"
+            ),
+            domain={"p": "(-2, 0)"},
+            phase=phase,
+            first=phase is Phase.RECOGNISE,
+        )
+        for pattern, far, condition, phase, x in (
+            # The root and the power by themselves are rewritten in the later phase.
+            ("k/softplus(x)", "k*exp(-x)/factor", None, Phase.EXPAND, -60.0),
+            ("k/softplus(x)**2", "k*exp(-2*x)/factor**2", None, Phase.RECOGNISE, -40.0),
+            (
+                "k/sqrt(softplus(x))",
+                "k*exp(-x/2)/sqrt(factor)",
+                None,
+                Phase.RECOGNISE,
+                -95.0,
+            ),
+            (
+                "k*softplus(x)**p",
+                "k*exp(p*x)*factor**p",
+                "p < 0",
+                Phase.RECOGNISE,
+                -60.0,
+            ),
+        )
+    ),
+    Rule(
+        name="power-of-softplus",
+        pattern="softplus(x)**p",
+        unless="p >= 1 or x >= -40",
+        varying=("x",),
+        replacement="where(x < -40, exp(p*x), softplus(x)**p)",
+        why="For very negative x softplus is `exp(x)` and underflows although its power, or the "
+        "slope of that, does not.",
+        source="measured",
+        witness=Witness(point={"x": -110.0, "p": 0.5}),
+        domain={"p": "(0, 1)"},
+        phase=Phase.EXPAND,
+    ),
     Rule(
         name="softplus-as-log-cosh",
         pattern="x + 2*softplus(-x)",

@@ -210,7 +210,7 @@ def _own() -> dict[Index, tuple[Index, ...]]:
 
 def _names(row: Row, formula: Expr) -> Iterator[tuple[str, Template]]:
     """What each name stands for: itself, a cube where it is to be huge, or no condition."""
-    huge = (*row.huge, *row.steep) if isinstance(row, Rule) else ()
+    huge = (*row.huge, *row.steep, *row.cubic) if isinstance(row, Rule) else ()
     conditions, narrower = set(), set()
     for node in walk(formula):
         match node:

@@ -68,7 +68,7 @@ def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
     pattern = found.matcher.pattern
     conditions = _conditions(pattern)
     narrower = _narrower(pattern)
-    huge = found.rule.huge + found.rule.steep
+    huge = found.rule.huge + found.rule.steep + found.rule.cubic
     names: dict[str, Template] = {}
     indices = {Index(n, a): (Index(n, a),) for n, a in INDICES.items()}
     for node in walk(pattern):

@@ -63,6 +63,27 @@ POINTWISE: tuple[tuple[str, float, float, Log], ...] = (
         1e15,
         lambda x, y: mpmath.log(2 * max(x**2, y**3)),
     ),
+    (
+        # Both are exponentials that underflow, one of them under a logarithm already.
+        "sigmoid(-x) + softplus(y - x)",
+        120.0,
+        1.0,
+        lambda x, y: mpmath.log(
+            1 / (1 + mpmath.exp(x)) + mpmath.log1p(mpmath.exp(y - x))
+        ),
+    ),
+    (
+        "1/(1 + x**2) + softplus(x/y)",
+        -3.0,
+        1e-22,
+        lambda x, _: -mpmath.log1p(x**2),
+    ),
+    (
+        "softplus(x/y) + 1/(1 + x**2)",
+        0.5,
+        1e-22,
+        lambda x, y: mpmath.log(1 / (1 + x**2) + x / y),
+    ),
     ("abs(y - x*y)", 1e25, 1e25, lambda x, y: mpmath.log(abs(y - x * y))),
 )
 
@@ -191,6 +212,33 @@ def test_a_magnitude_within_a_magnitude() -> None:
     assert value.item() == pytest.approx(float(want), rel=1e-6)
     assert x.grad is not None
     assert x.grad.item() == pytest.approx(float(slope), rel=1e-5)
+
+
+DIFFERENCES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "x*y - 2": lambda x, y: x * y - 2,
+    "x**2 - 4*y": lambda x, y: x**2 - 4 * y,
+    "x*y - y**2": lambda x, y: x * y - y**2,
+    "x**3 - x*y": lambda x, y: x**3 - x * y,
+    "y/3 - x*y": lambda x, y: y / 3 - x * y,
+}
+
+
+@pytest.mark.parametrize("x", [-2.0, 0.0, 0.5, 1.0, 2.0, 4.0, 1e25, -1e25])
+@pytest.mark.parametrize("argument", DIFFERENCES)
+def test_a_difference_that_overflows_has_a_slope_everywhere(
+    argument: str, x: float
+) -> None:
+    spec = SPEC.replace("log({argument})", "log(1 + ({argument})**2)")
+    one, other = (torch.tensor(v, requires_grad=True) for v in (x, 4.0))
+    value = computed(spec.format(argument=argument), x=one, y=other)
+    value.backward()
+    a, b = (v.detach().double().requires_grad_() for v in (one, other))
+    want = (1 + DIFFERENCES[argument](a, b) ** 2).log()
+    want.backward()
+    assert value.item() == pytest.approx(want.item(), rel=1e-6)
+    for leaf, exact in ((one, a), (other, b)):
+        assert leaf.grad is not None and exact.grad is not None
+        assert leaf.grad.item() == pytest.approx(exact.grad.item(), rel=1e-5)
 
 
 def test_the_logarithm_of_nothing_is_minus_infinity() -> None:

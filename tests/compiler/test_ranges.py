@@ -94,6 +94,8 @@ def test_ranges(text: str, expected: str) -> None:
         ("x >= 0 and x != 0", "x > 0"),
         ("x <= y and x != y", "x - y < 0"),
         ("x - y <= 0 and x != y", "x < y"),
+        ("abs(exp(x) - s) <= 1", "isfinite(3*(exp(x) - s))"),
+        ("abs(x) <= 2 and abs(y) < 3", "isfinite(x*y - abs(y)**3)"),
     ],
 )
 def test_facts_are_used(given: str, claim: str) -> None:
@@ -101,7 +103,19 @@ def test_facts_are_used(given: str, claim: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "claim", ["x > 0", "p < 1", "x - y > 0", "x[i] > 0", "v > 0", "x != y", "s > 1"]
+    "claim",
+    [
+        "x > 0",
+        "p < 1",
+        "x - y > 0",
+        "x[i] > 0",
+        "v > 0",
+        "x != y",
+        "s > 1",
+        "isfinite(x)",
+        "isfinite(sigmoid(x/y))",
+        "isfinite(p*x)",
+    ],
 )
 def test_what_may_fail_is_not_proved(claim: str) -> None:
     assert not RANGES.proves(parse(claim))

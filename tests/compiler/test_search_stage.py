@@ -137,6 +137,16 @@ def test_no_form_overflows_where_the_formula_does_not() -> None:
     assert gaps(over_one, far, (X,))
 
 
+def test_a_product_that_is_good_but_overflows_gets_another_order() -> None:
+    loss = loss_of("(1 + x**2)/(2*y)", x="real[...]", y="positive[...]")
+    stable = stabilize(loss)
+    assert "shares" in [step.rule for step in stable.steps]
+    leaves = {X: 2.0**530, Y: 2.0**40}
+    jet = Evaluator(DOUBLES, leaves, (X, Y)).of(stable.loss.expression)
+    assert jet.value == 2.0**1019
+    assert jet.slopes == pytest.approx((2.0**490, -(2.0**979)))
+
+
 def test_a_form_can_be_left_out() -> None:
     loss = loss_of("x - sin(x)", x="real[...]")
     without = frozenset({"series-at-zero"})

@@ -20,6 +20,9 @@ class Form:
 SERIES = "series-at-zero"
 """The name of the form that is a power series."""
 
+SHARES = "shares"
+"""The name of the form that is a product of quotients."""
+
 WHYS = {
     "common-denominator": "Brought over one denominator, nothing is left to cancel.",
     "product-form": "As a product it has no terms that cancel.",
@@ -32,7 +35,7 @@ WHYS = {
     "joined-roots": "What is under the roots leaves the floating-point range although their "
     "ratio does not.",
     "exponentials-cancelled": "The exponentials overflow although their ratio does not.",
-    "shares": "The product leaves the floating-point range, or that of its derivative, although "
+    SHARES: "The product leaves the floating-point range, or that of its derivative, although "
     "each of these ratios does not.",
     SERIES: "Near 0 the leading terms cancel; there the power series is taken.",
 }

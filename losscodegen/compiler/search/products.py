@@ -13,8 +13,9 @@ from losscodegen.compiler.canonical import (
     factors,
     from_factors,
     from_terms,
+    terms,
 )
-from losscodegen.compiler.search.form import Form, form
+from losscodegen.compiler.search.form import SHARES, Form, form
 from losscodegen.compiler.search.rational import Algebra, TooLargeError
 from losscodegen.ir.build import ONE, ZERO, number
 from losscodegen.ir.nodes import Call, Expr
@@ -89,6 +90,7 @@ def _shares(coefficient: Fraction, parts: tuple[Factor, ...]) -> Iterator[Form]:
         else:
             side = above if exponent > 0 else below
             side += [part.base] * int(abs(exponent))
+    above = [root for part in above for root in _length_twice(part)]
     if not below or len(above) + len(below) < 3:
         return
     tops = [*above, *[ONE] * (len(below) - len(above))]
@@ -96,7 +98,39 @@ def _shares(coefficient: Fraction, parts: tuple[Factor, ...]) -> Iterator[Form]:
     for turn in range(min(len(tops), 3)):
         turned = tops[turn:] + tops[:turn]
         shares = [Call("div", pair) for pair in zip(turned, below, strict=False)]
-        yield form("shares", Call("mul", (*scale, *shares, *turned[len(below) :])))
+        yield form(SHARES, Call("mul", (*scale, *shares, *turned[len(below) :])))
+
+
+def _length_twice(expr: Expr) -> tuple[Expr, ...]:
+    """``1 + x**2`` as the two lengths whose product it is; anything else as it is."""
+    parts = terms(expr)
+    if len(parts) != 2 or all(t.body == ONE for t in parts):
+        return (expr,)
+    one, other = map(_leg, parts)
+    if one is None or other is None:
+        return (expr,)
+    return (Call("hypot", (one, other)),) * 2
+
+
+def _leg(term: Term) -> Expr | None:
+    """What ``term`` is the square of, where that is a number or needs no root."""
+    if term.body == ONE:
+        if term.coefficient <= 0:
+            return None
+        one = term.coefficient == 1
+        return ONE if one else Call("sqrt", (number(term.coefficient),))
+    product = factors(term.body)
+    halves = [
+        replace(f, exponent=f.exponent / 2, made=None)
+        for f in product.factors
+        if isinstance(f.exponent, Fraction) and f.exponent % 2 == 0
+    ]
+    if (
+        len(halves) < len(product.factors)
+        or product.coefficient * term.coefficient != 1
+    ):
+        return None
+    return from_factors(Fraction(1), halves)
 
 
 def split_root(product: Product) -> Expr:

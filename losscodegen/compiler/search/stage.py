@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.ranges import Ranges, opposite
-from losscodegen.compiler.search.form import SERIES, Form
+from losscodegen.compiler.search.form import SERIES, SHARES, Form
 from losscodegen.compiler.search.forms import forms
 from losscodegen.compiler.search.measure import (
     GOOD,
@@ -179,10 +179,12 @@ class Search:
             before = score(self.later(expr, ranges), where, wrt)
         if before is None:
             return None
-        if before.worst <= _GOOD:
-            return expr
         far = extremes(expr, allowed, wrt, self.conditions)
-        found = self._chain(expr, ranges, variables, where, before, far)
+        good = before.worst <= _GOOD
+        chain = () if good else self._chain(expr, ranges, variables, where, before, far)
+        found = chain or self._reaching(expr, ranges, variables, where, before, far)
+        if good and not found:
+            return expr
         for form in found:
             self.steps.append(
                 Step(rule=form.name, before=expr, after=form.expr, why=form.why)
@@ -238,6 +240,29 @@ class Search:
                 for _, chain in following[:_WIDTH]
                 for form in self._forms(chain[-1].expr, ranges, wrt)
             ]
+        return found
+
+    def _reaching(
+        self,
+        expr: Expr,
+        ranges: Ranges,
+        wrt: tuple[Expr, ...],
+        where: Points,
+        before: Score,
+        far: tuple[Point, ...],
+    ) -> tuple[Form, ...]:
+        """The product in another order, as good, that is finite at more of the points ``far``."""
+        measured = wrt if self.differentiated else ()
+        shares = [f for f in self._forms(expr, ranges, wrt) if f.name == SHARES]
+        known = gaps(self.later(expr, ranges), far, measured) if shares else None
+        best, found = known, tuple[Form, ...]()
+        for form in shares:
+            new = gaps(self.later(form.expr, ranges), far, measured)
+            if not best or new is None or not new < best:
+                continue
+            reached = score(self.later(form.expr, ranges), where, measured)
+            if reached is not None and reached.worst <= max(before.worst, _GOOD):
+                best, found = new, (form,)
         return found
 
     def _forms(
