@@ -86,9 +86,7 @@ def test_nothing_is_written_if_one_spec_is_wrong(
 
 
 @pytest.fixture
-def counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Path, list[str]]:
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, list[str]]:
     """A project with two specs, and the names of those whose page was worked out."""
     (tmp_path / "specs").mkdir()
     text = '[{}]\ninputs.x = "real[...]"\nloss = "x**2"\n'
