@@ -134,9 +134,8 @@ def linear_cross_entropy_loss(
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest = z.amax(dim=-1)
-    largest2 = largest.detach()
-    below = z - largest2.unsqueeze(-1)
+    largest = z.amax(dim=-1).detach()
+    below = z - largest.unsqueeze(-1)
     index = safe_target.unsqueeze(-1)
     z_target = (
         input.reshape(input.shape + (1,) * (target.ndim - 1))
@@ -148,7 +147,7 @@ def linear_cross_entropy_loss(
     # -inf) = nan`.
     rivals = below.scatter(-1, index, torch.finfo(input.dtype).min).logsumexp(
         dim=-1
-    ) - (z_target - largest2)
+    ) - (z_target - largest)
 
     # Guard [weighted-softplus]: The backward of torch's `softplus` multiplies by
     # `exp(x)` before it divides by `1 + exp(x)`, and overflows where the weight is
@@ -157,27 +156,37 @@ def linear_cross_entropy_loss(
         torch.where(rivals > 0, -rivals, rivals), threshold=40.0
     )
     if label_smoothing > 0:
+        # Guard [logit-out-of-range]: Infinite logits would meet as `inf - inf = nan`
+        # although the lead is clear; and of a single class the probability is 1 whatever
+        # its logit and the slope of that.
+        reach = largest / (1.0 * linear_weight.shape[0] - 1.0)
+        level = torch.where(
+            z >= largest.unsqueeze(-1), input.new_full((), 0.0), -math.inf
+        )
+        chosen = torch.where(reach.isfinite().unsqueeze(-1), z, level)
+
         # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
         # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
         # its digits. Alone in the lead, a class is no distance from itself, and its
         # gradient is what the others give.
-        below2 = z < largest.unsqueeze(-1)
-        ties = (z == largest.unsqueeze(-1)).sum(dim=-1).to(wide)
-        difference = z - largest.unsqueeze(-1)
+        largest2 = chosen.amax(dim=-1)
+        below2 = chosen < largest2.unsqueeze(-1)
+        ties = (chosen == largest2.unsqueeze(-1)).sum(dim=-1).to(wide)
+        difference = chosen - largest2.unsqueeze(-1)
         lag = torch.where(below2 | (ties > 1).unsqueeze(-1), difference, 0.0)
         below3 = torch.where(below2, difference.exp(), 0.0).sum(dim=-1)
         lp = lag - (below3 + (ties - 1.0)).log1p().unsqueeze(-1)
-        chosen = (
+        chosen2 = (
             label_smoothing
             / linear_weight.shape[0]
             * (lp if weight is None else weight * lp).sum(dim=-1)
         )
     else:
-        chosen = input.new_full((), 0.0).expand_as(target)
+        chosen2 = input.new_full((), 0.0).expand_as(target)
     loss = torch.where(
         valid,
         (unweighted if weight is None else weight[safe_target] * unweighted) * total
-        - chosen,
+        - chosen2,
         0.0,
     )
 
@@ -363,14 +372,22 @@ def linear_cross_entropy_probabilities_loss(
             + linear_bias
         )
 
+    # Guard [logit-out-of-range]: Infinite logits would meet as `inf - inf = nan`
+    # although the lead is clear; and of a single class the probability is 1 whatever
+    # its logit and the slope of that.
+    top = z.amax(dim=1).detach()
+    reach = top / (1.0 * target.shape[1] - 1.0)
+    level = torch.where(z >= top.unsqueeze(1), input.new_full((), 0.0), -math.inf)
+    chosen = torch.where(reach.isfinite().unsqueeze(1), z, level)
+
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits. Alone in the lead, a class is no distance from itself, and its
     # gradient is what the others give.
-    largest = z.amax(dim=1, keepdim=True)
-    below = z < largest
-    ties = (z == largest).sum(dim=1).to(wide)
-    difference = z - largest
+    largest = chosen.amax(dim=1, keepdim=True)
+    below = chosen < largest
+    ties = (chosen == largest).sum(dim=1).to(wide)
+    difference = chosen - largest
     lag = torch.where(below | (ties > 1).unsqueeze(1), difference, 0.0)
     below2 = torch.where(below, difference.exp(), 0.0).sum(dim=1)
     lp = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
