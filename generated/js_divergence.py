@@ -44,15 +44,15 @@ def js_divergence_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_safe_p = torch.where(
+    safe_prediction = torch.where(
         prediction_positive, torch.where(both, 1.0, prediction), 1.0
     )
-    m2 = 0.5 * (safe_safe_p + target)
+    m2 = 0.5 * (safe_prediction + target)
     target_positive = target > 0
     ratio2 = target / m
     both2 = (ratio2 > 0.5) & (ratio2 < 2)
-    safe_safe_q = torch.where(target_positive, torch.where(both2, 1.0, target), 1.0)
-    m3 = 0.5 * (prediction + safe_safe_q)
+    safe_target = torch.where(target_positive, torch.where(both2, 1.0, target), 1.0)
+    m3 = 0.5 * (prediction + safe_target)
     chosen = torch.where(
         target_positive,
         target
@@ -62,7 +62,7 @@ def js_divergence_loss(
                 torch.where(both2, target - prediction, 1.0)
                 / torch.where(both2, target + prediction, 1.0)
             ).log1p(),
-            (safe_safe_q / m3).log(),
+            (safe_target / m3).log(),
         ),
         0.0,
     )
@@ -76,7 +76,7 @@ def js_divergence_loss(
                     torch.where(both, prediction - target, 1.0)
                     / torch.where(both, total, 1.0)
                 ).log1p(),
-                (safe_safe_p / m2).log(),
+                (safe_prediction / m2).log(),
             ),
             0.0,
         )

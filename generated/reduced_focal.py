@@ -57,11 +57,11 @@ def reduced_focal_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_safe_base = torch.where(below, 1.0, torch.where(base_is_zero, 1.0, base))
+    safe_base = torch.where(below, 1.0, torch.where(base_is_zero, 1.0, base))
     ce = one_minus_target * _softplus(logits) + target * _softplus(-logits)
     loss = (
         torch.where(
-            below, 1.0, torch.where(base_is_zero, 0.0**gamma, safe_safe_base.pow(gamma))
+            below, 1.0, torch.where(base_is_zero, 0.0**gamma, safe_base.pow(gamma))
         )
         * ce
     )

@@ -52,8 +52,8 @@ def semi_hard_triplet_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_safe_dist = torch.where(both, torch.where(beyond, dist, 0.0), 0.0)
-    safe_safe_negative = torch.where(both, torch.where(beyond, negative, 0.0), 0.0)
+    safe_dist = torch.where(both, torch.where(beyond, dist, 0.0), 0.0)
+    safe_negative = torch.where(both, torch.where(beyond, negative, 0.0), 0.0)
     n = (same & differs2).sum(dim=(0, 1)).to(wide)
 
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
@@ -63,9 +63,7 @@ def semi_hard_triplet_loss(
         torch.where(
             total < 0,
             0.0,
-            margin
-            + (safe_safe_dist - safe_safe_negative)
-            * (safe_safe_dist + safe_safe_negative),
+            margin + (safe_dist - safe_negative) * (safe_dist + safe_negative),
         ),
         0.0,
     ).sum(dim=(0, 1)) / torch.maximum(n, embedding.new_full((), 1.0))

@@ -126,11 +126,11 @@ def zero_inflated_negative_binomial_nll_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_safe_top = torch.where(target_is_zero, 1.0, torch.where(below2, top, 1.0))
+    safe_top = torch.where(target_is_zero, 1.0, torch.where(below2, top, 1.0))
 
     # Guard [log1p-over-slope]: For large k the derivative by k is a difference of two
     # numbers that agree; the product is a series there.
-    s_target = safe_safe_top / torch.where(
+    s_target = safe_top / torch.where(
         target_is_zero, 1.0, torch.where(below2, safe_inverse_dispersion, 1.0)
     )
     total_target = 2.0 + s_target
@@ -152,17 +152,19 @@ def zero_inflated_negative_binomial_nll_loss(
         )
     )
     ratio_target = 2.0 * total6 / total_target
-    safe_safe_theta = torch.where(
+    safe_inverse_dispersion2 = torch.where(
         below2, torch.where(below, 1.0, inverse_dispersion), 1.0
     )
-    safe_safe_safe_theta = torch.where(target_is_zero, 1.0, safe_safe_theta)
-    safe_safe_mu = torch.where(below2, torch.where(below, 1.0, mean), 1.0)
+    safe_inverse_dispersion_target = torch.where(
+        target_is_zero, 1.0, safe_inverse_dispersion2
+    )
+    safe_mean = torch.where(below2, torch.where(below, 1.0, mean), 1.0)
     chosen = torch.where(
         below,
         mean * ratio_target,
-        safe_safe_safe_theta
+        safe_inverse_dispersion_target
         * (
-            torch.where(target_is_zero, 1.0, safe_safe_mu) / safe_safe_safe_theta
+            torch.where(target_is_zero, 1.0, safe_mean) / safe_inverse_dispersion_target
         ).log1p(),
     )
     taken = within_target & same & (target > 0)
@@ -257,12 +259,12 @@ def zero_inflated_negative_binomial_nll_loss(
     v_positive = v > 0
     above2 = v - torch.where(v_positive, v, 0.0).log1p()
     v_negative = v < 0
-    safe_mean = torch.where(v_negative, mean, 1.0)
-    alike2 = (safe_mean <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean)
+    safe_mean_target = torch.where(v_negative, mean, 1.0)
+    alike2 = (safe_mean_target <= 16777216.0 * n) & (n <= 16777216.0 * safe_mean_target)
     divisor2 = torch.where(alike2, n, 1.0).detach()
     below_target = (
         v
-        - ((safe_mean / divisor2).log() - (n / divisor2).log())
+        - ((safe_mean_target / divisor2).log() - (n / divisor2).log())
         + torch.where(v_negative, apart_target, 0.0)
     )
     away = torch.where(close, near, torch.where(v_positive, above2, below_target))

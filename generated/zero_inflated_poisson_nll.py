@@ -63,7 +63,7 @@ def zero_inflated_poisson_nll_loss(
     # its limit.
     beyond = exp_safe_log_rate >= math.inf
     below = exp_safe_log_rate < 1
-    safe_safe_x = torch.where(beyond, 0.0, torch.where(below, 0.0, safe_log_rate))
+    safe_log_rate2 = torch.where(beyond, 0.0, torch.where(below, 0.0, safe_log_rate))
     smooth_positive = _softplus(zero_logits)
     log_value = (
         rest
@@ -73,7 +73,7 @@ def zero_inflated_poisson_nll_loss(
             torch.where(
                 below,
                 (-torch.where(below, safe_log_rate, 0.0).exp()).expm1(),
-                (-safe_safe_x.exp()).exp() - 1.0,
+                (-safe_log_rate2.exp()).exp() - 1.0,
             ),
         )
     ).log1p()
@@ -87,13 +87,13 @@ def zero_inflated_poisson_nll_loss(
             _logaddexp(zero_logits, -torch.where(beyond, 0.0, safe_log_rate).exp()),
         ),
     )
-    safe_log_rate2 = torch.where(target_is_zero, 0.0, log_rate)
+    safe_log_rate3 = torch.where(target_is_zero, 0.0, log_rate)
 
     # Guard [exp-minus-multiple]: For y = 1 the derivative `exp(x) - 1` cancels near 0.
     # There the function is written with `exp(x) - x - 1`, whose own derivative keeps
     # its digits.
-    below2 = safe_log_rate2.abs() < 1
-    d = torch.where(below2, safe_log_rate2, 0.0)
+    below2 = safe_log_rate3.abs() < 1
+    d = torch.where(below2, safe_log_rate3, 0.0)
     d_squared = d.square()
     total = (
         1.0
@@ -118,7 +118,7 @@ def zero_inflated_poisson_nll_loss(
         mixed,
         smooth_positive
         + (
-            torch.where(below2, total2, safe_log_rate2.exp() - target * safe_log_rate2)
+            torch.where(below2, total2, safe_log_rate3.exp() - target * safe_log_rate3)
             + _lgamma(target + 1.0)
         ),
     )

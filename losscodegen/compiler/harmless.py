@@ -95,7 +95,7 @@ def substituted(
             name = node.name
         origin = Origin(
             location=node.origin.location,
-            name=None if name is None else f"safe_{name}",
+            name=None if name is None else f"safe_{name.removeprefix('safe_')}",
             guard=DEAD_BRANCH,
         )
         used = (parts or {}).get(node, node)
