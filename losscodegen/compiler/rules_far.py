@@ -204,6 +204,16 @@ RULES = (
         unless="x >= -1",
     ),
     Rule(
+        name="pseudo-huber-beside-argument",
+        pattern="x + sqrt(1 + x**2) - 1",
+        replacement="where(x < -1, 1/(sqrt(1 + x**2) - x) - 1, x + (sqrt(1 + x**2) - 1))",
+        first=True,
+        why="For large negative x the root and x cancel to 0.",
+        source="algebra",
+        witness=Witness(point={"x": -1e7}, dtype="float64"),
+        unless="x >= -1",
+    ),
+    Rule(
         name="log-out-of-range",
         pattern="log(x)",
         condition="x >= 0",

@@ -28,6 +28,13 @@ def tidy(expr: Expr) -> Expr:
                 return expr
             origin = expr.origin if new.origin == NO_ORIGIN else new.origin
             return replace(new, origin=origin)
+        case _:
+            return even(expr)
+
+
+def even(expr: Expr) -> Expr:
+    """One node, of the opposite argument where the sign does not matter: ``cosh(-x)``."""
+    match expr:
         case Call("abs" | "cosh" | "cos", (Call() as inner,)):
             product = factors(inner)
             if product.coefficient >= 0:

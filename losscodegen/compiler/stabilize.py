@@ -17,6 +17,7 @@ from losscodegen.compiler.repeated import as_powers
 from losscodegen.compiler.rewriter import Rewriter
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.search.stage import Search, defaults
+from losscodegen.compiler.simplify import even
 from losscodegen.compiler.steps import Stabilized, Step
 from losscodegen.ir.loss import Accuracy, DomainKind, Loss
 from losscodegen.ir.nodes import Call, Expr, Read, Select
@@ -73,7 +74,7 @@ def stabilize(
     magnitudes = Magnitudes(unlimited.__contains__)
 
     def run(expr: Expr) -> Expr:
-        expr = as_powers(decided(expr))
+        expr = transform(as_powers(decided(expr)), even)
         expr = rewriter.run(expr, Phase.RECOGNISE, ranges)
         if rules:
             expr = rewriter.run(search.run(expr, ranges), Phase.RECOGNISE, ranges)
