@@ -145,7 +145,7 @@ RULES = (
     ),
     *(
         Rule(
-            name="quotient-by-softplus",
+            name=name,
             pattern=pattern,
             optional=("k",),
             condition=condition,
@@ -164,11 +164,26 @@ RULES = (
             phase=phase,
             first=phase is Phase.RECOGNISE,
         )
-        for pattern, far, condition, phase, x in (
+        for name, pattern, far, condition, phase, x in (
             # The root and the power by themselves are rewritten in the later phase.
-            ("k/softplus(x)", "k*exp(-x)/factor", None, Phase.EXPAND, -60.0),
-            ("k/softplus(x)**2", "k*exp(-2*x)/factor**2", None, Phase.RECOGNISE, -40.0),
             (
+                "quotient-by-softplus",
+                "k/softplus(x)",
+                "k*exp(-x)/factor",
+                None,
+                Phase.EXPAND,
+                -60.0,
+            ),
+            (
+                "quotient-by-power-of-softplus",
+                "k/softplus(x)**2",
+                "k*exp(-2*x)/factor**2",
+                None,
+                Phase.RECOGNISE,
+                -40.0,
+            ),
+            (
+                "quotient-by-power-of-softplus",
                 "k/sqrt(softplus(x))",
                 "k*exp(-x/2)/sqrt(factor)",
                 None,
@@ -176,6 +191,7 @@ RULES = (
                 -95.0,
             ),
             (
+                "quotient-by-power-of-softplus",
                 "k*softplus(x)**p",
                 "k*exp(p*x)*factor**p",
                 "p < 0",

@@ -151,8 +151,13 @@ def _measured(row: Row, both: Sides) -> tuple[tuple[Measured, ...], Trouble]:
     true = truth.rounded(dtype)
     free = kink or not truth.finite
     bits = [bits_wrong(truth, got, dtype) for got in pair]
-    if free:  # any finite number is a subgradient, or as good as one
-        bits = [0.0 if math.isfinite(got) else float(dtype.precision) for got in pair]
+    if (
+        free
+    ):  # any finite number is a subgradient, or as good as one; so is the right infinity
+        bits = [
+            0.0 if math.isfinite(got) or got == true else float(dtype.precision)
+            for got in pair
+        ]
     entry = point.values.get(name)
     at = float(entry.entries[place]) if isinstance(entry, Array) and wrt else None
     bad = pair[1] if isinstance(row, Refuted) else pair[0]
