@@ -133,35 +133,8 @@ class Magnitudes:
                 rest = call("log1p", mul(sign, less))
                 far = add(call("max", one, other), rest)
             case _:
-                return self._mixed(expr, parts, ranges)
-        return Select(finite, _leaf(expr, ranges), far)
-
-    def _mixed(self, expr: Expr, found: list[Expr], ranges: Ranges) -> Expr:
-        """A sum of several terms of either sign, over the largest of them."""
-        if len(found) > 2:
-            calm = [t for t in found if not self._extreme(t, ranges)]
-            found = [t for t in found if t not in calm]
-            if not calm or len(found) > 1:
                 return _leaf(expr, ranges)
-            found.append(add(*calm))
-        parts = [self.of(t, ranges) for t in found]
-        top = reduce(lambda one, other: call("max", one, other), parts)
-        # Where all terms are 0 there is nothing to take out.
-        lead = call("detach", Select(call("isfinite", top), top, ZERO))
-        total = add(
-            *(
-                self._scaled(t, part, lead, ranges)
-                for t, part in zip(found, parts, strict=True)
-            )
-        )
-        return add(lead, _positive(call("abs", total)))
-
-    def _scaled(self, term: Expr, part: Expr, lead: Expr, ranges: Ranges) -> Expr:
-        """``term``, whose magnitude is ``part``, over the exponential of ``lead``."""
-        if not self._extreme(term, ranges):
-            # Its logarithm has no slope where it is 0, and it has one.
-            return mul(term, call("exp", neg(lead)))
-        return mul(call("detach", call("sign", term)), call("exp", sub(part, lead)))
+        return Select(finite, _leaf(expr, ranges), far)
 
     def _reduced(self, expr: Reduce, ranges: Ranges) -> Expr:
         inside = ranges.under(expr.where)
