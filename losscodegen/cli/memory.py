@@ -8,8 +8,8 @@ thus leaves its verdict, too.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -146,13 +146,8 @@ class Memory:
         text = spec_text(spec)
         if (known := self._module(spec, text, modes)) is not None:
             return known
-        try:
+        with _told(f"compiling {spec}"):
             source = pipeline.generate_text(text, file=spec.as_posix(), **modes)
-        except LossCodegenError:
-            raise
-        except Exception as error:
-            error.add_note(f"while compiling {spec}")
-            raise
         value = {"name": source.name, "text": source.text}
         self._keep(MODULE, self._module_key(spec, text, modes), value)
         return Module(name=source.name, text=source.text)
@@ -208,13 +203,8 @@ class Memory:
         text = spec_text(spec)
         if (known := self._verdict(spec, text, source, options)) is not None:
             return known
-        try:
+        with _told(f"verifying {spec}"):
             found = pipeline.check_text(text, source, file=spec.as_posix(), **options)
-        except LossCodegenError:
-            raise
-        except Exception as error:
-            error.add_note(f"while verifying {spec}")
-            raise
         value = [certificate.as_dict() for certificate in found]
         # What would not come back as it is would be another verdict.
         if _plain(_certificates(json.loads(_plain(found)))) == _plain(found):
@@ -267,13 +257,8 @@ class Memory:
         known = None if store is None else store.get(PAGE, key)
         if isinstance(known, dict):
             return known
-        try:
+        with _told(f"writing the page of {spec}"):
             made = make()
-        except LossCodegenError:
-            raise
-        except Exception as error:
-            error.add_note(f"while writing the page of {spec}")
-            raise
         if store is not None:
             self._keep(PAGE, key, made)
         return made
@@ -292,6 +277,18 @@ class Memory:
         """Throws away what has not been used for long."""
         if self.store is not None:
             self.store.prune()
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """What was being done is added to a fault of ours; problems of a spec say it themselves."""
+    try:
+        yield
+    except LossCodegenError:
+        raise
+    except Exception as error:
+        error.add_note(f"while {doing}")
+        raise
 
 
 def _modes(options: Mapping[str, Any]) -> Modes:
