@@ -85,6 +85,20 @@ def test_the_samples_are_there() -> None:
     assert sum(row.errors for row in rows.values()) > 5
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_a_gradient_that_is_wrong_by_little_is_told(dtype: torch.dtype) -> None:
+    """Double precision decides only between ours and torch's; it excuses nobody."""
+
+    class Steeper(MAPPING[nn.CrossEntropyLoss]):  # type: ignore[misc]
+        def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+            loss: torch.Tensor = super().forward(input, target)
+            return loss + 1e-4 * (loss - loss.detach())
+
+    table = torch_suite.run({nn.CrossEntropyLoss: Steeper}, [dtype], ["module"])
+    assert sum(row.grad for row in table.values()) > 20
+    assert sum(row.value for row in table.values()) == 0
+
+
 # ---------------------------------------------------------------- what samples do not show
 
 

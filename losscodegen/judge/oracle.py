@@ -34,10 +34,7 @@ from losscodegen.judge.oracle_lane import (
     slope_of,
     total,
 )
-from losscodegen.judge.oracle_numbers import (
-    ZERO,
-    Cut,
-)
+from losscodegen.judge.oracle_numbers import ZERO, Cut
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tape import Builder
 from losscodegen.judge.point import Kind, Point, Real, Slope, Truth

@@ -11,10 +11,7 @@ from losscodegen.ir.loss import ELLIPSIS, Absent, DomainKind, Loss, Variable
 from losscodegen.judge import oracle_conditions as conditions
 from losscodegen.judge.oracle_graph import Leaf
 from losscodegen.judge.oracle_nodes import Register
-from losscodegen.judge.oracle_numbers import (
-    ONE,
-    rational,
-)
+from losscodegen.judge.oracle_numbers import ONE, rational
 from losscodegen.judge.point import Array, Entry, Point
 
 

@@ -10,15 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from losscodegen.judge.oracle_arithmetic import (
-    order,
-)
-from losscodegen.judge.oracle_numbers import (
-    UNDEFINED,
-    Value,
-    finite,
-    infinite,
-)
+from losscodegen.judge.oracle_arithmetic import order
+from losscodegen.judge.oracle_numbers import UNDEFINED, Value, finite, infinite
 
 NO: Final = 0
 YES: Final = 1

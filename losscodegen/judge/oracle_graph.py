@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from flint import fmpq
 
 from losscodegen.ir.nodes import Named
-from losscodegen.judge.oracle_numbers import (
-    Value,
-)
+from losscodegen.judge.oracle_numbers import Value
 from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY
 
 CONDITIONS = frozenset(

@@ -10,21 +10,13 @@ from functools import reduce
 
 import flint
 
-from losscodegen.judge.oracle_arithmetic import (
-    add,
-    hull,
-)
+from losscodegen.judge.oracle_arithmetic import add, hull
 from losscodegen.judge.oracle_binding import Binding
 from losscodegen.judge.oracle_conditions import OPEN
 from losscodegen.judge.oracle_graph import Leaf
 from losscodegen.judge.oracle_limits import Beside
 from losscodegen.judge.oracle_nodes import Register
-from losscodegen.judge.oracle_numbers import (
-    UNDEFINED,
-    ZERO,
-    Cut,
-    Value,
-)
+from losscodegen.judge.oracle_numbers import UNDEFINED, ZERO, Cut, Value
 from losscodegen.judge.oracle_real import bounds, greatest, least, resolve
 from losscodegen.judge.oracle_run import MOST_CHOICES, Machine, Sweep
 from losscodegen.judge.oracle_tape import Tape

@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 
 from losscodegen.ir.nodes import Named
 from losscodegen.judge import oracle_conditions as conditions
-from losscodegen.judge.oracle_arithmetic import (
-    hull,
-    order,
-)
+from losscodegen.judge.oracle_arithmetic import hull, order
 from losscodegen.judge.oracle_graph import CONDITIONS, Node
 from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
 from losscodegen.judge.oracle_numbers import (

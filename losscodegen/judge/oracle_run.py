@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from flint import fmpq
 
 from losscodegen.ir.nodes import Named
-from losscodegen.judge.oracle_arithmetic import (
-    add,
-    hull,
-    multiply,
-    negate,
-)
+from losscodegen.judge.oracle_arithmetic import add, hull, multiply, negate
 from losscodegen.judge.oracle_functions import e, pi
 from losscodegen.judge.oracle_graph import Node
 from losscodegen.judge.oracle_kinks import Partials, Tie, Wanted
@@ -29,13 +24,7 @@ from losscodegen.judge.oracle_nodes import (
     rule,
     step,
 )
-from losscodegen.judge.oracle_numbers import (
-    MINUS_ONE,
-    ONE,
-    UNDEFINED,
-    ZERO,
-    Value,
-)
+from losscodegen.judge.oracle_numbers import MINUS_ONE, ONE, UNDEFINED, ZERO, Value
 from losscodegen.judge.oracle_tape import Tape
 
 Change = Callable[[list[Register]], list[Register]]

@@ -14,17 +14,12 @@ import flint
 from flint import arb
 
 from losscodegen.judge.oracle import Oracle, restored_precision
-from losscodegen.judge.oracle_arithmetic import (
-    add,
-)
+from losscodegen.judge.oracle_arithmetic import add
 from losscodegen.judge.oracle_binding import Binding, bind
 from losscodegen.judge.oracle_graph import Leaf
 from losscodegen.judge.oracle_lane import Lane, next_bits
 from losscodegen.judge.oracle_nodes import Register
-from losscodegen.judge.oracle_numbers import (
-    Value,
-    ball,
-)
+from losscodegen.judge.oracle_numbers import Value, ball
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tangents import KinkError, Tangents, number
 from losscodegen.judge.point import UNDETERMINED, Point, Real

@@ -17,12 +17,7 @@ from losscodegen.judge.oracle_arithmetic import (
     square,
     subtract,
 )
-from losscodegen.judge.oracle_numbers import (
-    HALF,
-    ONE,
-    TWO,
-    Value,
-)
+from losscodegen.judge.oracle_numbers import HALF, ONE, TWO, Value
 from losscodegen.judge.oracle_powers import integer_power, sqrt
 
 

@@ -25,10 +25,7 @@ from losscodegen.judge.oracle_lane import (
 )
 from losscodegen.judge.oracle_near import DECIDING, Near
 from losscodegen.judge.oracle_nodes import Register
-from losscodegen.judge.oracle_numbers import (
-    ZERO,
-    Value,
-)
+from losscodegen.judge.oracle_numbers import ZERO, Value
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_run import Change
 from losscodegen.judge.point import Point, Truth

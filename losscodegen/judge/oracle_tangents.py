@@ -12,12 +12,7 @@ from dataclasses import dataclass, field
 
 from losscodegen.judge.oracle_kinks import Partials, Tie
 from losscodegen.judge.oracle_nodes import Register, Rule, differentiated
-from losscodegen.judge.oracle_numbers import (
-    ONE,
-    ZERO,
-    Value,
-    zero,
-)
+from losscodegen.judge.oracle_numbers import ONE, ZERO, Value, zero
 from losscodegen.judge.oracle_run import Machine, spread
 from losscodegen.judge.oracle_seconds import (
     MORE,

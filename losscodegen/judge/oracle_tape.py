@@ -35,9 +35,7 @@ from losscodegen.ir.nodes import (
 )
 from losscodegen.ir.walk import free_indices
 from losscodegen.judge.oracle_graph import Graph, Leaf, Node
-from losscodegen.judge.oracle_numbers import (
-    as_integer,
-)
+from losscodegen.judge.oracle_numbers import as_integer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -151,9 +151,8 @@ def _measured(row: Row, both: Sides) -> tuple[tuple[Measured, ...], Trouble]:
     true = truth.rounded(dtype)
     free = kink or not truth.finite
     bits = [bits_wrong(truth, got, dtype) for got in pair]
-    if (
-        free
-    ):  # any finite number is a subgradient, or as good as one; so is the right infinity
+    if free:
+        # Any finite number is a subgradient, or as good as one; so is the right infinity.
         bits = [
             0.0 if math.isfinite(got) or got == true else float(dtype.precision)
             for got in pair

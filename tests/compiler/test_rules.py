@@ -106,7 +106,17 @@ def test_it_fires_in_the_whole_table(rule: Rule) -> None:
 @each_rule
 def test_nothing_is_rewritten_twice(rule: Rule) -> None:
     # The search may find something in what it has found.
-    loss = instance(rule, index=rule.witness.whole)
+    _settled(instance(rule, index=rule.witness.whole))
+
+
+@pytest.mark.parametrize(
+    "rule", [r for r in RULES if r.witness.whole], ids=lambda r: r.pattern
+)
+def test_nor_at_a_single_position(rule: Rule) -> None:
+    _settled(instance(rule))
+
+
+def _settled(loss: Loss) -> None:
     once = stabilize(loss, without=FORMS).loss
     expression = once.expression
     again = stabilize(once, without=FORMS)
