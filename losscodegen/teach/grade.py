@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import FrameType
 
 from losscodegen.compiler.differentiate import gradient
 from losscodegen.compiler.latex import wanted_element
@@ -18,7 +15,7 @@ from losscodegen.errors import LossCodegenError, fail
 from losscodegen.ir.build import ONE, ZERO
 from losscodegen.ir.loss import Loss, Variable
 from losscodegen.ir.nodes import Call, Expr, Index, Read, Size
-from losscodegen.ir.walk import free_indices, inline, inline_loss, transform, walk
+from losscodegen.ir.walk import free_indices, inline, inline_loss, transform
 from losscodegen.judge.oracle import Oracle
 from losscodegen.judge.point import Point
 from losscodegen.language.formula import read_expression
@@ -29,6 +26,7 @@ from losscodegen.teach.draws import axis_sizes, draws
 from losscodegen.teach.formulas import Writer
 from losscodegen.teach.measure import as_inputs
 from losscodegen.teach.model import Inputs
+from losscodegen.teach.proof import proved
 from losscodegen.teach.slipped import wrong_derivatives
 
 POINTS = 20
@@ -37,9 +35,6 @@ CLOSE = 1e-10
 
 SECONDS = 1.0
 """So long a proof may take; in a class each has a fifth of it."""
-
-PROVABLE = 120
-"""Nodes of a difference that SymPy is asked about."""
 
 Values = tuple[tuple[float, ...], ...]
 """The entries of an expression at each point."""
@@ -133,10 +128,8 @@ class Question:
         plain = _optional_as_one(inline(expr, self.loss.definitions), self.loss)
         got = tuple(self._at(plain, point) for point in self.points)
         if _same(got, self.values):
-            proved = _proved(
-                total(self.right, negative(plain)), self.loss, self.seconds
-            )
-            return Grade(answer=answer, wrt=name, verdict=Verdict.RIGHT, proved=proved)
+            sure = proved(total(self.right, negative(plain)), self.loss, self.seconds)
+            return Grade(answer=answer, wrt=name, verdict=Verdict.RIGHT, proved=sure)
         slip, hint = self._slip(got)
         return Grade(
             answer=answer,
@@ -327,51 +320,3 @@ def _ratio(got: Values, right: Values) -> float | None:
         return None
     ratio = pairs[0][0] / pairs[0][1]
     return ratio if _same(got, _scaled(right, ratio)) else None
-
-
-# ---------------------------------------------------------------------- proof
-
-
-class _TooLongError(Exception):
-    """A proof took longer than it may."""
-
-
-def _proved(difference: Expr, loss: Loss, seconds: float) -> bool:
-    """Whether the difference is shown to be 0 everywhere: by collecting terms, or by SymPy."""
-    if difference == ZERO:
-        return True
-    if sum(1 for _ in walk(difference)) > PROVABLE:
-        return False
-    import sympy
-
-    from losscodegen.language.symbolic import Unsound, to_sympy
-
-    with (
-        suppress(Unsound, _TooLongError, ArithmeticError, RecursionError),
-        _limit(seconds),
-    ):
-        found = to_sympy(difference, loss.variables)
-        if found == 0:
-            return True
-        # Over one denominator and in exponentials most differences are seen to vanish at once.
-        above = sympy.numer(sympy.together(found.rewrite(sympy.exp)))
-        return bool(sympy.expand(above) == 0 or sympy.simplify(found) == 0)
-    return False
-
-
-@contextmanager
-def _limit(seconds: float) -> Iterator[None]:
-    """At most so many seconds, where the system can interrupt; a proof elsewhere is not begun."""
-    if threading.current_thread() is not threading.main_thread():
-        raise _TooLongError
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise _TooLongError
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,36 @@
+"""Proofs end in time."""
+
+from __future__ import annotations
+
+import gc
+import time
+
+import pytest
+import sympy
+
+from losscodegen.teach import proof
+
+
+def test_an_alarm_within_the_garbage_collector_is_not_lost() -> None:
+    """An exception there would be printed, and the proof would go on without a limit."""
+    calls = []
+
+    def slow(phase: str, info: object) -> None:
+        end = time.monotonic() + 0.05
+        while phase == "start" and time.monotonic() < end:
+            calls.append(phase)
+
+    def endless() -> None:
+        gc.collect()
+        while time.monotonic() < start + 5:
+            sympy.expand((sympy.Symbol("x") + 1) ** 20)
+
+    gc.callbacks.append(slow)
+    start = time.monotonic()
+    try:
+        with pytest.raises(proof.TooLongError), proof.limit(0.01):
+            endless()
+    finally:
+        gc.callbacks.remove(slow)
+    assert calls
+    assert time.monotonic() < start + 2
