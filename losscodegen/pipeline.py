@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losscodegen import __version__
-from losscodegen.compiler.choice import settled_gradient
+from losscodegen.compiler.choice import Settled, settled_gradient
 from losscodegen.compiler.emit import SourceFile, emit, package
 from losscodegen.compiler.lower import NOTHING, lower
 from losscodegen.compiler.lower_symbolic import lower_symbolic
@@ -43,17 +43,41 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compiled:
-    """A loss on its way: as written, as stabilised, as lowered."""
+    """A loss on its way: as written, as stabilised, as lowered.
+
+    It is ``open`` while a symbolic gradient that may be better was not tried.
+    """
 
     loss: Loss
     stabilized: Stabilized
     program: Program
+    open: bool = False
 
 
-def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Compiled:
-    """``loss`` through the middle of the compiler; ``without`` names rules and guards left out."""
+def compile_expressions(
+    loss: Loss, *, without: frozenset[str] = NOTHING, hurried: bool = False
+) -> Compiled:
+    """``loss`` through the middle of the compiler; ``without`` names rules and guards left out.
+
+    In a hurry the gradient is left to autograd where to choose would take long; what is then
+    ``open`` is for `finished`.
+    """
+    return _through(loss, settled_gradient(loss, hurried=hurried), without)
+
+
+def finished(compiled: Compiled) -> Compiled:
+    """What was compiled in a hurry, with the gradient chosen."""
+    if not compiled.open:
+        return compiled
+    loss, stable = compiled.loss, compiled.stabilized
+    settled = settled_gradient(loss, stable=stable)
+    if settled.gradient is Gradient.AUTOGRAD:
+        return replace(compiled, open=False)
+    return _through(loss, settled, NOTHING)
+
+
+def _through(loss: Loss, settled: Settled, without: frozenset[str]) -> Compiled:
     rules = tuple(rule for rule in RULES if rule.name not in without)
-    settled = settled_gradient(loss)
     if settled.gradient is Gradient.SYMBOLIC:
         form = None if without else settled.form
         form = form or symbolic(loss, rules, without=without)
@@ -63,7 +87,10 @@ def compile_expressions(loss: Loss, *, without: frozenset[str] = NOTHING) -> Com
     if stable is None or without:
         stable = stabilize(loss, rules, without=without)
     return Compiled(
-        loss=loss, stabilized=stable, program=lower(stable, without=without)
+        loss=loss,
+        stabilized=stable,
+        program=lower(stable, without=without),
+        open=settled.open,
     )
 
 

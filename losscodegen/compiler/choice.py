@@ -12,7 +12,7 @@ absolute: the digits that are lost there are those of small results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -51,31 +51,51 @@ class Settled:
 
     stable: the stabilised loss, if it is what autograd is to differentiate.
     form: the symbolic gradient, if it is the one to be taken.
+    open: whether the symbolic gradient may be better, and was not tried.
     """
 
     gradient: Gradient
     stable: Stabilized | None = None
     form: Symbolic | None = None
+    open: bool = False
 
 
-def settled_gradient(loss: Loss) -> Settled:
-    """How the gradient of ``loss`` is computed."""
+def settled_gradient(
+    loss: Loss, *, stable: Stabilized | None = None, hurried: bool = False
+) -> Settled:
+    """How the gradient of ``loss`` is computed.
+
+    ``stable`` is the stabilised loss, if that is at hand. In a hurry nothing symbolic is compiled:
+    where it would have to be, autograd is taken and the question left open.
+    """
     if loss.gradient is not Gradient.AUTO:
         return Settled(loss.gradient)
-    stable = stabilize(loss)
-    form = None
-    if loss.accuracy is Accuracy.RELATIVE:
-        form = _measured(inline_loss(loss), stable.loss)
-    form = form or _remedied(loss, stable.loss)
-    if form is not None:
-        return Settled(Gradient.SYMBOLIC, form=form)
+    stable = stable or stabilize(loss)
+    trials = (
+        _measured(inline_loss(loss), stable.loss),
+        _remedied(loss, stable.loss),
+    )
+    needed = [trial for trial in trials if trial is not None]
+    if hurried:
+        return Settled(Gradient.AUTOGRAD, stable, open=bool(needed))
+    for trial in needed:
+        form = trial()
+        if form is not None:
+            return Settled(Gradient.SYMBOLIC, form=form)
     return Settled(Gradient.AUTOGRAD, stable)
 
 
-def _remedied(loss: Loss, stable: Loss) -> Symbolic | None:
-    """The symbolic gradient, if the op table knows of a poor backward that it is a remedy for."""
-    if not _suspects(loss) or not _poor(stable):
-        return None
+_Trial = Callable[[], Symbolic | None]
+"""Compiles the symbolic gradient; None if it is no better."""
+
+
+def _remedied(loss: Loss, stable: Loss) -> _Trial | None:
+    """What tries the symbolic gradient, if the op table knows of a poor backward to be cured."""
+    return partial(_remedy, loss) if _suspects(loss) and _poor(stable) else None
+
+
+def _remedy(loss: Loss) -> Symbolic | None:
+    """The symbolic gradient, if nothing in it is in doubt."""
     try:
         form = symbolic(loss, RULES)
     except LossCodegenError:
@@ -83,8 +103,10 @@ def _remedied(loss: Loss, stable: Loss) -> Symbolic | None:
     return form if all(_sound(slope) for slope in _slopes(form.function)) else None
 
 
-def _measured(loss: Loss, stable: Loss) -> Symbolic | None:
-    """The symbolic gradient, if it is good at all points and that of ``stable`` is not."""
+def _measured(loss: Loss, stable: Loss) -> _Trial | None:
+    """What tries the symbolic gradient, if that of ``stable`` is not good at all points."""
+    if loss.accuracy is not Accuracy.RELATIVE:
+        return None
     reads = leaves(loss.expression)
     if reads is None or loss.mean_weight is not None:
         return None
@@ -105,6 +127,13 @@ def _measured(loss: Loss, stable: Loss) -> Symbolic | None:
     plain = by_autograd(stable.expression, where, wrt)
     if plain is None or plain.worst <= BAD:
         return None
+    return partial(_better, loss, where, wrt)
+
+
+def _better(
+    loss: Loss, where: Sequence[Point], wrt: tuple[Expr, ...]
+) -> Symbolic | None:
+    """The symbolic gradient, if it is good at all points."""
     try:
         form = symbolic(loss, RULES, weigh=partial(_weigh, where, wrt))
     except (LossCodegenError, _NotGoodError):

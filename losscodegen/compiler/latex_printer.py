@@ -62,6 +62,7 @@ class Printer:
     ) -> None:
         self.names = names
         self.declared = declared
+        self._printed: dict[int, tuple[Expr, Math]] = {}
 
     def whole(self, expr: Expr) -> str:
         """``expr`` as the right side of an equation."""
@@ -73,6 +74,14 @@ class Printer:
         return self.math(expr).at(least)
 
     def math(self, expr: Expr) -> Math:
+        # What is stabilised shares its parts, and some would be written out thousands of times.
+        # By identity: equal numbers may have been typed in different ways.
+        found = self._printed.get(id(expr))
+        if found is None:
+            found = self._printed[id(expr)] = expr, self._math(expr)
+        return found[1]
+
+    def _math(self, expr: Expr) -> Math:
         match expr:
             case Number(value):
                 text = latex_names.number(expr)

@@ -153,7 +153,8 @@ def application(worker: Worker | None = None) -> Starlette:
             found = await asked.ask(question)
         except Busy:
             return PlainTextResponse("too many questions at once", 503)
-        return JSONResponse({**found, "token": token_of(question)})
+        shared = {k: v for k, v in question.items() if k != "effort"}
+        return JSONResponse({**found, "token": token_of(shared)})
 
     async def spec(request: Request) -> Response:
         found = library().get(request.path_params["name"])

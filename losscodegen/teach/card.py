@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from html import escape
 
 from losscodegen.compiler import latex_names
-from losscodegen.compiler.latex import aligned, equations, latex
+from losscodegen.compiler.latex import aligned, equations
+from losscodegen.compiler.latex_printer import Printer
 from losscodegen.ir.loss import Loss
 from losscodegen.language.write import format_declaration
 from losscodegen.markup import prose, scrolled, table
@@ -67,8 +68,9 @@ def derivatives(loss: Loss) -> Iterator[str]:
 def guards(compiled: Compiled) -> str:
     """What the compiler rewrote for the sake of floating point, as before and after."""
     shown: dict[tuple[str, str, str], str] = {}
+    printer = Printer({})
     for step in compiled.stabilized.steps:
-        before, after = latex(step.before), latex(step.after)
+        before, after = printer.whole(step.before), printer.whole(step.after)
         shown.setdefault((step.rule, before, after), step.why)
     named = {rule for rule, _, _ in shown}
     items = [

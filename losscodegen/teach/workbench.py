@@ -6,7 +6,7 @@ It runs in a process of its own (`losscodegen.teach.worker`), with limits of tim
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
 from typing import Any
@@ -18,7 +18,7 @@ from losscodegen.judge.point import Array, Point
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import is_pointwise
 from losscodegen.language.parse import losses_from_text
-from losscodegen.pipeline import Compiled, compile_expressions, source_of
+from losscodegen.pipeline import Compiled, compile_expressions, finished, source_of
 from losscodegen.teach import card
 from losscodegen.teach.curves import Forms, errors, forms
 from losscodegen.teach.fields import along_field, input_fields, parameter_fields
@@ -31,6 +31,8 @@ FILE = "spec.toml"
 MOST_SPEC = 20_000
 """Characters of a spec; the longest of the library has a quarter of that."""
 
+EFFORTS = ("", "hurried", "rest")
+"""Everything at once; or first what comes quickly, and then what that has left open."""
 DTYPES = {"float32": Dtype.FLOAT32, "float64": Dtype.FLOAT64}
 DENSE, CURVE = 4, 121
 """Fewer points than a report has: the page answers while one types."""
@@ -41,6 +43,7 @@ class Made:
     """What a spec gives, whatever the point."""
 
     loss: Loss
+    compiled: Compiled
     source: str
     compared: Forms | None
     start: Point | None
@@ -48,17 +51,19 @@ class Made:
     texts: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A question of the page, as plain data that has been looked at.
 
-    ``fields`` are texts by symbol, ``along`` is the entry that runs, ``x`` or ``x:3``.
+    ``fields`` are texts by symbol, ``along`` is the entry that runs, ``x`` or ``x:3``; ``effort``
+    is one of `EFFORTS`.
     """
 
     spec: str
     fields: Mapping[str, str]
     along: str = ""
     dtype: str = "float32"
+    effort: str = ""
 
     @classmethod
     def of(cls, data: object) -> Asked:
@@ -75,6 +80,7 @@ class Asked:
         fields: Any = rest.get("fields", {})
         along: Any = rest.get("along", "")
         dtype: Any = rest.get("dtype", "float32")
+        effort: Any = rest.get("effort", "")
         if len(spec) > MOST_SPEC:
             message = (
                 f"the spec has {len(spec)} characters, at most {MOST_SPEC} are read"
@@ -87,25 +93,35 @@ class Asked:
             and isinstance(along, str)
             and isinstance(dtype, str)
             and dtype in DTYPES
+            and effort in EFFORTS
         )
         if not whole:
-            message = "the fields, the direction or the precision are none"
+            message = "the fields, the direction, the precision or the effort are none"
             raise LossCodegenError(Diagnostic("bad-request", message))
-        return cls(spec=spec, fields=fields, along=along, dtype=dtype)
+        return cls(spec, fields, along, dtype, effort)
 
 
 def answer(data: object) -> dict[str, Any]:
-    """The pieces of the page for a question, or the problems with it; never an exception."""
+    """The pieces of the page for a question, or the problems with it; never an exception.
+
+    A hurried answer says whether it is ``open``; the rest of it is empty if nothing changes.
+    """
     try:
         asked = Asked.of(data)
-        made = _made(asked.spec)
+        known = _known(asked.spec)
+        if asked.effort != "hurried":
+            known.finish()
     except LossCodegenError as error:
         return {"problems": [_problem(d) for d in error.diagnostics]}
+    if asked.effort == "rest" and known.made.source == known.begun.source:
+        return {"problems": []}
+    made = known.made
     found: dict[str, Any] = {
         "title": made.loss.name,
         "pieces": dict(made.pieces),
         "texts": dict(made.texts),
         "problems": [],
+        "open": made.compiled.open,
     }
     try:
         found["pieces"] |= _pictures(made, asked)
@@ -114,8 +130,25 @@ def answer(data: object) -> dict[str, Any]:
     return found
 
 
+@dataclass(slots=True)
+class Known:
+    """What is known of a spec: what was ``begun`` in a hurry, and what was ``made`` of it."""
+
+    begun: Made
+    made: Made
+
+    def finish(self) -> None:
+        """Chooses the gradient, if that is open."""
+        begun = self.made
+        compiled = finished(begun.compiled)
+        if compiled.program == begun.compiled.program:
+            self.made = replace(begun, compiled=compiled)
+        else:
+            self.made = _made(compiled, begun.texts["toml"], begun.start)
+
+
 @lru_cache(maxsize=8)
-def _made(spec: str) -> Made:
+def _known(spec: str) -> Known:
     losses = losses_from_text(spec, FILE)
     if len(losses) > 1:
         message = f"the page shows one loss, the spec has {len(losses)}"
@@ -123,15 +156,21 @@ def _made(spec: str) -> Made:
             Diagnostic("several-losses", message, losses[1].location)
         )
     loss = losses[0]
-    compiled: Compiled = compile_expressions(loss)
+    compiled = compile_expressions(loss, hurried=True)
+    made = _made(compiled, spec, starting_point(loss))
+    return Known(made, made)
+
+
+def _made(compiled: Compiled, spec: str, start: Point | None) -> Made:
+    loss = compiled.loss
     source = source_of([compiled], origin=FILE).text
     try:
         compared = forms(loss, source)
     except CannotLoadError:
         compared = None
-    start = starting_point(loss)
     return Made(
         loss=loss,
+        compiled=compiled,
         source=source,
         compared=compared,
         start=start,

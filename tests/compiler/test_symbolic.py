@@ -31,7 +31,12 @@ from losscodegen.ir.loss import Gradient
 from losscodegen.ir.ops import OPS, Op
 from losscodegen.judge.check import verify
 from losscodegen.language.parse import losses_from_text
-from losscodegen.pipeline import compile_losses, generate_text
+from losscodegen.pipeline import (
+    compile_expressions,
+    compile_losses,
+    finished,
+    generate_text,
+)
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "symbolic").glob("*.toml"))
 
@@ -514,6 +519,18 @@ def test_auto_is_decided_by_measurement(formula: str) -> None:
     by_formula = settled.gradient is Gradient.SYMBOLIC
     assert (settled.stable is None) is by_formula
     assert (settled.form is None) is not by_formula
+
+
+@pytest.mark.parametrize("formula", MEASURED)
+def test_a_hurry_leaves_the_choice_open(formula: str) -> None:
+    spec = f'[ProbeLoss]\ninputs.x = "real[...]"\nloss = "{formula}"\n'
+    (loss,) = losses_from_text(spec, "probe.toml")
+    begun = compile_expressions(loss, hurried=True)
+    assert begun.program.derived is None
+    assert begun.open or MEASURED[formula] is Gradient.AUTOGRAD
+    done = finished(begun)
+    assert not done.open
+    assert done == compile_expressions(loss)
 
 
 @pytest.mark.parametrize("mode", [Gradient.AUTOGRAD, Gradient.SYMBOLIC])

@@ -72,6 +72,39 @@ def test_a_question_is_answered_in_pieces(client: TestClient) -> None:
     )
 
 
+SERIES = '[Series]\ninputs.x = "real[...]"\nloss = "exp(x) - 1 - x - x**2/2"\n'
+"""Its symbolic gradient has more digits."""
+BCE = """[Bce]
+inputs.x = "real[...]"
+inputs.y = "unit[...]"
+loss = "-(y*log(sigmoid(7.3*x)) + (1 - y)*log(1 - sigmoid(7.3*x)))"
+"""
+"""Its symbolic gradient is tried, and no better."""
+
+
+def test_what_takes_long_is_answered_later(client: TestClient) -> None:
+    first = ask(client, SERIES, effort="hurried")
+    assert first["open"]
+    assert "autograd.Function" not in first["texts"]["python"]
+    rest = ask(client, SERIES, effort="rest")
+    assert not rest["open"]
+    assert "autograd.Function" in rest["texts"]["python"]
+    whole = ask(client, SERIES)
+    assert whole == rest
+    # Once it is known, nobody has to ask for it twice.
+    assert ask(client, SERIES, effort="hurried") == whole
+    assert question_of(whole["token"]) == {"spec": SERIES}
+
+
+def test_where_nothing_changes_there_is_no_more_to_say(client: TestClient) -> None:
+    first = ask(client, BCE, effort="hurried")
+    assert first["open"]
+    rest = ask(client, BCE, effort="rest")
+    assert set(rest) == {"problems", "token"}
+    assert ask(client, BCE) == {**first, "open": False}
+    assert not ask(client, SOFTPLUS, effort="hurried")["open"]
+
+
 def test_a_second_derivative_is_drawn_that_torch_has_to_import(
     client: TestClient,
 ) -> None:
@@ -231,6 +264,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any], tuple[int, ...]]] = {
     "spec of another type": ("POST", "/answer", {"json": {"spec": {"a": 1}}}, (200,)),
     "fields of another type": ("POST", "/answer", {"json": {"spec": SOFTPLUS, "fields": [1]}}, (200,)),
     "unknown precision": ("POST", "/answer", {"json": {"spec": SOFTPLUS, "dtype": "int8"}}, (200,)),
+    "unknown effort": ("POST", "/answer", {"json": {"spec": SOFTPLUS, "effort": "none"}}, (200,)),
     "unknown direction": ("POST", "/answer", {"json": {"spec": SOFTPLUS, "along": "x:99999999999"}}, (200,)),
     "form": ("POST", "/answer", {"data": {"spec": "x"}}, (415,)),
     "method": ("PUT", "/answer", {"json": {}}, (405,)),

@@ -2,7 +2,9 @@
 "use strict";
 
 const DELAY = 60; // ms after the last key
+const PAUSE = 400; // ms without a key before what takes long is begun
 const LEFT = "Shown below is the last that could be computed.";
+const OPEN = "Looking for a gradient with more digits…";
 
 const by = (id) => document.getElementById(id);
 const spec = by("spec");
@@ -43,14 +45,16 @@ async function ask(force = false) {
   const mine = (running = new AbortController());
   answer.classList.add("waiting");
   try {
-    const response = await fetch("answer", {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body,
-      signal: mine.signal,
-    });
-    if (!response.ok) throw new Error(await response.text());
-    show(await response.json());
+    const found = await answered({ ...asked, effort: "hurried" }, mine.signal);
+    show(found);
+    if (found.open) {
+      by("state").textContent ||= OPEN;
+      await new Promise((done) => setTimeout(done, PAUSE));
+      if (mine.signal.aborted) return;
+      const rest = await answered({ ...asked, effort: "rest" }, mine.signal);
+      if (by("state").textContent === OPEN) by("state").textContent = "";
+      if (rest.pieces) show(rest);
+    }
   } catch (error) {
     if (mine.signal.aborted) return;
     by("state").textContent = `No answer: ${error.message}`;
@@ -59,6 +63,17 @@ async function ask(force = false) {
     running = null;
     answer.classList.remove("waiting");
   }
+}
+
+async function answered(asked, signal) {
+  const response = await fetch("answer", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(asked),
+    signal,
+  });
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
 }
 
 function show(found) {
