@@ -77,23 +77,36 @@ def test_the_scripts(cli: Cli, shell: str) -> None:
     assert f"_LOSSCODEGEN_COMPLETE={shell}_complete" in done.out
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_completes(cli: Cli, project: Path) -> None:
+COMPLETING = {
+    "bash": (
+        "source completion; COMP_WORDS=(losscodegen explain log1m); COMP_CWORD=2; "
+        '_losscodegen_completion losscodegen; printf "%s\\n" "${COMPREPLY[@]}"'
+    ),
+    # Outside of its line editor zsh has no list of completions to add to.
+    "zsh": (
+        "compdef() {}; compadd() { print -l -- $completions }; source ./completion; "
+        "words=(losscodegen explain log1m); CURRENT=3; _losscodegen_completion"
+    ),
+    "fish": 'source completion; complete -C "losscodegen explain log1m"',
+}
+"""What lists the completions of one line in each shell."""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_shells_complete(cli: Cli, project: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
     (project / "bin").mkdir()
     program = project / "bin" / "losscodegen"
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m losscodegen "$@"\n')
     program.chmod(0o755)
-    (project / "completion.bash").write_text(cli("completion", "bash").out)
-    script = (
-        "source completion.bash; COMP_WORDS=(losscodegen explain log1m); COMP_CWORD=2; "
-        '_losscodegen_completion losscodegen; echo "${COMPREPLY[@]}"'
-    )
+    (project / "completion").write_text(cli("completion", shell).out)
     path = f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
-        ["bash", "-c", script],
+        [shell, "-c", COMPLETING[shell]],
         env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "log1mexp" in done.stdout.split()
+    assert {"log1mexp", "log1mexp-branches"} <= set(done.stdout.split())
