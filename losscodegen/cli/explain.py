@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,11 +14,13 @@ import click
 from losscodegen.cli import completion
 from losscodegen.cli.files import find_specs, project_specs, spec_names
 from losscodegen.cli.output import coloured, print_json
+from losscodegen.cli.progress import track
 from losscodegen.cli.settings import without_format
 from losscodegen.errors import Diagnostic, LossCodegenError
 
 if TYPE_CHECKING:
     from losscodegen.teach.blocks import Block
+    from losscodegen.teach.explain import Telling
 
 OUTPUTS = ("text", "md", "html", "json")
 
@@ -85,8 +87,13 @@ def _told(name: str, *, drawn: bool) -> tuple[Sequence[Any], list[Block]]:
     from losscodegen.teach.explain import explain as explained
 
     losses = [loss for _, loss in load_all(find_specs([name]))]
-    told = [explained(loss, losses) for loss in losses]
+    told = [explained(loss, losses, track=_watched(loss.module)) for loss in losses]
     return told, [block for one in told for block in blocks(one)]
+
+
+def _watched(name: str) -> Callable[[Sequence[Telling]], Iterator[Telling]]:
+    """The guards of a loss, with a progress bar."""
+    return lambda work: track(work, f"guards of {name}", lambda telling: telling[0])
 
 
 def _figures(rule: str) -> list[str]:

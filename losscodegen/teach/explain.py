@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -54,10 +54,20 @@ Losses = tuple[Loss, ...]
 """The loss that is explained, then those that it hands calls over to."""
 
 
-def explain(loss: Loss, spec: Sequence[Loss] = ()) -> Explanation:
+Telling = tuple[str, Callable[[], GuardStory]]
+"""The rule of a guard, and what finds out about it."""
+
+
+def explain(
+    loss: Loss,
+    spec: Sequence[Loss] = (),
+    *,
+    track: Callable[[Sequence[Telling]], Iterable[Telling]] = iter,
+) -> Explanation:
     """Everything there is to say about ``loss``, as ``spec`` has it, the losses of its file.
 
-    Measures at a few hundred inputs, the same ones each time; takes a second or a few.
+    Measures at a few hundred inputs, the same ones each time; takes a second or a few, and half a
+    minute for formulas of many guards, which ``track`` passes on one by one.
 
     Raises:
         LossCodegenError: where the loss does not compile.
@@ -91,7 +101,7 @@ def explain(loss: Loss, spec: Sequence[Loss] = ()) -> Explanation:
         naive=Code(text=typed_text),
         measured=_whole(loss, typed_text, module),
         guards=_guards(
-            (loss, *others), found.stabilized.steps, found.program.guards, module
+            (loss, *others), found.stabilized.steps, found.program.guards, module, track
         ),
         generated=Code(text=module),
         gradient="symbolic" if found.program.derived is not None else "autograd",
@@ -179,18 +189,28 @@ def _called(loss: Loss, spec: Sequence[Loss]) -> tuple[Loss, ...]:
 
 
 def _guards(
-    losses: Losses, steps: tuple[Step, ...], printed: tuple[Guard, ...], module: str
+    losses: Losses,
+    steps: tuple[Step, ...],
+    printed: tuple[Guard, ...],
+    module: str,
+    track: Callable[[Sequence[Telling]], Iterable[Telling]],
 ) -> tuple[GuardStory, ...]:
     """A story for each rule that fired, then for each guard that lowering added."""
     by_rule: dict[str, list[Step]] = {}
     for step in steps:
         by_rule.setdefault(step.rule, []).append(step)
-    stories = [_step_story(losses[0], rows) for rows in by_rule.values()]
-    for guard in dict.fromkeys(printed):
+    lowered: dict[str, Guard] = {}
+    for guard in printed:
         if guard.rule not in by_rule:
-            stories.append(_lowered_story(losses, guard, module))
-            by_rule[guard.rule] = []
-    return tuple(stories)
+            lowered.setdefault(guard.rule, guard)
+    work: list[Telling] = [
+        *((rule, partial(_step_story, losses[0], s)) for rule, s in by_rule.items()),
+        *(
+            (rule, partial(_lowered_story, losses, guard, module))
+            for rule, guard in lowered.items()
+        ),
+    ]
+    return tuple(tell() for _, tell in track(work))
 
 
 @dataclass(frozen=True, slots=True)
