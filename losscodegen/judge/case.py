@@ -61,12 +61,24 @@ class Case:
         """
         exponent = min(condition + 1 - dtype.precision, float(dtype.top))
         width = 2.0**exponent if exponent > dtype.bottom else 0.0
-        error = scaled_error(self.want, self.got, width, self.ulp, dtype)
-        self.scaled = min(self.scaled, error)
+        self.scaled = min(self.scaled, self.in_units_of(width, dtype))
 
     def beside(self, spread: Spread, dtype: Dtype) -> float:
-        """The error in units of a spread."""
-        return scaled_error(self.want, self.got, self.width(spread), self.ulp, dtype)
+        """The error in units of a spread; at a kink that from the nearer end."""
+        return self.in_units_of(self.width(spread), dtype)
+
+    def in_units_of(self, width: float, dtype: Dtype) -> float:
+        """The error in units of what the conditioning of the point explains."""
+        return min(
+            scaled_error(end, self.got, width, self.ulp, dtype) for end in self.ends
+        )
+
+    @property
+    def ends(self) -> tuple[Real, ...]:
+        """What the result may be: one number, or at a kink all between several."""
+        if self.order != "gradient" or self.variable is None:
+            return (self.want,)
+        return self.truth.gradient[self.variable][self.entry].ends
 
     def width(self, spread: Spread) -> float:
         """What of a spread concerns this entry."""

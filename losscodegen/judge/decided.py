@@ -8,7 +8,7 @@ alone is counted as a class of its own and told.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.case import Case
@@ -16,16 +16,14 @@ from losscodegen.judge.criterion import (
     Limits,
     Measure,
     Skip,
-    difference,
     measure,
     measure_slope,
-    scaled_error,
 )
 from losscodegen.judge.oracle_lane import next_bits
 from losscodegen.judge.oracle_sides import Choice, choices, truth_of
 from losscodegen.judge.oracles import Oracles
-from losscodegen.judge.point import Point, Real, Truth
-from losscodegen.judge.probes import around
+from losscodegen.judge.point import Point, Truth
+from losscodegen.judge.probes import around, spread_among
 from losscodegen.judge.rounding import Dtype
 
 
@@ -74,9 +72,11 @@ class Sides:
     def _error(self, case: Case, side: Side, limits: Limits) -> float | None:
         """The error beside what the conditioning there explains; None if it is too large."""
         if case.variable is None:
-            found = measure(side.truth.value[case.entry], case.got, self.dtype)
+            want = side.truth.value[case.entry]
+            found = measure(want, case.got, self.dtype)
         else:
             slope = side.truth.gradient[case.variable][case.entry]
+            want = slope.value
             found = measure_slope(slope, case.got, self.dtype)
         if not isinstance(found, Measure):
             # On the kink itself there may be no value. Any number is as good as none.
@@ -85,10 +85,8 @@ class Sides:
         if found.ulp <= limits.fails(case.order):
             return found.ulp
         width = self._width(case, side)
-        error = min(
-            scaled_error(e, case.got, width, found.ulp, self.dtype)
-            for e in _ends(case, side.truth)
-        )
+        there = replace(case, truth=side.truth, want=want, ulp=found.ulp)
+        error = there.in_units_of(width, self.dtype)
         return error if error <= limits.scaled else None
 
     def _width(self, case: Case, side: Side) -> float:
@@ -99,22 +97,4 @@ class Sides:
                 truth_of(oracle, p, side.choice, self.dtype, bits)
                 for p in around(self.loss, case.point, self.dtype)
             ]
-        here = _ends(case, side.truth)
-        # At a kink each end with its own kind: how wide it is says nothing of their conditioning.
-        alike = [e for t in side.moved if len(e := _ends(case, t)) == len(here)]
-        return max(
-            (
-                difference(one, other, self.dtype)
-                for there in alike
-                for one, other in zip(here, there, strict=True)
-            ),
-            default=0.0,
-        )
-
-
-def _ends(case: Case, truth: Truth) -> list[Real]:
-    """The value, or the derivative and its one-sided ones, that a case is about."""
-    if case.variable is None:
-        return [truth.value[case.entry]]
-    slope = truth.gradient[case.variable][case.entry]
-    return [e for e in (slope.value, slope.low, slope.high) if e is not None]
+        return case.width(spread_among(side.truth, side.moved, self.dtype))

@@ -14,7 +14,7 @@ from losscodegen.judge.oracle_partials import BINARY, NARY, UNARY
 CONDITIONS = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
 )
-_COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
+COMPARISONS = frozenset({"eq", "ne", "lt", "le", "gt", "ge"})
 _INERT = CONDITIONS | {
     "same",
     "flag_at",
@@ -75,7 +75,7 @@ class Graph:
             operands = [self.nodes[a] for a in args]
             active = op not in _INERT and any(n.active for n in operands)
             computed = any(n.computed for n in operands)
-            if op in _COMPARISONS:
+            if op in COMPARISONS:
                 computed = any(not self.plain(n) for n in operands)
             elif op not in CONDITIONS:
                 computed = False
@@ -123,7 +123,7 @@ class Graph:
         return self.node(op, *args)
 
     def condition(self, op: str, args: Sequence[int]) -> int:
-        if op in _COMPARISONS:
+        if op in COMPARISONS:
             left, right = (self.value(a) for a in args)
             if left is not None and right is not None:
                 found = (left > right) - (left < right)

@@ -13,6 +13,7 @@ their difference, which IEEE arithmetic never gets on the wrong side of 0, nothi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ from losscodegen.judge.oracle_arithmetic import (
     order,
     subtract,
 )
+from losscodegen.judge.oracle_graph import COMPARISONS
 from losscodegen.judge.oracle_lane import Lane
 from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import (
@@ -42,7 +44,7 @@ from losscodegen.judge.oracle_numbers import (
     zero,
 )
 from losscodegen.judge.oracle_run import Change
-from losscodegen.judge.rounding import Dtype
+from losscodegen.judge.rounding import Dtype, round_float
 
 
 @dataclass(slots=True)
@@ -62,9 +64,11 @@ class Near:
         node = self.lane.tape.nodes[place]
         if node.op == "neg":
             return self.plain(node.args[0])
-        return node.op in ("leaf", "number") or (
-            node.op == "constant" and not finite(self.registers[place])
-        )
+        value = self.registers[place]
+        if node.op in ("leaf", "number"):
+            # One tenth is not among the numbers of any format.
+            return not isinstance(value, fmpq) or is_number(value, self.dtype)
+        return node.op == "constant" and not finite(value)
 
     def reach(self, place: int) -> arb:
         """By how much it may be off."""
@@ -97,6 +101,15 @@ class Near:
         """Whether either of two numbers may be the greater one."""
         gap = subtract(self.registers[one], self.registers[other])
         return _within(gap, self.reach(one) + self.reach(other))
+
+
+def is_number(value: fmpq, dtype: Dtype) -> bool:
+    """Whether a format has the number itself."""
+    try:
+        near = round_float(int(value.p) / int(value.q), dtype)
+    except OverflowError:
+        return False
+    return math.isfinite(near) and fmpq(*near.as_integer_ratio()) == value
 
 
 def _within(gap: Value, reach: arb) -> bool:
@@ -162,7 +175,7 @@ def _greatest(way: int) -> Callable[[Near, tuple[int, ...]], Iterator[Change]]:
         tied = [k for k, a in enumerate(args) if k == best or near.equal(a, args[best])]
         if len(tied) > 1:
             yield lambda given: _all(given, tied, way)
-            yield from (_first(k, way) for k in tied)
+            yield from (as_first(k, way) for k in tied)
 
     return ways
 
@@ -185,7 +198,7 @@ def _all(given: list[Register], tied: Sequence[int], way: int) -> list[Register]
     return [given[best] if k in tied else v for k, v in enumerate(given)]
 
 
-def _first(place: int, way: int) -> Change:
+def as_first(place: int, way: int) -> Change:
     """One argument as it is, those that are ahead of it as far behind."""
 
     def change(given: list[Register]) -> list[Register]:
@@ -256,6 +269,6 @@ DECIDING: Mapping[str, Callable[[Near, tuple[int, ...]], Iterator[Change]]] = {
     "norm": _norm,
     "hypot": _hypot,
     "atan2": _angle,
-    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), _comparison),
+    **dict.fromkeys(sorted(COMPARISONS), _comparison),
 }
 """Ops with a kink or a jump, and the arguments that rounding may give them where one is near."""

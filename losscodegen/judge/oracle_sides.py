@@ -74,7 +74,7 @@ def truth_of(
     with restored_precision():
         for n in range(oracle.lanes(binding)):
             changes = {place: c for (lane, place), c in choice.items() if lane == n}
-            registers = _registers(oracle.lane, binding, n, bits)
+            registers = registers_of(oracle.lane, binding, n, bits)
             changed, partials = oracle.lane.machine.changed(registers, changes)
             lanes.append(_lane_truth(oracle.lane, changed, partials, formats, bits))
         gradient = oracle.gradient(binding, lanes, formats)
@@ -88,7 +88,7 @@ def truth_of(
     )
 
 
-def _registers(lane: Lane, binding: Binding, n: int, bits: int) -> list[Register]:
+def registers_of(lane: Lane, binding: Binding, n: int, bits: int) -> list[Register]:
     return lane.run(binding.registers(lane.tape.leaves, n), min(bits, MOST_BITS))
 
 
@@ -132,7 +132,7 @@ def _decisions(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[De
     found = []
     with restored_precision():
         for n in range(oracle.lanes(binding)):
-            near = Near(oracle.lane, _registers(oracle.lane, binding, n, bits), dtype)
+            near = Near(oracle.lane, registers_of(oracle.lane, binding, n, bits), dtype)
             for place, node in enumerate(oracle.lane.tape.nodes):
                 ask = DECIDING.get(node.op)
                 if ask is not None and any(near.active(a) for a in node.args):

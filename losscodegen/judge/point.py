@@ -157,6 +157,11 @@ class Slope:
     def kink(self) -> bool:
         return self.low is not None
 
+    @property
+    def ends(self) -> tuple[Real, ...]:
+        """The convention, and at a kink the one-sided derivatives on both sides."""
+        return tuple(e for e in (self.value, self.low, self.high) if e is not None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:

@@ -8,19 +8,18 @@ points, and for variants of the formula that a program could not tell from it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
 from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
 from losscodegen.judge.criterion import difference, shifted
+from losscodegen.judge.oracle_held import Held
+from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point, Scalar, Truth
 from losscodegen.judge.rounding import Dtype, round_float
 from losscodegen.judge.samplers import Range
 from losscodegen.judge.variants import Variants
-
-Ask = Callable[[Loss, Point, Dtype], Truth | None]
-"""The oracle: the truth of a loss at a point, None where it has no answer."""
 
 _CONTINUA = frozenset(
     {
@@ -48,47 +47,55 @@ class Spread:
 
 
 def spread(
-    ask: Ask,
+    oracles: Oracles,
     loss: Loss,
     point: Point,
     truth: Truth,
     dtype: Dtype,
     variants: Variants,
 ) -> Spread:
-    """What one ulp of each entry and each constant changes."""
-    return spread_among(ask, truth, dtype, _probes(loss, point, dtype, variants))
+    """What one ulp of each entry and each constant changes while all decisions stay as they are."""
+    held = Held(oracles, loss, point, truth.bits)
+    return _spread(held, truth, dtype, _probes(loss, point, dtype, variants))
 
 
 def spread_of_lines(
-    ask: Ask, loss: Loss, point: Point, truth: Truth, dtype: Dtype
+    oracles: Oracles, loss: Loss, point: Point, truth: Truth, dtype: Dtype
 ) -> Spread:
     """What one ulp of the largest entry of its line changes, made to each entry.
 
     Sums, norms and softmaxes mix the entries of a line. What is this close is right for inputs that
     are right as a whole, though not for each entry by itself.
     """
-    return spread_among(ask, truth, dtype, _line_probes(loss, point, dtype))
+    held = Held(oracles, loss, point, truth.bits)
+    return _spread(held, truth, dtype, _line_probes(loss, point, dtype))
 
 
-def spread_among(
-    ask: Ask, truth: Truth, dtype: Dtype, probes: Iterable[tuple[Loss, Point]]
+def _spread(
+    ask: Held, truth: Truth, dtype: Dtype, probes: Iterable[tuple[Loss, Point]]
 ) -> Spread:
+    asked = (ask(loss, point, dtype) for loss, point in probes)
+    return spread_among(truth, (t for t in asked if t is not None), dtype)
+
+
+def spread_among(truth: Truth, others: Iterable[Truth], dtype: Dtype) -> Spread:
     """How far other truths are from ``truth`` at most."""
     value = [0.0] * len(truth.value)
     gradient = {name: [0.0] * len(g) for name, g in truth.gradient.items()}
-    for other_loss, other in probes:
-        moved = ask(other_loss, other, dtype)
-        if moved is None or len(moved.value) != len(value):
+    for moved in others:
+        if len(moved.value) != len(value):
             continue
         for k, (one, two) in enumerate(zip(truth.value, moved.value, strict=True)):
             value[k] = max(value[k], difference(one, two, dtype))
         for name, slopes in truth.gradient.items():
             moved_slopes = moved.gradient[name]
             for k, (old, new) in enumerate(zip(slopes, moved_slopes, strict=True)):
-                for end in (new.value, new.low, new.high):
-                    if end is not None:
-                        change = difference(old.value, end, dtype)
-                        gradient[name][k] = max(gradient[name][k], change)
+                if old.kink != new.kink:
+                    continue
+                # At a kink each end with its own kind: how far apart they are says nothing.
+                for here, there in zip(old.ends, new.ends, strict=True):
+                    change = difference(here, there, dtype)
+                    gradient[name][k] = max(gradient[name][k], change)
     return Spread(tuple(value), {n: tuple(g) for n, g in gradient.items()})
 
 

@@ -1,19 +1,14 @@
 """Variants of a loss that a program in floating point cannot tell from it.
 
-The constants may be off by an ulp, for no format represents one tenth. What is compared, or whose
-sign or greatest entry decides, may be off by a few: a program that rounds takes the other branch
-next to a kink, and the slope of that branch is as good. The computed argument of a sine beyond its
-first period may be off by an ulp: the sine of 10**9 has lost nine digits of it, however it is
-written. Within the period it may not, for ``sin(2*atan(x))`` has a better form.
+The constants may be off by an ulp, for no format represents one tenth. The computed argument of a
+sine beyond its first period may be off by an ulp: the sine of 10**9 has lost nine digits of it,
+however it is written. Within the period it may not, for ``sin(2*atan(x))`` has a better form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
-from random import Random
 
 from losscodegen.ir.build import ONE, add, call, mul
 from losscodegen.ir.loss import DomainKind, Loss
@@ -27,24 +22,17 @@ from losscodegen.ir.nodes import (
     Number,
     Read,
     Reduce,
-    Reduction,
-    Select,
     Size,
     Switch,
     Use,
 )
-from losscodegen.ir.walk import children, free_indices, inline_loss, rebuild, walk
-from losscodegen.judge.criterion import ROUNDINGS
+from losscodegen.ir.walk import children, inline_loss, rebuild, walk
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import INTEGRAL
 
-TRIES = 2
 PERIOD = 7
 """Beyond a period, the argument of a periodic function is known to an ulp of its own at best."""
 
-_DECIDING = frozenset(
-    {"lt", "le", "gt", "ge", "abs", "sign", "relu", "heaviside", "max", "min", "clip"}
-)
 _PERIODIC = frozenset({"sin", "cos", "tan"})
 _TRUTH = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
@@ -74,11 +62,6 @@ def _variants(loss: Loss, dtype: Dtype) -> list[Loss]:
         factor = Number(1 + sign * unit)
         found.append(_move_constants(plain, plain.expression, factor))
         found.append(_move_phases(plain, plain.expression, sign * unit))
-    for seed in range(TRIES):
-        for sign in (-1, 1):
-            # In pairs, so that one of two lies on either side of what is nearly undecided.
-            nudge = _nudger(plain, sign * ROUNDINGS * unit, Random(seed))
-            found.append(_move_decisions(plain.expression, nudge))
     return [
         replace(plain, expression=e)
         for e in dict.fromkeys(found)
@@ -149,7 +132,9 @@ def _move_phases(loss: Loss, expr: Expr, width: Fraction) -> Expr:
     parts = tuple(_move_phases(loss, c, width) for c in children(expr))
     if isinstance(expr, Call) and expr.op in _PERIODIC and _computed(loss, expr):
         (phase,) = parts
-        beyond = call("heaviside", add(call("abs", phase), Number(Fraction(-PERIOD))))
+        # Steep, and not a step: a variant makes the decisions of the formula and no other.
+        gap = add(mul(phase, phase), Number(Fraction(-(PERIOD**2))))
+        beyond = call("sigmoid", mul(Number(Fraction(8)), gap))
         parts = (mul(phase, add(ONE, mul(Number(width), beyond))),)
     return rebuild(expr, parts)
 
@@ -162,73 +147,3 @@ def _computed(loss: Loss, expr: Call) -> bool:
     return not isinstance(argument, Read | Number | Index | Size) and any(
         isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(argument)
     )
-
-
-# ---------------------------------------------------------------------- decisions
-
-Nudge = Callable[[Expr], Expr]
-
-
-def _move_decisions(expr: Expr, nudge: Nudge) -> Expr:
-    """What decides, moved; conditions over scalars, subscripts and masks are exact already."""
-
-    def go(part: Expr) -> Expr:
-        return _move_decisions(part, nudge)
-
-    match expr:
-        case Number() | Constant() | Index() | Size() | Read() | Use():
-            return expr
-        case Switch(condition, then, otherwise):
-            return rebuild(expr, (condition, go(then), go(otherwise)))
-        case Keep(body=body, at=at):
-            return rebuild(expr, (go(body), at))
-        case Reduce(kind, body):
-            new = go(body)
-            if kind in (Reduction.AMAX, Reduction.AMIN):
-                new = nudge(new)
-            return rebuild(expr, (new, *children(expr)[1:]))
-        case Call(op, args):
-            parts = tuple(go(a) for a in args)
-            if op in _DECIDING:
-                parts = tuple(nudge(p) for p in parts)
-            return rebuild(expr, parts)
-        case Select():
-            return rebuild(expr, tuple(go(c) for c in children(expr)))
-
-
-def _nudger(loss: Loss, width: Fraction, random: Random) -> Nudge:
-    """Multiplies each term of a sum by 1 give or take ``width``, differently for each entry.
-
-    What stands in two places is moved alike: rounding does not tell the two apart.
-    """
-
-    def factor(expr: Expr) -> Expr:
-        indices = free_indices(expr)
-        if not indices:
-            amount = Fraction(random.randrange(32, 64), 64)
-            return Number(1 + random.choice((-1, 1)) * width * amount)
-        phase: list[Expr] = [Number(Fraction(random.randrange(1, 100), 7))]
-        phase += [
-            mul(Number(Fraction(random.randrange(8, 90), 11)), i) for i in indices
-        ]
-        return add(ONE, mul(Number(width), call("sin", add(*phase))))
-
-    def computed(expr: Expr) -> bool:
-        """Whether a program rounds on the way to this number: what is read, it has exactly."""
-        if isinstance(expr, Call) and expr.op == "neg":
-            return computed(expr.args[0])
-        if isinstance(expr, Read | Number | Constant | Index | Size):
-            return False
-        return any(
-            isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(expr)
-        )
-
-    @cache
-    def nudge(expr: Expr) -> Expr:
-        if not computed(expr):
-            return expr
-        if isinstance(expr, Call) and expr.op == "add":
-            return add(*(mul(term, factor(term)) for term in expr.args))
-        return mul(expr, factor(expr))
-
-    return nudge

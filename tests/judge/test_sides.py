@@ -285,7 +285,27 @@ WRONG: tuple[tuple[str, Module], ...] = (
         lambda x, y: torch.where((x * y).abs() < off(x), x * y, (x * y).sign()),
     ),
     ("relu(x - y)", lambda x, y: torch.where(x > y * off(x), x - y, 0.0)),
+    # A program has x and y, and compares them exactly.
+    ("where(x > y, 2*x, 5)", lambda x, y: torch.where(x >= y, 2 * x, 5.0) + 0 * y),
+    ("where(x == y, 1, x)", lambda x, y: x + 0 * y),
+    ("sign(x - y)", lambda x, y: torch.where(x >= y, 1.0, -1.0) + 0 * (x + y)),
+    ("floor(x)*y", lambda x, y: (x.ceil() - 1).detach() * y + 0 * x),
+    # A value between those of both sides.
+    (
+        "where(x > y, 2*x, 5)",
+        lambda x, y: (torch.where(x > y, 2 * x, 5.0) + torch.where(x < y, 5.0, 2 * x))
+        / 2
+        + 0 * y,
+    ),
     # A convention that is none: outside the hull, or nan.
+    (
+        "abs(x - y)",
+        lambda x, y: (x - y).abs() + torch.where(x == y, 2 * (x - x.detach()), 0.0),
+    ),
+    (
+        "Max(x, y)",
+        lambda x, y: torch.maximum(x, y) + torch.where(x == y, x - x.detach(), 0.0),
+    ),
     ("abs(x*y - 1)", lambda x, y: ((x * y - 1) ** 2).sqrt()),
     # Guards that are missing.
     (
@@ -298,6 +318,14 @@ WRONG: tuple[tuple[str, Module], ...] = (
     ("(sqrt(1 + x**2) - 1)*y", lambda x, y: ((1 + x * x).sqrt() - 1) * y),
     ("(sqrt(1 + abs(x)) - 1)*y", lambda x, y: ((1 + x.abs()).sqrt() - 1) * y),
     ("abs(x - y)", lambda x, y: ((x * x - y * y) / (x + y)).abs()),
+    # A kink at the same place is no excuse.
+    ("abs(exp(x) - 1)*y", lambda x, y: (x.exp() - 1).abs() * y),
+    ("relu(1 + tanh(x))*y", lambda x, y: torch.relu(1 + x.tanh()) * y),
+    ("Max(1 - cos(x), 0)*y", lambda x, y: (1 - x.cos()).clamp(min=0) * y),
+    (
+        "where(exp(x) > 1, exp(x) - 1, 2*x)*y",
+        lambda x, y: torch.where(x.exp() > 1, x.exp() - 1, 2 * x) * y,
+    ),
     ("sin(2*atan(x))*y", lambda x, y: (2 * x.atan()).sin() * y),
     ("sin(log(1 + x**2))*y", lambda x, y: (1 + x * x).log().sin() * y),
 )
