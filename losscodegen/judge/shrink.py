@@ -11,6 +11,7 @@ from losscodegen.ir.loss import ELLIPSIS, DomainKind
 from losscodegen.judge.case import Case
 from losscodegen.judge.compare import compare
 from losscodegen.judge.criterion import Fault, Limits, Measure
+from losscodegen.judge.decided import Sides
 from losscodegen.judge.foreign_evidence import Evidence, Failing
 from losscodegen.judge.point import Array, Entry, Point, Scalar
 from losscodegen.judge.points import admitted
@@ -96,6 +97,7 @@ class _Judge:
         self.evidence, self.dtype, self.start = evidence, start.dtype, start.case
         self.limits = limits.within(start.dtype)
         self.variants = Variants()
+        self.sides = Sides(evidence.loss, evidence.oracles, start.dtype)
         self.left = STEPS
 
     def smallest(self, case: Case) -> Case:
@@ -142,6 +144,9 @@ class _Judge:
                 there = self.evidence.oracles, loss, point, truth, dtype
                 case.settle(spread(*there, self.variants), dtype)
                 if case.scaled <= self.limits.scaled:
+                    continue
+                self.sides.settle(case, self.limits)
+                if case.decided:
                     continue
             return case
         return None

@@ -264,6 +264,8 @@ def _fails_as_it_is(trial: Trial, case: Case) -> bool:
     twin.settle(trial.spread(twin, by_line=False), DTYPE)
     if twin.fails(trial.limits) and trial.loss.axes:
         twin.settle_by_line(trial.spread(twin, by_line=True), DTYPE)
+    if twin.fails(trial.limits):
+        trial.sides.settle(twin, trial.limits)
     return twin.fails(trial.limits)
 
 

@@ -158,31 +158,35 @@ class Search:
         return found
 
     def _best(self, expr: Call, ranges: Ranges) -> Expr | None:
-        """The best form of ``expr``: itself if it is good enough; None if no form is better."""
-        reads = leaves(expr)
-        if reads is None or _size(expr) > _LARGEST // len(reads):
+        """The best form of ``expr``: itself if it is good enough; None if no form is better.
+
+        Where rules have made parts of it that no form is known of, it is one of what was typed.
+        """
+        plain = expr if leaves(expr) else self._as_typed(expr)
+        reads = leaves(plain)
+        if reads is None or _size(plain) > _LARGEST // len(reads):
             return None
         wrt = tuple(v for v in reads if not self._static(v))
         if not wrt:
             return None
-        if not self._forms(expr, ranges, wrt):
+        if not self._forms(plain, ranges, wrt):
             return None
         variables, wrt = wrt, wrt if self.differentiated else ()
         allowed: dict[Expr, Source] = {r: self._source(r, ranges) for r in reads}
         beside = not self.needed
-        where = points(expr, allowed, wrt, self.conditions, absolute=beside)
+        where = points(plain, allowed, wrt, self.conditions, absolute=beside)
         before = score(expr, where, wrt)
         if before is not None and before.worst > _GOOD:
             where = points(
-                expr, allowed, wrt, self.conditions, more=True, absolute=beside
+                plain, allowed, wrt, self.conditions, more=True, absolute=beside
             )
             before = score(self.later(expr, ranges), where, wrt)
         if before is None:
             return None
-        far = extremes(expr, allowed, wrt, self.conditions)
+        far = extremes(plain, allowed, wrt, self.conditions)
         good = before.worst <= _GOOD
-        chain = () if good else self._chain(expr, ranges, variables, where, before, far)
-        found = chain or self._reaching(expr, ranges, variables, where, before, far)
+        there = expr, plain, ranges, variables, where, before, far
+        found = (() if good else self._chain(*there)) or self._reaching(*there)
         if good and not found:
             return expr
         for form in found:
@@ -191,16 +195,24 @@ class Search:
             )
         return None if not found else _marked(found[-1].expr, expr, found[-1])
 
+    def _as_typed(self, expr: Expr) -> Expr:
+        """``expr`` with what rules have rewritten as it was before."""
+        # Back from the last rewrite to the first: what one has made may be part of the next.
+        for step in reversed(self.steps):
+            expr = _replaced(expr, step.after, step.before)
+        return expr
+
     def _chain(
         self,
         expr: Expr,
+        plain: Expr,
         ranges: Ranges,
         wrt: tuple[Expr, ...],
         where: Points,
         before: Score,
         far: tuple[Point, ...],
     ) -> tuple[Form, ...]:
-        """The forms, one from the other, that lead to the best one found.
+        """The forms of ``plain``, one from the other, that lead to the best one found.
 
         None that is nan or infinite at a point of ``far`` where ``expr`` is not.
         """
@@ -210,7 +222,8 @@ class Search:
         # What a rule has made and is not bad gives way only to what is good everywhere.
         made = before.mean < _MUCH and expr.origin.guard is not None
         seen = {expr}
-        chains: list[tuple[Form, ...]] = [(f,) for f in self._forms(expr, ranges, wrt)]
+        first = self._forms(plain, ranges, wrt)
+        chains: list[tuple[Form, ...]] = [(form,) for form in first]
         for _ in range(_ROUNDS):
             following = []
             for chain in chains:
@@ -245,6 +258,7 @@ class Search:
     def _reaching(
         self,
         expr: Expr,
+        plain: Expr,
         ranges: Ranges,
         wrt: tuple[Expr, ...],
         where: Points,
@@ -253,7 +267,7 @@ class Search:
     ) -> tuple[Form, ...]:
         """The product in another order, as good, that is finite at more of the points ``far``."""
         measured = wrt if self.differentiated else ()
-        shares = [f for f in self._forms(expr, ranges, wrt) if f.name == SHARES]
+        shares = [f for f in self._forms(plain, ranges, wrt) if f.name == SHARES]
         known = gaps(self.later(expr, ranges), far, measured) if shares else None
         best, found = known, tuple[Form, ...]()
         for form in shares:
@@ -287,6 +301,14 @@ class Search:
 
 def _size(expr: Expr) -> int:
     return len(set(walk(expr)))
+
+
+def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
+    """``expr`` with ``new`` wherever ``old`` stands."""
+    if expr == old:
+        return new
+    parts = tuple(_replaced(c, old, new) for c in children(expr))
+    return rebuild(expr, parts)
 
 
 def _expanded(expr: Expr) -> bool:
