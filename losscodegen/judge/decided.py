@@ -44,27 +44,33 @@ class Sides:
     loss: Loss
     oracles: Oracles
     dtype: Dtype
-    kept: dict[int, tuple[Point, list[Side]]] = field(default_factory=dict)
+    kept: dict[int, tuple[Point, list[Side] | None]] = field(default_factory=dict)
 
     def settle(self, case: Case, limits: Limits) -> None:
         """Marks a case that is right on another side; its error is then the error there."""
         if math.isnan(case.got):
             return
-        for side in self._at(case):
+        sides = self._at(case)
+        if sides is None:
+            # Too many to try, as where everything ties: nobody knows, and nobody is blamed.
+            case.decided = math.isfinite(case.got)
+            return
+        for side in sides:
             error = self._error(case, side, limits)
             if error is not None:
                 case.decided, case.scaled = True, error
                 return
 
-    def _at(self, case: Case) -> list[Side]:
+    def _at(self, case: Case) -> list[Side] | None:
         point = case.point
         if id(point) not in self.kept:
             oracle = self.oracles.at(self.loss, point)
             bits = case.truth.bits
-            found = [
-                Side(c, truth_of(oracle, point, c, self.dtype, next_bits(bits)))
-                for c in choices(oracle, point, self.dtype, bits)
-            ]
+            tried, more = choices(oracle, point, self.dtype, bits), next_bits(bits)
+            found = None
+            if tried is not None:
+                truths = (truth_of(oracle, point, c, self.dtype, more) for c in tried)
+                found = [Side(c, t) for c, t in zip(tried, truths, strict=True)]
             # Holding on to the point keeps its id from being given to another.
             self.kept[id(point)] = point, found
         return self.kept[id(point)][1]

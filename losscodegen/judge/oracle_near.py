@@ -14,7 +14,7 @@ their difference, which IEEE arithmetic never gets on the wrong side of 0, nothi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flint import arb, fmpq
@@ -118,6 +118,24 @@ def _within(gap: Value, reach: arb) -> bool:
     )
 
 
+def compared(near: Near, place: int) -> tuple[Hashable, int]:
+    """What is compared with 0 at a place, or with what, and whether as it is (1) or turned (-1).
+
+    Where two nodes have that in common they decide alike.
+    """
+    node = near.lane.tape.nodes[place]
+    if node.op in _BY_SIGN:
+        return node.args[0], 1
+    if node.op in COMPARISONS:
+        left, right = node.args
+        if _is_zero(near, right):
+            return left, 1
+        if _is_zero(near, left):
+            return right, -1
+        return ((left, right), 1) if left < right else ((right, left), -1)
+    return (node.op, place), 1
+
+
 # ------------------------------------------------------------------------------ other arguments
 
 
@@ -143,7 +161,7 @@ def _comparison(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
     sides = near.zero(left) if _is_zero(near, right) else near.equal(left, right)
     sides = near.zero(right) if _is_zero(near, left) else sides
     if sides:
-        yield from (_fixed(ZERO, ONE), _fixed(ONE, ZERO), _fixed(ZERO, ZERO))
+        yield from (_fixed(ZERO, ZERO), _fixed(ONE, ZERO), _fixed(ZERO, ONE))
 
 
 def _is_zero(near: Near, place: int) -> bool:
@@ -235,18 +253,22 @@ def _delta(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
 def _norm(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
     """As it is, and all entries 0: there it has a kink, and what is divided by it no value."""
     entries = args[:-1]
-    if entries and all(_nothing(near, a) for a in entries):
+    if _all_nothing(near, entries):
         yield list
         yield lambda given: [*[ZERO] * len(entries), given[-1]]
 
 
 def _hypot(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
-    if all(_nothing(near, a) for a in args):
+    if _all_nothing(near, args):
         yield from (list, _fixed(ZERO, ZERO))
 
 
-def _nothing(near: Near, place: int) -> bool:
-    return zero(near.registers[place]) or near.zero(place)
+def _all_nothing(near: Near, places: Sequence[int]) -> bool:
+    """Whether all may be 0 for all that a program knows, and are not known to be."""
+    surely = [zero(near.registers[p]) for p in places]
+    return not all(surely) and all(
+        sure or near.zero(p) for sure, p in zip(surely, places, strict=True)
+    )
 
 
 def _angle(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
@@ -256,6 +278,8 @@ def _angle(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
         yield lambda given: [negate(absolute(given[0])), given[1]]
 
 
+_BY_SIGN = ("abs", "relu", "sign", "heaviside")
+"""Ops that decide by the sign of one number; each is offered 0, then above, then below."""
 DECIDING: Mapping[str, Callable[[Near, tuple[int, ...]], Iterator[Change]]] = {
     "abs": _zero,
     "relu": _zero,

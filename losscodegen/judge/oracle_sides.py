@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from losscodegen.judge.oracle import Oracle, restored_precision
@@ -23,7 +23,7 @@ from losscodegen.judge.oracle_lane import (
     next_bits,
     slope_of,
 )
-from losscodegen.judge.oracle_near import DECIDING, Near
+from losscodegen.judge.oracle_near import DECIDING, Near, compared
 from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import ZERO, Value
 from losscodegen.judge.oracle_real import resolve
@@ -31,34 +31,45 @@ from losscodegen.judge.oracle_run import Change
 from losscodegen.judge.point import Point, Truth
 from losscodegen.judge.rounding import Dtype
 
-AT_MOST = 64
-"""So many combinations of sides are tried; where there are more, each decision by itself."""
+AT_MOST = 128
+"""So many combinations of sides are tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A node of one element of the batch that rounding decides, and other arguments for it.
+    """What rounding decides in one element of the batch: nodes that do so alike.
 
-    The ways are all that it may come to, the one that is exact among them.
+    The ways are all that it may come to, the one that is exact among them: other arguments for
+    each of the places.
     """
 
     lane: int
-    place: int
-    ways: tuple[Change, ...]
+    places: tuple[int, ...]
+    ways: tuple[tuple[Change, ...], ...]
 
 
 Choice = Mapping[tuple[int, int], Change]
 """By element of the batch and place."""
 
 
-def choices(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[Choice]:
-    """What rounding may make of the decisions at a point; empty if it decides nothing."""
+def choices(
+    oracle: Oracle, point: Point, dtype: Dtype, bits: int
+) -> list[Choice] | None:
+    """What rounding may make of the decisions at a point.
+
+    Empty if it decides nothing; None if there are more ways than can be tried.
+    """
     open_ = _decisions(oracle, point, dtype, next_bits(bits))
-    places = [(d.lane, d.place) for d in open_]
-    if math.prod(len(d.ways) for d in open_) <= AT_MOST:
-        chosen = itertools.product(*(d.ways for d in open_))
-        return [dict(zip(places, c, strict=True)) for c in chosen if c]
-    return [{(d.lane, d.place): way} for d in open_ for way in d.ways]
+    if math.prod(len(d.ways) for d in open_) > AT_MOST:
+        return None
+    found = []
+    for ways in itertools.product(*(d.ways for d in open_)):
+        choice: dict[tuple[int, int], Change] = {}
+        for decision, way in zip(open_, ways, strict=True):
+            for place, change in zip(decision.places, way, strict=True):
+                choice[decision.lane, place] = change
+        found.append(choice)
+    return [choice for choice in found if choice]
 
 
 def truth_of(
@@ -133,10 +144,18 @@ def _decisions(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[De
     with restored_precision():
         for n in range(oracle.lanes(binding)):
             near = Near(oracle.lane, registers_of(oracle.lane, binding, n, bits), dtype)
+            alike: dict[Hashable, list[tuple[int, tuple[Change, ...]]]] = {}
             for place, node in enumerate(oracle.lane.tape.nodes):
                 ask = DECIDING.get(node.op)
                 if ask is not None and any(near.active(a) for a in node.args):
                     ways = tuple(ask(near, node.args))
-                    if ways:
-                        found.append(Decision(n, place, ways))
+                    if not ways:
+                        continue
+                    name, turned = compared(near, place)
+                    if turned < 0:
+                        ways = (ways[0], ways[2], ways[1])
+                    alike.setdefault((name, len(ways)), []).append((place, ways))
+            for group in alike.values():
+                places, each = zip(*group, strict=True)
+                found.append(Decision(n, places, tuple(zip(*each, strict=True))))
     return found

@@ -3,12 +3,17 @@
 The constants may be off by an ulp, for no format represents one tenth. The computed argument of a
 sine beyond its first period may be off by an ulp: the sine of 10**9 has lost nine digits of it,
 however it is written. Within the period it may not, for ``sin(2*atan(x))`` has a better form.
+Sums and norms over an axis may be off by a few ulps of their own where they are compared or
+clipped: a distance of 10**7 is known to a unit in float32, and so is the margin of two.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
+from random import Random
 
 from losscodegen.ir.build import ONE, add, call, mul
 from losscodegen.ir.loss import DomainKind, Loss
@@ -22,17 +27,32 @@ from losscodegen.ir.nodes import (
     Number,
     Read,
     Reduce,
+    Reduction,
+    Select,
     Size,
     Switch,
     Use,
 )
-from losscodegen.ir.walk import children, inline_loss, rebuild, walk
+from losscodegen.ir.walk import (
+    children,
+    free_indices,
+    inline_loss,
+    rebuild,
+    transform,
+    walk,
+)
+from losscodegen.judge.criterion import ROUNDINGS
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tensors import INTEGRAL
 
+TRIES = 2
 PERIOD = 7
 """Beyond a period, the argument of a periodic function is known to an ulp of its own at best."""
 
+_DECIDING = frozenset(
+    {"lt", "le", "gt", "ge", "abs", "sign", "relu", "heaviside", "max", "min", "clip"}
+)
+_SUMS = frozenset({Reduction.SUM, Reduction.MEAN, Reduction.NORM})
 _PERIODIC = frozenset({"sin", "cos", "tan"})
 _TRUTH = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
@@ -62,6 +82,11 @@ def _variants(loss: Loss, dtype: Dtype) -> list[Loss]:
         factor = Number(1 + sign * unit)
         found.append(_move_constants(plain, plain.expression, factor))
         found.append(_move_phases(plain, plain.expression, sign * unit))
+    for seed in range(TRIES):
+        for sign in (-1, 1):
+            # In pairs, so that one of two lies on either side of the sum.
+            nudge = _nudger(sign * ROUNDINGS * unit, Random(seed))
+            found.append(_move_decisions(plain.expression, nudge))
     return [
         replace(plain, expression=e)
         for e in dict.fromkeys(found)
@@ -147,3 +172,60 @@ def _computed(loss: Loss, expr: Call) -> bool:
     return not isinstance(argument, Read | Number | Index | Size) and any(
         isinstance(n, Read) and not loss.variable(n.name).scalar for n in walk(argument)
     )
+
+
+# ---------------------------------------------------------------------- sums that decide
+
+Nudge = Callable[[Expr], Expr]
+
+
+def _move_decisions(expr: Expr, nudge: Nudge) -> Expr:
+    """What decides, with its sums moved; conditions over scalars and masks are exact already."""
+
+    def go(part: Expr) -> Expr:
+        return _move_decisions(part, nudge)
+
+    match expr:
+        case Number() | Constant() | Index() | Size() | Read() | Use():
+            return expr
+        case Switch(condition, then, otherwise):
+            return rebuild(expr, (condition, go(then), go(otherwise)))
+        case Keep(body=body, at=at):
+            return rebuild(expr, (go(body), at))
+        case Reduce(kind, body):
+            largest = kind in (Reduction.AMAX, Reduction.AMIN)
+            new = nudge(body) if largest else go(body)
+            return rebuild(expr, (new, *children(expr)[1:]))
+        case Call(op, args):
+            moved = nudge if op in _DECIDING else go
+            return rebuild(expr, tuple(map(moved, args)))
+        case Select():
+            return rebuild(expr, tuple(map(go, children(expr))))
+
+
+def _nudger(width: Fraction, random: Random) -> Nudge:
+    """Multiplies each sum over an axis by 1 give or take ``width``, differently for each entry.
+
+    What stands in two places is moved alike: rounding does not tell the two apart.
+    """
+
+    @cache
+    def factor(expr: Expr) -> Expr:
+        indices = free_indices(expr)
+        if not indices:
+            amount = Fraction(random.randrange(32, 64), 64)
+            return Number(1 + random.choice((-1, 1)) * width * amount)
+        phase: list[Expr] = [Number(Fraction(random.randrange(1, 100), 7))]
+        phase += [
+            mul(Number(Fraction(random.randrange(8, 90), 11)), i) for i in indices
+        ]
+        return add(ONE, mul(Number(width), call("sin", add(*phase))))
+
+    def nudge(expr: Expr) -> Expr:
+        return transform(expr, moved)
+
+    def moved(node: Expr) -> Expr:
+        is_sum = isinstance(node, Reduce) and node.kind in _SUMS
+        return mul(node, factor(node)) if is_sum else node
+
+    return nudge
