@@ -26,7 +26,7 @@ require = ["T >= 2"]
 let = "step = Mean(abs(past[t+1] - past[t]), t, where=t < T - 1)"
 loss = "abs(x)/step"
 """
-"""The derivative by a number of the past that lies between its neighbours is exactly 0: what each of
+"""The derivative by a number of the past between its neighbours is exactly 0: what each of
 the two differences gives cancels, and overflows where the steps are small enough."""
 
 
@@ -56,7 +56,9 @@ def test_nan_is_right_nowhere_but_among_derivatives_that_overflow(given: Given) 
     point = Point(values={"x": Array((1,), (given.x,)), "past": past})
     truth = Oracles()(loss, point, F32)
     assert truth is not None
-    slopes = {n: [s.value.rounded(F32) for s in row] for n, row in truth.gradient.items()}
+    slopes = {
+        n: [s.value.rounded(F32) for s in row] for n, row in truth.gradient.items()
+    }
     assert slopes["past"][1] == 0
     slopes["past"][1] = given.got
     result = Result(
