@@ -23,6 +23,32 @@ RULES = (
         domain={"p": "(0, 4]"},
     ),
     Rule(
+        name="mean-from-the-lead",
+        pattern="Sum(softmax(y[i], i)*z[i], i)",
+        varying=("z",),
+        slopes=("y",),
+        as_written=True,
+        let=(
+            "largest = detach(amax(y[i], i))",
+            "leads[i] = where(y[i] == largest, 1, 0)",
+            "lead = detach(Sum(leads[i]*z[i], i)/Sum(leads[i], i))",
+            "origin = where(isfinite(lead), lead, 0)",
+        ),
+        replacement="origin + Sum(softmax(y[i], i)*(z[i] - origin), i)",
+        why="Once one probability is nearly 1, what they average differs from that mean by less "
+        "than it is rounded, and that difference is the derivative of the largest logit. "
+        "Probabilities add up to 1, so that the origin cancels, and no gradient flows through "
+        "it; measured from what belongs to the largest, only what the others add is left.",
+        source="measured",
+        witness=Witness(
+            point={"y": (20.0, 0.0, 1.0), "z": (1.0, 3.0, 2.0)},
+            fault=Fault.GRADIENT,
+            wrt="y",
+        ),
+        gradient_only=True,
+        safe=True,
+    ),
+    Rule(
         name="clipped-complement",
         pattern="log(1 - relu((1 - m)*sigmoid(x) - m*sigmoid(-x)))",
         condition="m >= 0 and m < 1",
