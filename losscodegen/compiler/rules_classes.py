@@ -1,6 +1,6 @@
 """Powers of class probabilities, gates of probability ratios, and the farther of two values."""
 
-from losscodegen.compiler.rule import Fault, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 RULES = (
     Rule(
@@ -45,6 +45,29 @@ RULES = (
             fault=Fault.GRADIENT,
             wrt="y",
         ),
+        gradient_only=True,
+        safe=True,
+    ),
+    Rule(
+        name="probability-of-the-lead",
+        pattern="softmax(x[i], i, at=t)",
+        as_written=True,
+        let=(
+            "p[i] = softmax(x[i], i)",
+            "own = softmax(x[i], i, at=t)",
+            "rest = Sum(where(p[i] > 1/2, 0, p[i]), i)",
+        ),
+        replacement="where(own > 1/2, 1 - rest, own)",
+        why="The derivative of softmax subtracts from what arrives at each probability the mean of "
+        "all, which is what arrives at the largest once that is nearly 1. Written as what the "
+        "others leave of 1, it hands to them what it gets, and the mean is of differences.",
+        source="measured",
+        witness=Witness(
+            point={"x": (20.0, 0.0, 1.0), "t": 0},
+            fault=Fault.GRADIENT,
+            wrt="x",
+        ),
+        phase=Phase.EXPAND,
         gradient_only=True,
         safe=True,
     ),
