@@ -105,6 +105,23 @@ RULES = (
     ),
     Rule(
         name="cosine-as-distance",
+        pattern="Sum(normalize(x[i], i)*normalize(y[i], i), i) - delta(k, t)",
+        let=(
+            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+            "near = Sum((normalize(x[i], i) - normalize(y[i], i))**2, i)",
+            "far = Sum((normalize(x[i], i) + normalize(y[i], i))**2, i)",
+            "lack = where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine))",
+        ),
+        replacement="where(k == t, -lack, cosine)",
+        sole=True,
+        why=_OPPOSITE_SIDES,
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "k": 0, "t": 0}),
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
         pattern="1 - Sum(x[i]*y[i], i)/(Max(norm(x[i], i), e)*Max(norm(y[i], i), f))",
         condition="e > 0 and f > 0",
         let=(

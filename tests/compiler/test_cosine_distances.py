@@ -88,3 +88,26 @@ def test_all_pairs_hold_no_tensor_of_their_differences() -> None:
     assert "_squared_distances(direction, direction)" in text
     assert "_squared_distances(direction, -direction)" in text
     assert ".unsqueeze(1) +" not in text
+
+
+CLASSES = """
+[ClassesLoss]
+summary = "For a test."
+inputs.x = { type = "real[B, D]", doc = "a" }
+inputs.t = { type = "index(C)[B]", doc = "b" }
+params.w = { type = "real[C, D]", doc = "c" }
+learnable = ["w"]
+let = "cosine[b,c] = Sum(normalize(x[b,d], d)*normalize(w[c,d], d), d)"
+loss = "Sum((cosine[b,c] - delta(c, t))**2, c)"
+"""
+
+
+def test_the_true_class_is_near_one_and_others_are_near_any_number() -> None:
+    module = module_of(CLASSES)
+    x = torch.tensor([[3.0, 1e-3]])
+    w = torch.tensor([[1.0, 0.0]], requires_grad=True)
+    loss = module.classes_loss(x, torch.tensor([0]), w, reduction="sum")
+    lack = (1e-3 / 3) ** 2 / 2
+    assert loss.item() == pytest.approx(lack**2, rel=1e-5)
+    (slope,) = torch.autograd.grad(loss, w)
+    assert slope[0].tolist() == pytest.approx([0.0, -2 * lack * 1e-3 / 3], rel=1e-5)
