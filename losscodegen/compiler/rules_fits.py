@@ -171,6 +171,31 @@ RULES = (
         safe=True,
     ),
     Rule(
+        name="cosine-as-distance",
+        pattern="1 - Mean(x[i]/hypot(sqrt(Mean(x[i]**2, i)), a)*(y[i]/hypot(sqrt(Mean(y[i]**2, i)), b)), i)",
+        condition="a > 0 and b > 0",
+        let=(
+            "length = hypot(sqrt(Mean(x[i]**2, i)), a)",
+            "length_y = hypot(sqrt(Mean(y[i]**2, i)), b)",
+            "u[i] = x[i]/length",
+            "v[i] = y[i]/length_y",
+            "cosine = Mean(u[i]*v[i], i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Mean((u[i] - side*v[i])**2, i) + (a/length)**2 + (b/length_y)**2",
+        ),
+        replacement="1 - side + side*gap/2",
+        sole=True,
+        why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
+        "each vector, where the other has 0.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}
+        ),
+        domain={"a": "(0, 1)", "b": "(0, 1)"},
+        safe=True,
+    ),
+    Rule(
         name="ratio-of-square-sums",
         pattern="Sum(x[i]**2, i)/Sum(y[i]**2, i)",
         let=("ratio = norm(x[i], i)/norm(y[i], i)",),
