@@ -268,7 +268,7 @@ class Trial:
                 case.settle_by_line(self.spread(case, by_line=True), self.dtype)
             if case.fails(self.limits) and case.smooth:
                 case.settle_by_sum(self.condition(case), self.dtype)
-            if case.fails(self.limits):
+            if case.unexplained(self.limits):
                 self.sides.settle(case, self.limits)
             guilty[kind] += case.fails(self.limits)
         tally.set_apart_decided()
