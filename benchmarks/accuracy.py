@@ -39,7 +39,9 @@ INTRODUCTION = (
     "An error is given in units of `max(eps*|want|, eps*sum(|x*df/dx|))`, the sum over every entry "
     "`x` of every input: one ulp or nearly where the loss is well-conditioned, and otherwise what "
     "a relative change of `eps` in every input makes at most. Of a sum over an axis that is `eps` "
-    "times its condition number. For a gradient `f` is an entry of the gradient. A root of the "
+    "times its condition number. For a gradient `f` is an entry of the gradient; of a loss that is "
+    "a sum of terms `t`, or has several values, `eps*sum(|dt/dx|)` counts, too: the condition of "
+    "that derivative as a sum. A root of the "
     "loss is forgiven by that, cancellation where a loss approaches its minimum is not. Errors in "
     "ulp are in the lists of exceptions."
 )

@@ -46,7 +46,13 @@ def barlow_twins_loss(
 
     # Guard [hypot]: The squares leave the floating-point range long before the root
     # does.
-    u = difference / torch.hypot(largest * root, first.new_full((), math.sqrt(eps)))
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    # What is added to the squared lengths counts as one entry more of each vector,
+    # where the other has 0.
+    length = torch.hypot(largest * root, first.new_full((), math.sqrt(eps)))
+    u = difference / length
     difference_second = second - second.mean(dim=0)
     largest_second = difference_second.abs().amax(dim=0).detach()
     largest_second_positive = largest_second > 0
@@ -55,26 +61,34 @@ def barlow_twins_loss(
     )
     mean_square_second = (difference_second / scale_second).square().mean(dim=0)
     root_second = torch.where(largest_second_positive, mean_square_second, 1.0).sqrt()
-    v = difference_second / torch.hypot(
+    length_y = torch.hypot(
         largest_second * root_second, first.new_full((), math.sqrt(eps))
     )
-    cc = (u * v).mean(dim=0)
+    v = difference_second / length_y
+    cosine = (u * v).mean(dim=0)
+    side = torch.where(cosine >= 0, first.new_full((), 1.0), -1.0)
+    gap = (
+        (u - side * v).square().mean(dim=0)
+        + (math.sqrt(eps) / length).square()
+        + (math.sqrt(eps) / length_y).square()
+    )
     differs = ~torch.eye(first.shape[1], dtype=torch.bool, device=first.device)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
-        cc2 = u.T @ v / first.shape[0]
+        cc = u.T @ v / first.shape[0]
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    safe_cc = torch.where(differs, cc2, 0.0)
+    safe_cc = torch.where(differs, cc, 0.0)
+    total = (-1.0 + side - 0.5 * side * gap).square().sum(dim=0)
 
     # Guard [coefficient-of-squares]: Where the coefficient is 0 so is the product, but
     # `0 * inf` would be nan once the squares overflow. Each entry meets the coefficient
     # before it is squared.
-    loss = (cc - 1.0).square().sum(dim=0) + torch.where(
-        differs, redundancy_weight * safe_cc * safe_cc, 0.0
-    ).sum(dim=(0, 1))
+    loss = total + torch.where(differs, redundancy_weight * safe_cc * safe_cc, 0.0).sum(
+        dim=(0, 1)
+    )
 
     return loss.to(dtype)
 

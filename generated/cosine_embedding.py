@@ -53,13 +53,16 @@ def cosine_embedding_loss(
     direction = _direction(input1, dim=-1)
     direction_input2 = _direction(input2, dim=-1)
     cosine = (direction * direction_input2).sum(dim=-1)
-    side = torch.where(cosine >= 0, input1.new_full((), 1.0), -1.0)
-    gap = (direction - side.unsqueeze(-1) * direction_input2).square().sum(dim=-1)
+    near = (direction - direction_input2).square().sum(dim=-1)
+    far = (direction + direction_input2).square().sum(dim=-1)
     difference = cosine - margin
+    chosen = torch.where(
+        cosine > 0.5,
+        0.5 * near,
+        torch.where(cosine < -0.5, 2.0 - 0.5 * far, 1.0 - cosine),
+    )
     loss = torch.where(
-        target == 1,
-        1.0 - side + 0.5 * (side * gap),
-        torch.where(difference < 0, 0.0, difference),
+        target == 1, chosen, torch.where(difference < 0, 0.0, difference)
     )
 
     return _reduce(loss, reduction).to(dtype)

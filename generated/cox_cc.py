@@ -29,9 +29,14 @@ def cox_cc_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     case, controls = case.to(wide), controls.to(wide)
 
+    # Guard [logsumexp-of-shifted]: A large offset rounds away what the others differ
+    # by, of which the probabilities consist, and those no longer add up to 1. They do
+    # not depend on it.
+    top = controls.amax(dim=-1).detach()
+    total = top - case + (controls - top.unsqueeze(-1)).logsumexp(dim=-1)
+
     # Guard [softplus-of-logsumexp]: The sum of exponentials overflows; its logarithm,
     # taken by logsumexp, does not.
-    total = _logsumexp(controls - case.unsqueeze(-1), dim=-1)
     loss = F.softplus(total, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)
@@ -96,15 +101,3 @@ def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
-
-
-def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
-    """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
-
-    Here it takes that of one: all that is kept are the exponentials, in place of the differences.
-    Nor does the slope depend on the rounding of a large result.
-    """
-    largest = x.detach().amax(dim=dim, keepdim=True)
-    largest = torch.where(largest.isfinite(), largest, 0.0)
-    total = (x - largest).exp_().sum(dim=dim)
-    return total.log() + largest.squeeze(dim)

@@ -32,18 +32,33 @@ def list_net_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     scores, relevance = scores.to(wide), relevance.to(wide)
 
+    # Guard [mean-from-the-lead]: Once one probability is nearly 1, what they average
+    # differs from that mean by less than it is rounded, and that difference is the
+    # derivative of the largest logit. Probabilities add up to 1, so that the origin
+    # cancels, and no gradient flows through it; measured from what belongs to the
+    # largest, only what the others add is left.
+    largest = relevance.amax(dim=-1, keepdim=True).detach()
+    leads = (relevance == largest).to(wide)
+
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
     # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
     # its digits. Alone in the lead, a class is no distance from itself, and its
     # gradient is what the others give.
-    largest = scores.amax(dim=-1, keepdim=True)
-    below = scores < largest
-    ties = (scores == largest).sum(dim=-1).to(wide)
-    difference = scores - largest
+    largest_scores = scores.amax(dim=-1, keepdim=True)
+    below = scores < largest_scores
+    ties = (scores == largest_scores).sum(dim=-1).to(wide)
+    difference = scores - largest_scores
     lag = torch.where(below | (ties > 1).unsqueeze(-1), difference, 0.0)
     below2 = torch.where(below, difference.exp(), 0.0).sum(dim=-1)
     log_probability = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(-1)
-    loss = -(relevance.softmax(dim=-1) * log_probability).sum(dim=-1)
+    lead = ((leads * log_probability).sum(dim=-1) / leads.sum(dim=-1)).detach()
+    origin = torch.where(lead.isfinite(), lead, 0.0)
+    loss = -(
+        origin
+        + (relevance.softmax(dim=-1) * (log_probability - origin.unsqueeze(-1))).sum(
+            dim=-1
+        )
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -4,7 +4,7 @@
 the others.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -44,18 +44,29 @@ def p2s_grad_loss(
     # changes: no gradient flows into it, and what the others give flows into the
     # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
     # norm cancels. Rows of zeros stay as they are.
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    direction = _direction(embedding, dim=1)
+    direction2 = _direction(weight.T, dim=0)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(
         "cpu" if embedding.is_meta else embedding.device.type, enabled=False
     ):
-        cosine = _direction(embedding, dim=1) @ _direction(weight.T, dim=0)
+        cosine = direction @ direction2
+    near = _squared_distances(direction, direction2.T)
+    far = _squared_distances(direction, (-direction2).T)
+    lack = torch.where(
+        cosine > 0.5,
+        0.5 * near,
+        torch.where(cosine < -0.5, 2.0 - 0.5 * far, 1.0 - cosine),
+    )
     loss = (
-        (
-            cosine
-            - (
-                torch.arange(weight.shape[0], device=embedding.device)
-                == target.unsqueeze(1)
-            ).to(wide)
+        torch.where(
+            torch.arange(weight.shape[0], device=embedding.device)
+            == target.unsqueeze(1),
+            -lack,
+            cosine,
         )
         .square()
         .sum(dim=1)
@@ -140,3 +151,39 @@ def _direction(x: Tensor, dim: int) -> Tensor:
     ratio = (x / scale).scatter(dim, lead, constant)
     square_sum = ratio.square().sum(dim=dim, keepdim=True)
     return ratio / torch.where(largest != 0, square_sum, 1.0).sqrt()
+
+
+def _squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """The squared distances between all rows of x and of y."""
+    y = y.view_as(y)  # torch.compile refuses the same tensor twice
+    squares: Tensor = _SquaredDistances.apply(x, y)  # type: ignore[no-untyped-call]
+    return squares
+
+
+class _SquaredDistances(torch.autograd.Function):
+    """From differences, for their digits, but without a tensor of all of them.
+
+    Only the derivative of the gradient makes one: ``torch.cdist`` has none. Forward-mode
+    derivatives, as of ``torch.func.jacfwd``, are not there.
+    """
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, y: Tensor) -> Tensor:
+        return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = ctx.saved_tensors
+        slope = 2.0 * grad
+        if torch.is_grad_enabled():
+            part = slope.unsqueeze(-1) * (x.unsqueeze(-2) - y.unsqueeze(-3))
+            return part.sum(dim=-2), -part.sum(dim=-3)
+        # What cdist has as its own gradient: the differences times slope / distance.
+        rows, one = torch.ops.aten._cdist_backward, torch.ones_like(slope)
+        return rows(slope, x, y, 2.0, one), rows(slope.mT.contiguous(), y, x, 2.0, one)

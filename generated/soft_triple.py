@@ -58,7 +58,20 @@ def soft_triple_loss(
         cosine = torch.einsum(
             "bd,dck->bck", direction, _direction(centers.permute(2, 0, 1), dim=0)
         )
-    similarity = ((sharpness * cosine).softmax(dim=2) * cosine).sum(dim=2)
+    product = sharpness * cosine
+
+    # Guard [mean-from-the-lead]: Once one probability is nearly 1, what they average
+    # differs from that mean by less than it is rounded, and that difference is the
+    # derivative of the largest logit. Probabilities add up to 1, so that the origin
+    # cancels, and no gradient flows through it; measured from what belongs to the
+    # largest, only what the others add is left.
+    largest = product.amax(dim=2, keepdim=True).detach()
+    leads = (product == largest).to(wide)
+    lead = ((leads * cosine).sum(dim=2) / leads.sum(dim=2)).detach()
+    origin = torch.where(lead.isfinite(), lead, 0.0)
+    similarity = origin + (product.softmax(dim=2) * (cosine - origin.unsqueeze(2))).sum(
+        dim=2
+    )
     c = torch.arange(centers.shape[0], device=embedding.device)
     index = target.unsqueeze(1)
     logits = scale * (
@@ -70,13 +83,20 @@ def soft_triple_loss(
     # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
     # nothing is left to cancel. The largest x is taken out for the digits of the
     # rivals; no gradient flows through it.
-    largest = logits.amax(dim=1).detach()
-    below = logits - largest.unsqueeze(1)
+    largest_target = logits.amax(dim=1).detach()
+    below = logits - largest_target.unsqueeze(1)
     cosine_target = (
         direction.unsqueeze(2) * _direction(centers[target].transpose(1, 2), dim=1)
     ).sum(dim=1)
-    similarity_target = (
-        (sharpness * cosine_target).softmax(dim=1) * cosine_target
+    product_target = sharpness * cosine_target
+    largest2 = product_target.amax(dim=1, keepdim=True).detach()
+    leads_target = (product_target == largest2).to(wide)
+    lead_target = (
+        (leads_target * cosine_target).sum(dim=1) / leads_target.sum(dim=1)
+    ).detach()
+    origin_target = torch.where(lead_target.isfinite(), lead_target, 0.0)
+    similarity_target = origin_target + (
+        product_target.softmax(dim=1) * (cosine_target - origin_target.unsqueeze(1))
     ).sum(dim=1)
     logits2 = scale * (similarity_target - margin)
 
@@ -85,7 +105,7 @@ def soft_triple_loss(
     # -inf) = nan`.
     rivals = below.scatter(1, index, torch.finfo(embedding.dtype).min).logsumexp(
         dim=1
-    ) - (logits2 - largest)
+    ) - (logits2 - largest_target)
     loss = F.softplus(rivals, threshold=40.0)
 
     return _reduce(loss, reduction).to(dtype)

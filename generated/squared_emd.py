@@ -30,7 +30,14 @@ def squared_emd_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    p = logits.softmax(dim=1)
+    # Guard [probability-of-the-lead]: The derivative of softmax subtracts from what
+    # arrives at each probability the mean of all, which is what arrives at the largest
+    # once that is nearly 1. Written as what the others leave of 1, it hands to them
+    # what it gets, and the mean is of differences.
+    own = logits.softmax(dim=1)
+    above = own > 0.5
+    rest = torch.where(above, 0.0, own).sum(dim=1)
+    p = torch.where(above, (1.0 - rest).unsqueeze(1), own)
     loss = (p - target).cumsum(dim=1).square().mean(dim=1)
 
     return _reduce(loss, reduction).to(dtype)

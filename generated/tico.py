@@ -47,16 +47,28 @@ def tico_loss(
     # changes: no gradient flows into it, and what the others give flows into the
     # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
     # norm cancels. Rows of zeros stay as they are.
-    u = _direction(first, dim=1)
-    v = _direction(second, dim=1)
+    # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
+    # and what is missing to 1 is lost; half the squared distance of the two directions
+    # is the same number. For opposite directions it is measured from the other end.
+    direction = _direction(first, dim=1)
+    direction_second = _direction(second, dim=1)
+    cosine = (direction * direction_second).sum(dim=1)
+    near = (direction - direction_second).square().sum(dim=1)
+    far = (direction + direction_second).square().sum(dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
         cov = (
-            momentum * covariance + (1.0 - momentum) * (u.T @ u / first.shape[0])
+            momentum * covariance
+            + (1.0 - momentum) * (direction.T @ direction / first.shape[0])
         ).detach()
+    chosen = torch.where(
+        cosine > 0.5,
+        0.5 * near,
+        torch.where(cosine < -0.5, 2.0 - 0.5 * far, 1.0 - cosine),
+    )
     # Autocast would multiply matrices in half precision.
     with torch.autocast("cpu" if first.is_meta else first.device.type, enabled=False):
-        loss = 1.0 - (u * v).sum(dim=1) + covariance_weight * (u @ cov.T * u).sum(dim=1)
+        loss = chosen + covariance_weight * (direction @ cov.T * direction).sum(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -24,7 +24,7 @@ PAIRS = "pair-distances"
 
 def distances(builder: Builder, expr: Reduce) -> Value | None:
     """``expr`` as a function of two matrices, or of a batch of them; None if it is none."""
-    found = pairs(expr, batched(builder.loss))
+    found = pairs(expr, batched(builder.loss), opposites=True)
     if found is None or PAIRS in builder.without:
         return None
     # Squares that are needed for themselves, too, are there already. Norms rely on the function.

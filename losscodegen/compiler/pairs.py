@@ -34,10 +34,14 @@ def batched(loss: Loss) -> frozenset[str]:
     return frozenset(v.name for v in loss.variables if ELLIPSIS in v.axes)
 
 
-def pairs(expr: Expr, batches: frozenset[str]) -> Pairs | None:
+def pairs(
+    expr: Expr, batches: frozenset[str], *, opposites: bool = False
+) -> Pairs | None:
     """The two sides whose distances ``expr`` is; None for anything else.
 
-    Either both sides or none must read ``batches``.
+    Either both sides or none must read ``batches``. With ``opposites`` the length of a sum is the
+    distance to what is opposite, too. An analysis that has put names in place of differences must
+    not ask for that.
     """
     match expr:
         case Reduce(Reduction.SUM, body, (along,), None):
@@ -51,6 +55,8 @@ def pairs(expr: Expr, batches: frozenset[str]) -> Pairs | None:
             pass
         case Call("add", (Call("neg", (right,)), left)):
             pass
+        case Call("add", (left, right)) if opposites:
+            right = Call("neg", (right,))
         case _:
             return None
     one, other = {*free_indices(left)}, {*free_indices(right)}

@@ -161,6 +161,8 @@ class Rewriter:
                     continue
                 if rule.cut and _is_relu(names[rule.cut].bodies[0]):
                     continue
+                if rule.sole and any(self._static(t.body) for t in match.terms):
+                    continue
                 if not self._sized(rule, expr, match, ranges):
                     continue
                 if rule.slopes and not any(

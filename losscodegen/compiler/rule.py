@@ -100,6 +100,8 @@ class Rule:
         as_written: the rule fires only on what stands in the spec, not on what other rules made.
         whole: the rule fires only where the pattern is all there is, not on a factor of a product
             or some terms of a sum: with ``as_written``, on functions that the spec itself calls.
+        sole: the rule stays out of sums with a Python number beside that of the pattern: the two
+            are one number, and what is missing to it is another thing.
         safe: the selects of the replacement need no further guard, and its derivative is
             bounded for every finite argument.
         bounded: such a replacement is no larger than 1.
@@ -163,6 +165,7 @@ class Rule:
     purpose: Purpose = Purpose.RANGE
     as_written: bool = False
     whole: bool = False
+    sole: bool = False
     safe: bool = False
     bounded: bool = False
     balanced: bool = False

@@ -1,6 +1,6 @@
 """Powers of class probabilities, gates of probability ratios, and the farther of two values."""
 
-from losscodegen.compiler.rule import Fault, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
 
 RULES = (
     Rule(
@@ -21,6 +21,55 @@ RULES = (
         source="measured",
         witness=Witness(point={"x": (-200.0, 0.0, 1.0), "t": 0, "p": 0.1}),
         domain={"p": "(0, 4]"},
+    ),
+    Rule(
+        name="mean-from-the-lead",
+        pattern="Sum(softmax(y[i], i)*z[i], i)",
+        varying=("z",),
+        slopes=("y",),
+        as_written=True,
+        let=(
+            "largest = detach(amax(y[i], i))",
+            "leads[i] = where(y[i] == largest, 1, 0)",
+            "lead = detach(Sum(leads[i]*z[i], i)/Sum(leads[i], i))",
+            "origin = where(isfinite(lead), lead, 0)",
+        ),
+        replacement="origin + Sum(softmax(y[i], i)*(z[i] - origin), i)",
+        why="Once one probability is nearly 1, what they average differs from that mean by less "
+        "than it is rounded, and that difference is the derivative of the largest logit. "
+        "Probabilities add up to 1, so that the origin cancels, and no gradient flows through "
+        "it; measured from what belongs to the largest, only what the others add is left.",
+        source="measured",
+        witness=Witness(
+            point={"y": (20.0, 0.0, 1.0), "z": (1.0, 3.0, 2.0)},
+            fault=Fault.GRADIENT,
+            wrt="y",
+        ),
+        gradient_only=True,
+        safe=True,
+    ),
+    Rule(
+        name="probability-of-the-lead",
+        pattern="softmax(x[i], i, at=t)",
+        as_written=True,
+        let=(
+            "p[i] = softmax(x[i], i)",
+            "own = softmax(x[i], i, at=t)",
+            "rest = Sum(where(p[i] > 1/2, 0, p[i]), i)",
+        ),
+        replacement="where(own > 1/2, 1 - rest, own)",
+        why="The derivative of softmax subtracts from what arrives at each probability the mean of "
+        "all, which is what arrives at the largest once that is nearly 1. Written as what the "
+        "others leave of 1, it hands to them what it gets, and the mean is of differences.",
+        source="measured",
+        witness=Witness(
+            point={"x": (20.0, 0.0, 1.0), "t": 0},
+            fault=Fault.GRADIENT,
+            wrt="x",
+        ),
+        phase=Phase.EXPAND,
+        gradient_only=True,
+        safe=True,
     ),
     Rule(
         name="clipped-complement",

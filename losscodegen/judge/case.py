@@ -113,11 +113,15 @@ class Case:
             and limits.cancellation is not Severity.FAILURE
         ):
             return False
+        return self.unexplained(limits) and self.by_line > limits.scaled
+
+    def unexplained(self, limits: Limits) -> bool:
+        """Whether the conditioning does not explain this entry, however little it counts."""
         return (
             self.probed
             and not self.decided
             and self.ulp > limits.fails(self.order)
-            and min(self.scaled, self.by_line) > limits.scaled
+            and self.scaled > limits.scaled
         )
 
     def culprit(self, limits: Limits) -> Culprit:

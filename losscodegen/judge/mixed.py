@@ -12,6 +12,10 @@ which is ``eps*|want|`` times the condition number of the sum: losses over axes 
 the same units. For a gradient, ``f`` is that entry of the gradient, and the derivatives are a
 row of the Hessian; for a second derivative they are differences of the truth at neighbours.
 
+The derivative of a sum is itself a sum, of the derivatives of its terms, and may cancel where the
+inputs are not at fault: so ``eps*sum(|dt/dx|)`` counts there, over the terms ``t`` of the sums in
+which the loss is linear, and over all its values, which are added up (see `oracle_terms`).
+
 Where a constant of the formula, or a comparison in it, moves the truth further when it is off by
 roundings, that counts as well (see `probes`): there are such points beside kinks. Results below
 the smallest normal number may be off by that number, as everywhere (see `measure`).

@@ -7,7 +7,7 @@ those took; a second derivative that needs more gets it, up to `MOST_BITS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import flint
@@ -22,6 +22,7 @@ from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import Value, ball
 from losscodegen.judge.oracle_real import resolve
 from losscodegen.judge.oracle_tangents import KinkError, Tangents, number
+from losscodegen.judge.oracle_terms import terms
 from losscodegen.judge.point import UNDETERMINED, Point, Real
 from losscodegen.judge.rounding import Dtype
 
@@ -111,6 +112,19 @@ def _bend(tangents: Tangents, place: int, dtype: Dtype) -> Bend:
 # ------------------------------------------------------------------------------- sensitivity
 
 
+def _logarithm(terms: Iterable[arb]) -> float:
+    """The binary logarithm of the sum of the magnitudes, of what is known of them."""
+    size = arb(0)
+    for term in terms:
+        if term.is_finite():
+            size += abs(term).abs_lower()
+    mantissa, exponent = (int(part) for part in size.mid().man_exp())
+    if mantissa <= 0:
+        return -math.inf
+    drop = max(0, mantissa.bit_length() - 64)
+    return math.log2(mantissa >> drop) + drop + exponent
+
+
 class Sensitivities:
     """How far the inputs move value and gradient, with what is known of a point kept."""
 
@@ -132,16 +146,35 @@ class Sensitivities:
                 found = self._of_value(oracle, point, binding, entry, bits)
             else:
                 found = self._of_slope(oracle, point, binding, (variable, entry), bits)
-            size = arb(0)
-            for x, derivative in found:
-                term = ball(x) * ball(derivative)
-                if term.is_finite():
-                    size += abs(term).abs_lower()
-            mantissa, exponent = (int(part) for part in size.mid().man_exp())
-        if mantissa <= 0:
-            return -math.inf
-        drop = max(0, mantissa.bit_length() - 64)
-        return math.log2(mantissa >> drop) + drop + exponent
+            return _logarithm(ball(x) * ball(derivative) for x, derivative in found)
+
+    def of_sums(
+        self, oracle: Oracle, point: Point, variable: str, entry: int, bits: int
+    ) -> float:
+        """The binary logarithm of ``sum(|dt/dx|)`` over the terms t of which the loss is a sum.
+
+        ``x`` is the given entry of ``variable``; see `oracle_terms`.
+        """
+        binding = bind(oracle.loss, oracle.sizes, point)
+        lane, asked = oracle.lane, (variable, entry)
+        found: list[arb] = []
+        with restored_precision():
+            bits = flint.ctx.prec = max(bits, LEAST_BITS)
+            for n in range(oracle.lanes(binding)):
+                keys = [
+                    (leaf.name, binding.position(leaf, n)) for leaf, _ in lane.active
+                ]
+                if asked not in keys:
+                    continue
+                _, tangents = self._at(oracle, point, binding, n, bits)
+                flint.ctx.prec = bits
+                moves = tangents.velocities(lane.active[keys.index(asked)][1])
+                for output in lane.tape.outputs:
+                    for place, factor in terms(lane.tape, tangents.registers, output):
+                        move = moves.get(place)
+                        if move is not None:
+                            found.append(ball(factor) * ball(move))
+            return _logarithm(found)
 
     def _at(
         self, oracle: Oracle, point: Point, binding: Binding, n: int, bits: int

@@ -65,18 +65,23 @@ class Tangents:
                 spread(seconds, adjoint, args, changes, wanted)
         return seconds
 
+    def velocities(self, leaf: int) -> Mapping[int, Value]:
+        """The derivative by the leaf of every node that has one other than 0; at kinks the
+        conventions."""
+        moves: dict[int, Value] = {leaf: ONE}
+        for entry in reversed(self.machine.backward):
+            if any(a in moves for a in entry.args):
+                partials = differentiated(entry, self.registers)
+                if isinstance(partials, Tie):
+                    partials = partials.convention
+                _moved(entry, partials, moves)
+        return moves
+
     def _move(self, entry: Rule, moves: dict[int, Value]) -> None:
-        place, args = entry.place, entry.args
-        if self.adjoints[place] is None or not any(a in moves for a in args):
+        if self.adjoints[entry.place] is None:
             return
-        found = plus(
-            *(
-                product(p, moves.get(a))
-                for a, p in zip(args, self._smooth(entry), strict=True)
-            )
-        )
-        if found is not None and not zero(found):
-            moves[place] = found
+        if any(a in moves for a in entry.args):
+            _moved(entry, self._smooth(entry), moves)
 
     def _smooth(self, entry: Rule) -> Partials:
         """The partial derivatives of a node, if it has any."""
@@ -96,6 +101,14 @@ class Tangents:
             return [product(bend, moves.get(entry.args[0]))]
         velocities = [moves.get(a) for a in entry.args]
         return MORE[op](args, result, velocities, moves.get(entry.place), entry.wanted)
+
+
+def _moved(entry: Rule, partials: Partials, moves: dict[int, Value]) -> None:
+    found = plus(
+        *(product(p, moves.get(a)) for a, p in zip(entry.args, partials, strict=True))
+    )
+    if found is not None and not zero(found):
+        moves[entry.place] = found
 
 
 def number(change: Change) -> Value:

@@ -46,6 +46,8 @@ class Tape:
     leaves: Mapping[Leaf, int]
     constants: tuple[tuple[int, Named], ...]
     """Those that depend on the precision."""
+    sums: frozenset[int] = frozenset()
+    """What adds up the terms of an axis."""
 
 
 class Builder(Graph):
@@ -59,6 +61,7 @@ class Builder(Graph):
         self.wrt = wrt
         self.variables = {v.name: v for v in loss.variables}
         self.leaves: dict[Leaf, int] = {}
+        self.sums: set[int] = set()
         self._built: dict[tuple[int, ...], int] = {}
         self._free: dict[int, tuple[Expr, tuple[Index, ...]]] = {}
 
@@ -74,6 +77,7 @@ class Builder(Graph):
             outputs=tuple(outputs),
             leaves=dict(self.leaves),
             constants=constants,
+            sums=frozenset(self.sums),
         )
 
     def size(self, axis: str) -> int:
@@ -262,7 +266,12 @@ class Builder(Graph):
                 assert_never(kind)
 
     def sum(self, terms: list[int]) -> int:
-        return self.apply("add", terms) if terms else self.number(0)
+        if not terms:
+            return self.number(0)
+        place = self.apply("add", terms)
+        if len(terms) > 1:
+            self.sums.add(place)
+        return place
 
     def many(self, op: str, terms: list[int], empty: int) -> int:
         if len(terms) < 2:

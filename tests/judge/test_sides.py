@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -14,11 +14,12 @@ from losscodegen.ir.loss import Loss
 from losscodegen.judge.certificate import Finding, Severity
 from losscodegen.judge.check import verify
 from losscodegen.judge.compare import compare
-from losscodegen.judge.criterion import Limits
+from losscodegen.judge.criterion import Fault, Limits
 from losscodegen.judge.decided import Sides
 from losscodegen.judge.oracle_sides import choices
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Point
+from losscodegen.judge.probes import Spread
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tally import DECIDED, Tally
 from losscodegen.judge.tensors import Bound, Result
@@ -230,6 +231,39 @@ def test_entries_that_rounding_decides_are_counted_apart_and_told() -> None:
     assert dict(check.classes) == {DECIDED: 1, "smooth": 1}
     assert check.judged == 2
     assert check.ours.ulp == 0.0
+
+
+@pytest.mark.parametrize("severity", [Severity.FAILURE, Severity.LOOSE])
+@pytest.mark.parametrize("explained", [True, False])
+def test_they_are_set_apart_whatever_else_would_excuse_them(
+    severity: Severity, explained: bool
+) -> None:
+    """Negligible beside usual results, or right for inputs that are right as a whole."""
+    loss = loss_of("Sum(where(x*y > 1, 4, 2), n)", "N")
+    trial = trial_of(loss, lambda x, y: x)
+    trial.limits = replace(trial.limits, cancellation=severity)
+    point = point_of((1.0,), (1.0,))
+    truth = trial.oracles(loss, point, F64)
+    assert truth is not None
+    given = Result(
+        shape=(), value=(4.0,), gradient={"x": (0.0,), "y": (0.0,)}, dtype="float64"
+    )
+    tally = Tally(F64, "value", trial.limits)
+    for order, case, error, beside, group in compare(
+        point, truth, given, given, F64, trial.limits
+    ):
+        if order == "value":
+            tally.add(case, error, beside, group)
+    (case,) = tally.cases
+    case.fault = Fault.CANCELLATION
+    still = Spread((0.0,), {"x": (0.0,), "y": (0.0,)})
+    trial.spreads[id(point), False] = still
+    trial.spreads[id(point), True] = (
+        Spread((2.0,), {"x": (0.0,), "y": (0.0,)}) if explained else still
+    )
+    trial.excuse(tally)
+    assert case.decided
+    assert not tally.errors.rough
 
 
 # ---------------------------------------------------------------------- wrong in earnest
