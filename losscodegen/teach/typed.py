@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from losscodegen.compiler.backends.torch import render
-from losscodegen.compiler.branches import CHOICE, MASK
+from losscodegen.compiler.branches import CHOICE, MASK, VANISHED
 from losscodegen.compiler.differentiate import instantiate
 from losscodegen.compiler.emit_body import assignments
 from losscodegen.compiler.formatting import definition, formatted, wrapped
@@ -49,7 +49,7 @@ from losscodegen.language.formula import parse_formula
 LEFT_OUT = (
     frozenset(rule.name for rule in RULES)
     | {g.rule for g in (CHOICE, DEAD_BRANCH, DIRECTION, FINITE_MASK, IGNORED, MASK)}
-    | {PAIRS}
+    | {VANISHED.rule, PAIRS}
 )
 """Every rule, the guards of lowering and its functions: none of them is in what is typed."""
 
