@@ -13,6 +13,14 @@ _UNMASKED = (
     "rivals = logsumexp(below[i], i, where=i != t) - (x[t] - largest)",
 )
 
+_SPLIT: dict[str, Entries] = {
+    "x": (1e9, 0.0, 1.0),
+    "y": 1e9,
+    "k": (1.0, -1.0, 1.0),
+    "h": 0.0,
+    "z": (0.0, 0.0, 0.0),
+    "w": (0.5, 0.5, 0.5),
+}
 _FAR_OUT: tuple[
     tuple[str, str | None, tuple[str, ...], tuple[str, ...], str, dict[str, Entries]],
     ...,
@@ -26,23 +34,19 @@ _FAR_OUT: tuple[
         "c + (logsumexp(large[i] - top, i, where=m[i]) + (top - y))",
         {"x": (1e9, 0.0, 1.0), "y": 1e9, "c": 0.5},
     ),
-    (
-        "where(k[i] <= h, z[i], x[i] + w[i])",
-        "abs(where(k[i] <= h, z[i], w[i])) <= 1000",
-        (),
+    *(
         (
-            "large[i] = where(k[i] <= h, 0, x[i])",
-            "small[i] = where(k[i] <= h, z[i], w[i])",
-        ),
-        "logsumexp(large[i] - top + small[i], i, where=m[i]) + (top - y)",
-        {
-            "x": (1e9, 0.0, 1.0),
-            "y": 1e9,
-            "k": (1.0, -1.0, 1.0),
-            "h": 0.0,
-            "z": (0.0, 0.0, 0.0),
-            "w": (0.5, 0.5, 0.5),
-        },
+            f"where(k[i] {below} h, z[i], x[i] + w[i])",
+            f"abs(where(k[i] {below} h, z[i], w[i])) <= 1000",
+            (),
+            (
+                f"large[i] = where(k[i] {below} h, 0, x[i])",
+                f"small[i] = where(k[i] {below} h, z[i], w[i])",
+            ),
+            "logsumexp(large[i] - top + small[i], i, where=m[i]) + (top - y)",
+            _SPLIT,
+        )
+        for below in ("<", "<=")
     ),
 )
 

@@ -44,6 +44,7 @@ MENDED = {
     1704: "a power that overflows beside a ramp that is 0 there",
     1721: "a root less 1 among logits of any size, less one of their arguments",
     1801: "a constant beside sizes of logits",
+    2053: "a reciprocal in a divisor",
 }
 """Seeds beyond the first that were wrong once, and what of."""
 
