@@ -19,6 +19,7 @@ from losscodegen.ir.nodes import (
     Index,
     Keep,
     Keeper,
+    Named,
     Number,
     Read,
     Reduce,
@@ -28,6 +29,7 @@ from losscodegen.ir.nodes import (
     Switch,
     Use,
 )
+from losscodegen.ir.walk import walk
 
 _EXP_LIMIT = 80.0
 """An exponential of no more is a number of ordinary size."""
@@ -122,10 +124,20 @@ def _call(
                 known * max(powers.high, 0.0) if known else 0.0,
                 inverse * -powers.low if inverse else 0.0,
             )
-        case "xlogy" | "clip" | "lgamma":
+        case "clip":
+            value, low, high = args
+            ends = max(of(low), of(high))
+            return min(of(value), math.inf if _infinite(low, high) else ends)
+        case "xlogy" | "lgamma":
             return of(args[0])
         case _:
             return 0.0
+
+
+def _infinite(*ends: Expr) -> bool:
+    return any(
+        isinstance(n, Constant) and n.name is Named.OO for e in ends for n in walk(e)
+    )
 
 
 def _shifted(expr: Expr) -> bool:

@@ -1,6 +1,6 @@
 """Softmax, cross entropy and norms: what runs over a whole axis."""
 
-from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
+from losscodegen.compiler.rule import Entries, Fault, Phase, Purpose, Rule, Witness
 
 _MARGIN = (
     "largest = detach(amax(x[i], i, where=m[i]))",
@@ -11,6 +11,43 @@ _UNMASKED = (
     "largest = detach(amax(x[i], i))",
     "below[i] = x[i] - largest",
     "rivals = logsumexp(below[i], i, where=i != t) - (x[t] - largest)",
+)
+
+_SPLIT: dict[str, Entries] = {
+    "x": (1e9, 0.0, 1.0),
+    "y": 1e9,
+    "k": (1.0, -1.0, 1.0),
+    "h": 0.0,
+    "z": (0.0, 0.0, 0.0),
+    "w": (0.5, 0.5, 0.5),
+}
+_FAR_OUT: tuple[
+    tuple[str, str | None, tuple[str, ...], tuple[str, ...], str, dict[str, Entries]],
+    ...,
+] = (
+    # logits, condition, constants, their parts, the sum less y, witness
+    (
+        "c + x[i]",
+        None,
+        ("c",),
+        ("large[i] = x[i]",),
+        "c + (logsumexp(large[i] - top, i, where=m[i]) + (top - y))",
+        {"x": (1e9, 0.0, 1.0), "y": 1e9, "c": 0.5},
+    ),
+    *(
+        (
+            f"where(k[i] {below} h, z[i], x[i] + w[i])",
+            f"abs(where(k[i] {below} h, z[i], w[i])) <= 1000",
+            (),
+            (
+                f"large[i] = where(k[i] {below} h, 0, x[i])",
+                f"small[i] = where(k[i] {below} h, z[i], w[i])",
+            ),
+            "logsumexp(large[i] - top + small[i], i, where=m[i]) + (top - y)",
+            _SPLIT,
+        )
+        for below in ("<", "<=")
+    ),
 )
 
 RULES = (
@@ -106,6 +143,25 @@ RULES = (
         why="Added to large x the offset is rounded away, although it is all that is left in the end.",
         source="measured",
         witness=Witness(point={"x": (1e9, 0.0, 1.0), "t": 0, "c": 0.5}),
+    ),
+    *(
+        Rule(
+            name="small-part-of-logits",
+            pattern=f"logsumexp({logits}, i, where=m[i]) - y",
+            condition=condition,
+            steady=steady,
+            varying=("y",),
+            large=("x",),
+            let=(*parts, "top = detach(amax(large[i], i, where=m[i]))"),
+            replacement=replacement,
+            why="Beside large x the rest of the logits is rounded away, although it is all that is "
+            "left once the largest of them cancels. The largest is taken out first; no gradient "
+            "flows through it.",
+            source="measured",
+            witness=Witness(point=point),
+            domain=dict.fromkeys({*point} & {"z", "w"}, "[-1, 1]"),
+        )
+        for logits, condition, steady, parts, replacement, point in _FAR_OUT
     ),
     Rule(
         name="cross-entropy-as-margin",

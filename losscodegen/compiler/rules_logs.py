@@ -246,6 +246,7 @@ RULES = (
         "has lost value and gradient for small x.",
         source="torchmetrics#3490; measured",
         witness=Witness(point={"x": 100.0}),
+        scalars=True,
     ),
     Rule(
         name="exp-power",

@@ -107,6 +107,28 @@ RULES = (
         safe=True,
     ),
     Rule(
+        name="divisor-with-reciprocal",
+        pattern="k/(y + a/x)",
+        optional=("k",),
+        condition="a > 0 and x > 0 and y >= 0",
+        varying=("x",),
+        steady=("a",),
+        unless="x >= a",
+        let=("small = where(x < a, x, 0)",),
+        replacement="where(x < a, k*small/(a + small*y), k/(y + a/x))",
+        why="For small x the slope of its reciprocal overflows although that of the quotient does "
+        "not. There both sides of the quotient are multiplied by x.",
+        source="algebra",
+        witness=Witness(
+            point={"k": 1.0, "a": 1.0, "x": 1e-25, "y": 1.0},
+            fault=Fault.GRADIENT,
+            wrt="x",
+        ),
+        domain={"a": "(0, 10)", "x": "(0, 10)", "y": "[0, 10)"},
+        phase=Phase.EXPAND,
+        as_written=True,
+    ),
+    Rule(
         name="bounded-over-itself",
         pattern="k*Min(x, y)/x",
         optional=("k",),

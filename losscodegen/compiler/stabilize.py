@@ -12,6 +12,7 @@ from losscodegen.compiler.branches import INTEGRAL, Protector
 from losscodegen.compiler.decided import decided
 from losscodegen.compiler.digits import Digits
 from losscodegen.compiler.magnitudes import Magnitudes
+from losscodegen.compiler.ordering import ORDER, Ordering
 from losscodegen.compiler.ranges import Ranges
 from losscodegen.compiler.repeated import as_powers
 from losscodegen.compiler.rewriter import Rewriter
@@ -45,8 +46,8 @@ def stabilize(
 ) -> Stabilized:
     """``loss`` with its definitions expanded and every rule of ``rules`` applied where it helps.
 
-    ``without`` names guards of `branches` and forms of `search` to leave out, for the tests that
-    show what each is for. Without any rule nothing is searched, either.
+    ``without`` names guards of `branches` and `ordering` and forms of `search` to leave out, for
+    the tests that show what each is for. Without any rule nothing is searched, either.
     Where the result is not ``differentiated``, what is for the sake of the gradient alone stays
     out; where it is not ``sloped``, the search does not count the digits of the gradient.
     Where its accuracy is absolute, what is for the digits of small results or for the ends of the
@@ -72,6 +73,8 @@ def stabilize(
     whole = frozenset(v.name for v in loss.variables if v.domain.kind in INTEGRAL)
     bent = not _over_axes(loss)
     magnitudes = Magnitudes(unlimited.__contains__)
+    ordering = Ordering(unlimited, steps)
+    orders = ORDER.rule not in without
 
     def run(expr: Expr) -> Expr:
         expr = transform(as_powers(decided(expr)), even)
@@ -81,6 +84,8 @@ def stabilize(
         for phase in (Phase.LEVEL, Phase.EXPAND, Phase.OVERFLOW):
             expr = rewriter.run(expr, phase, ranges)
         expr = magnitudes.taken_apart(expr, ranges)
+        if rules and orders:
+            expr = ordering.ordered(expr, ranges)
         if bent:
             expr = _alike(rewriter.run(expr, Phase.BEND, ranges))
         return protector.protect(_chosen(expr, whole), ranges)

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from losscodegen.compiler.backends.torch import render
-from losscodegen.compiler.branches import CHOICE, MASK
+from losscodegen.compiler.branches import CHOICE, MASK, VANISHED
 from losscodegen.compiler.differentiate import instantiate
 from losscodegen.compiler.emit_body import assignments
 from losscodegen.compiler.formatting import definition, formatted, wrapped
@@ -18,6 +18,7 @@ from losscodegen.compiler.lower import lower
 from losscodegen.compiler.lower_axes import DIRECTION, FINITE_MASK
 from losscodegen.compiler.lower_pairs import PAIRS
 from losscodegen.compiler.options import IGNORED
+from losscodegen.compiler.ordering import ORDER
 from losscodegen.compiler.program import Assign, Branch, Statement
 from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.steps import Stabilized
@@ -49,7 +50,7 @@ from losscodegen.language.formula import parse_formula
 LEFT_OUT = (
     frozenset(rule.name for rule in RULES)
     | {g.rule for g in (CHOICE, DEAD_BRANCH, DIRECTION, FINITE_MASK, IGNORED, MASK)}
-    | {PAIRS}
+    | {ORDER.rule, PAIRS, VANISHED.rule}
 )
 """Every rule, the guards of lowering and its functions: none of them is in what is typed."""
 

@@ -73,6 +73,13 @@ POISONED = [
         {"x": "real[...]", "n": "count[...]"},
         {"x": 1.0, "n": 0.0},
     ),
+    ("relu(x)*x**6", {"x": "real[...]"}, {"x": -1e20}),
+    ("Max(0, x)/exp(x)", {"x": "real[...]"}, {"x": -200.0}),
+    (
+        "clip(y, 0, 2)**2*exp(x)",
+        {"x": "real[...]", "y": "real[...]"},
+        {"x": 200.0, "y": -1.0},
+    ),
 ]
 
 
@@ -102,6 +109,8 @@ HARMLESS = [
     ("Max(0, 1 - x*y)", {"x": "real[...]", "y": "sign[...]"}),
     ("clip(x - y, -1, 1)", {"x": "real[...]", "y": "real[...]"}),
     ("m*abs(x)", {"x": "real[...]", "m": "binary[...]"}),
+    ("relu(x)*exp(x)", {"x": "real[...]"}),
+    ("relu(x)*y", {"x": "real[...]", "y": "real[...]"}),
     # What loses a maximum has not overflowed.
     ("Max(1, x**2 + exp(x) - x)", {"x": "real[...]"}),
     ("Max(1, Mean(x[b]**2 + exp(x[b]), b)/2)", {"x": "real[B]"}),
@@ -205,6 +214,7 @@ def test_guards_can_be_left_out(guard: str) -> None:
         "dead-branch": ("where(x > 0, log(x), 0)", {"x": "real[...]"}),
         "mask-as-select": ("m*log(x)", {"x": "positive[...]", "m": "mask[...]"}),
         "choice-as-select": ("Max(log(x), -100)", {"x": "nonnegative[...]"}),
+        "vanishing-factor": ("relu(x)*x**6", {"x": "real[...]"}),
     }
     formula, inputs = formulas[guard]
     loss = loss_of(formula, **inputs)
@@ -212,6 +222,20 @@ def test_guards_can_be_left_out(guard: str) -> None:
     assert guard not in [
         s.rule for s in stabilize(loss, (), without=frozenset({guard})).steps
     ]
+
+
+@pytest.mark.parametrize(
+    ("formula", "slope"),
+    [
+        ("relu(x)*exp(-x)", 0.0),
+        ("Max(0, x)*exp(-x)", 0.5),
+        ("clip(x, 0, 1)*exp(-x)", 1),
+    ],
+)
+def test_the_end_of_a_region_keeps_its_derivative(formula: str, slope: float) -> None:
+    loss = loss_of(formula, x="real[...]")
+    assert "vanishing-factor" in [s.rule for s in stabilize(loss, ()).steps]
+    assert gradient(loss, NO_RULES, x=0.0) == {"x": slope}
 
 
 PAIRS = """

@@ -34,6 +34,9 @@ from losscodegen.language.formula import parse_formula
         ("exp(min(x, a))", 0),
         ("cosh(x)", math.inf),
         ("where(x > 0, x**2, y)", 2),
+        ("clip(x**3, -a, a)", 0),
+        ("clip(x**3, -y, y)", 1),
+        ("clip(x**3, 0, oo)", 3),
     ],
 )
 def test_degree(formula: str, expected: float) -> None:

@@ -151,6 +151,20 @@ def test_a_product_that_is_good_but_overflows_gets_another_order() -> None:
     assert jet.slopes == pytest.approx((2.0**490, -(2.0**979)))
 
 
+def test_a_power_that_overflows_before_its_square_does_gets_another_order() -> None:
+    loss = loss_of("x**3/(1 + x)", x="positive[...]")
+    stable = stabilize(loss)
+    assert "shares" in [step.rule for step in stable.steps]
+    jet = Evaluator(DOUBLES, {X: 2.0**400}, (X,)).of(stable.loss.expression)
+    assert jet.value == 2.0**800 and jet.slopes == pytest.approx((2.0**401,))
+
+
+def test_a_product_is_divided_by_what_is_as_large_as_all_of_it() -> None:
+    loss = loss_of("x*(x*y)/softplus(x*y)", x="real[...]", y="count[...]")
+    step, *_ = [s for s in stabilize(loss).steps if s.rule == "shares"]
+    assert format_expression(step.after) == "x*y/softplus(x*y)*x"
+
+
 def test_a_form_can_be_left_out() -> None:
     loss = loss_of("x - sin(x)", x="real[...]")
     without = frozenset({"series-at-zero"})

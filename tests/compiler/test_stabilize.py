@@ -240,3 +240,9 @@ def test_numbers_that_cancel_keep_their_digits() -> None:
     (loss,) = losses_from_text(text)
     stable = stabilize(loss).loss
     assert format_expression(stable.expression) == "x - log1p(-eps)"
+
+
+def test_the_hyperbolic_cosine_of_a_parameter_keeps_its_digits() -> None:
+    text = '[T]\ninputs.x = "real[...]"\nparams.a = "real = 0.1"\nloss = "x*log(cosh(a))"\n'
+    (loss,) = losses_from_text(text)
+    assert "log-cosh" in [step.rule for step in stabilize(loss).steps]

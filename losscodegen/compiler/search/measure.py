@@ -30,10 +30,15 @@ worst that counts."""
 _FAR, _FAR_TOGETHER = 900.0, 600.0
 """How far an argument goes from 1, in powers of 2: alone, and beside others."""
 _EXTREMES = (
-    *(math.ldexp(s, k) for k in (530, 700, 1000, -530, -1000) for s in (1.0, -1.0)),
+    *(
+        sign * math.ldexp(1.0, k)
+        for k in (185, 220, 280, 400, 530, 700, 1000, -185, -400, -530, -1000)
+        for sign in (1.0, -1.0)
+    ),
     *(800.0, -800.0),
 )
-"""Numbers whose squares, cubes or exponentials leave the range of doubles."""
+"""Numbers whose sixth, fifth, fourth, third and second powers are the first to leave the range of
+doubles, and such whose exponentials do."""
 _TAME = 2.0**16
 """Arguments of an ordinary size are smaller."""
 KEPT = 4096

@@ -36,6 +36,24 @@ def products(expr: Call) -> Iterator[Form]:
     if any(isinstance(f.base, Call) and f.base.op == "expm1" for f in product.factors):
         yield from _tails(product.coefficient, product.factors)
     yield from _shares(product.coefficient, product.factors)
+    whole = _as_written(expr)
+    if len(whole) < len(product.factors):
+        yield from _shares(Fraction(1), whole)
+
+
+def _as_written(expr: Expr) -> tuple[Factor, ...]:
+    """The factors of ``expr``, of which a product within a product is one.
+
+    A divisor may be as large as such a product is, and no factor of it alone.
+    """
+    match expr:
+        case Call("mul", args):
+            return tuple(Factor(a, Fraction(1)) for a in args)
+        case Call("div", (top, bottom)):
+            below = (replace(f, exponent=-Fraction(1)) for f in _as_written(bottom))
+            return (*_as_written(top), *below)
+        case _:
+            return (Factor(expr, Fraction(1)),)
 
 
 def _halves(factor: Factor) -> bool:
