@@ -4,11 +4,13 @@ How near to a kink or a jump that is follows from the formula alone. The argumen
 be off by a few times what a relative change of ``eps`` in every input makes of it, and by a few
 ulps of its own, for it has to be rounded before it is compared: by a few times
 
-    eps*(sum(|x*dg/dx|) + |g|) + the smallest normal number.
+    eps*(sum(|x*dg/dx|) + |g|) + the smallest normal number,
 
-Roundings of intermediate results do not count. ``relu(sqrt(1 + x**2) - 1)`` is decided for every
-x but 0, though the formula as typed loses its digits. Where a program has the very numbers, or
-their difference, which IEEE arithmetic never gets on the wrong side of 0, nothing is open.
+where ``x`` is every entry of the inputs, and every sum and norm over an axis on the way: a distance
+of 10**7 is known to a unit in float32. Roundings of other intermediate results do not count.
+``relu(sqrt(1 + x**2) - 1)`` is decided for every x but 0, though the formula as typed loses its
+digits. Where a program has the very numbers, or their difference, which IEEE arithmetic never gets
+on the wrong side of 0, nothing is open.
 """
 
 from __future__ import annotations
@@ -82,12 +84,27 @@ class Near:
             for _, leaf in self.lane.active:
                 slope = sweep.adjoints[leaf]
                 if slope is not None:
-                    term = abs(ball(multiply(self.registers[leaf], slope)))
-                    size += term if term.is_finite() else 0
+                    size += self._share(leaf, slope)
+            for inner in self._sums(place):
+                slope = sweep.adjoints[inner]
+                if slope is not None:
+                    size += self._share(inner, slope)
             self.reaches[place] = ROUNDINGS * arb(self.dtype.epsilon) * size + arb(
                 self.dtype.tiny
             )
         return self.reaches[place]
+
+    def _share(self, place: int, slope: Value) -> arb:
+        """How far a number moves if one that it is made of changes by as much as it is."""
+        term = abs(ball(multiply(self.registers[place], slope)))
+        return term if term.is_finite() else arb(0)
+
+    def _sums(self, place: int) -> Iterator[int]:
+        """Sums and norms over an axis that a number is made of."""
+        tape = self.lane.tape
+        for inner in self.lane.machine.upstream([place]):
+            if inner in tape.sums or tape.nodes[inner].op == "norm":
+                yield inner
 
     def zero(self, place: int) -> bool:
         """Whether a number may be 0, negative and positive, for all that a program knows."""
