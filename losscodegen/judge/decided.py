@@ -53,7 +53,8 @@ class Sides:
         sides = self._at(case)
         if sides is None:
             # Too many to try, as where everything ties: nobody knows, and nobody is blamed.
-            case.decided = math.isfinite(case.got)
+            if math.isfinite(case.got):
+                case.decided, case.scaled = True, 0.0
             return
         for side in sides:
             error = self._error(case, side, limits)

@@ -274,8 +274,17 @@ class Trial:
         tally.set_apart_decided()
 
     def probe(self, case: Case) -> float:
-        """How far off a case is beside what its point and the formula's constants explain."""
-        return case.beside(self.spread(case, by_line=False), self.dtype)
+        """How far off a case is beside what its point and the formula's constants explain.
+
+        Or, where it is right on another side of a decision, from what is true there.
+        """
+        error = case.beside(self.spread(case, by_line=False), self.dtype)
+        if error > target(self.loss).of(case.order):
+            twin = replace(case)
+            self.sides.settle(twin, self.limits)
+            if twin.decided:
+                return min(error, twin.scaled)
+        return error
 
     def spread(self, case: Case, *, by_line: bool) -> Spread:
         """The spread of a point, worked out once for all its entries."""
