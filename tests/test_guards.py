@@ -31,6 +31,9 @@ SHOWN_ELSEWHERE = {
 UNSHOWN = {
     # A ratio of a sum to a larger one: that it is at most 1 is not known to the compiler.
     ("log_cosh_dice", "dead-branch"),
+    # Correlations of standardised numbers: nor is that they are.
+    ("barlow_twins", "dead-branch"),
+    ("barlow_twins", "coefficient-of-squares"),
     # The log of a positive number and a quotient that the other addend has as well.
     ("aft_weibull", "dead-branch"),
     # The smaller of two numbers over the larger: that it is at most 1 is not known either.
