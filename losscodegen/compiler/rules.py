@@ -15,6 +15,7 @@ from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_circular import RULES as CIRCULAR
 from losscodegen.compiler.rules_classes import RULES as CLASSES
+from losscodegen.compiler.rules_cosines import RULES as COSINES
 from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
@@ -66,6 +67,7 @@ RULES: tuple[Rule, ...] = (
     + ROOTS
     + SPREADS
     + LIKELIHOOD
+    + COSINES
     + FITS
     + ANGLES
     + SATURATION

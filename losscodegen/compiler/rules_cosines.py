@@ -1,0 +1,180 @@
+"""Cosines of vectors, and the angles between them."""
+
+from losscodegen.compiler.rule import Purpose, Rule, Witness
+
+_OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what is missing to 1 is lost; \
+half the squared distance of the two directions is the same number. For opposite directions it is \
+measured from the other end."
+
+_ANGLE = "Where two directions nearly agree or oppose each other, the cosine rounds to 1 or beyond, and the angle \
+and its slope are lost. The half of it is the angle of a triangle whose sides are the difference and the sum of the \
+directions."
+
+_HALVES = (
+    "apart = norm(normalize(x[i], i) - normalize(y[i], i), i)",
+    "together = norm(normalize(x[i], i) + normalize(y[i], i), i)",
+)
+
+RULES = (
+    Rule(
+        name="angle-of-directions",
+        pattern="acos(Sum(normalize(x[i], i)*normalize(y[i], i), i))",
+        let=(*_HALVES, "directed = apart + together > 0"),
+        replacement="where(directed, 2*atan2(apart, where(directed, together, 1)), pi/2)",
+        why=f"{_ANGLE} Without a direction the cosine is 0.",
+        source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+        safe=True,
+    ),
+    Rule(
+        name="angle-of-directions",
+        pattern="acos(Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i)))",
+        let=_HALVES,
+        replacement="2*atan2(apart, together)",
+        why=_ANGLE,
+        source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+    ),
+    Rule(
+        name="cosine-of-large-vectors",
+        pattern="Sum(x[i]*y[i], i)/(hypot(norm(x[i], i), a)*hypot(norm(y[i], i), b))",
+        condition="a > 0 and b > 0",
+        let=(
+            "u[i] = x[i]/hypot(norm(x[i], i), a)",
+            "v[i] = y[i]/hypot(norm(y[i], i), b)",
+        ),
+        replacement="Sum(u[i]*v[i], i)",
+        why="The product of the vectors and that of their lengths overflow although the cosine does "
+        "not; each vector is divided by its own length first.",
+        source="pytorch#78064",
+        purpose=Purpose.ENDS,
+        witness=Witness(
+            point={"x": (1e20, 2e20), "y": (2e20, 1e20), "a": 1e-6, "b": 1e-6}
+        ),
+        domain={"a": "(0, 1]", "b": "(0, 1]"},
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i))",
+        let=(
+            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
+        ),
+        replacement="1 - side + side*gap/2",
+        sole=True,
+        why=_OPPOSITE_SIDES,
+        source="pytorch#78064",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+        let=(
+            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+            "near = Sum((normalize(x[i], i) - normalize(y[i], i))**2, i)",
+            "far = Sum((normalize(x[i], i) + normalize(y[i], i))**2, i)",
+        ),
+        replacement="where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine))",
+        sole=True,
+        why=_OPPOSITE_SIDES,
+        source="pytorch#78064",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="Sum(normalize(x[i], i)*normalize(y[i], i), i) - delta(k, t)",
+        let=(
+            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+            "near = Sum((normalize(x[i], i) - normalize(y[i], i))**2, i)",
+            "far = Sum((normalize(x[i], i) + normalize(y[i], i))**2, i)",
+            "lack = where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine))",
+        ),
+        replacement="where(k == t, -lack, cosine)",
+        sole=True,
+        why=_OPPOSITE_SIDES,
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "k": 0, "t": 0}),
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(x[i]*y[i], i)/(Max(norm(x[i], i), e)*Max(norm(y[i], i), f))",
+        condition="e > 0 and f > 0",
+        let=(
+            "u[i] = normalize(x[i], i)",
+            "v[i] = normalize(y[i], i)",
+            "long = Sum(x[i]*u[i], i) >= e",
+            "long_y = Sum(y[i]*v[i], i) >= f",
+            "a[i] = where(long, u[i], x[i]/e)",
+            "b[i] = where(long_y, v[i], y[i]/f)",
+            "cosine = Sum(a[i]*b[i], i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Sum((a[i] - side*b[i])**2, i)",
+        ),
+        replacement="where(long and long_y, 1 - side + side*gap/2, 1 - cosine)",
+        sole=True,
+        why=_OPPOSITE_SIDES,
+        source="pytorch#78064",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "e": 1e-8, "f": 1e-8}
+        ),
+        domain={"e": "(0, 1)", "f": "(0, 1)"},
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Sum(x[i]/hypot(norm(x[i], i), a)*(y[i]/hypot(norm(y[i], i), b)), i)",
+        condition="a > 0 and b > 0",
+        let=(
+            "u[i] = x[i]/hypot(norm(x[i], i), a)",
+            "v[i] = y[i]/hypot(norm(y[i], i), b)",
+            "cosine = Sum(u[i]*v[i], i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "beside = (a/hypot(norm(x[i], i), a))**2 + (b/hypot(norm(y[i], i), b))**2",
+            "gap = Sum((u[i] - side*v[i])**2, i) + beside",
+        ),
+        replacement="1 - side + side*gap/2",
+        sole=True,
+        why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
+        "each vector, where the other has 0.",
+        source="pytorch#78064",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}
+        ),
+        domain={"a": "(0, 1)", "b": "(0, 1)"},
+        safe=True,
+    ),
+    Rule(
+        name="cosine-as-distance",
+        pattern="1 - Mean(x[i]/hypot(sqrt(Mean(x[i]**2, i)), a)*(y[i]/hypot(sqrt(Mean(y[i]**2, i)), b)), i)",
+        condition="a > 0 and b > 0",
+        let=(
+            "length = hypot(sqrt(Mean(x[i]**2, i)), a)",
+            "length_y = hypot(sqrt(Mean(y[i]**2, i)), b)",
+            "u[i] = x[i]/length",
+            "v[i] = y[i]/length_y",
+            "cosine = Mean(u[i]*v[i], i)",
+            "side = where(cosine >= 0, 1, -1)",
+            "gap = Mean((u[i] - side*v[i])**2, i) + (a/length)**2 + (b/length_y)**2",
+        ),
+        replacement="1 - side + side*gap/2",
+        sole=True,
+        why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
+        "each vector, where the other has 0.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}
+        ),
+        domain={"a": "(0, 1)", "b": "(0, 1)"},
+        safe=True,
+    ),
+)
