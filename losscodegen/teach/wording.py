@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from losscodegen.compiler.branches import CHOICE, MASK, VANISHED
+from losscodegen.compiler.harmless import DEAD_BRANCH
 from losscodegen.compiler.rules import REFUTED, RULES, Fault, Rule
 from losscodegen.compiler.search.differences import DIFFERENCES
+from losscodegen.compiler.search.form import FORMS
 from losscodegen.teach.model import Trouble
 
 MEASURED = "found by measurement: of several forms the one with the fewest wrong digits"
 LOWERING = "PyTorch's autograd: a gradient of 0 is still multiplied by the derivative of a branch"
+
+PRODUCT = "IEEE 754: 0 times infinity is not a number"
+COMPUTING = "it follows from how PyTorch and IEEE 754 compute"
+_GUARDS = {
+    DEAD_BRANCH.rule: LOWERING,
+    CHOICE.rule: LOWERING,
+    MASK.rule: PRODUCT,
+    VANISHED.rule: PRODUCT,
+}
 
 _SENTENCES = {
     Trouble.NAN: "Two infinities meet on the way, and the result is not a number.",
@@ -67,4 +79,6 @@ def source_of(rule: str, why: str) -> str:
     for refuted in REFUTED:
         if refuted.name == rule:
             return refuted.source
-    return LOWERING if rule == "dead-branch" else MEASURED
+    if rule in FORMS:
+        return MEASURED
+    return _GUARDS.get(rule, COMPUTING)
