@@ -1,8 +1,19 @@
-"""Powers of class probabilities, gates of probability ratios, and the farther of two values."""
+"""Differences and powers of class probabilities, gates of probability ratios, and the farther of two values."""
 
-from losscodegen.compiler.rule import Fault, Phase, Rule, Witness
+from losscodegen.compiler.rule import Fault, Phase, Purpose, Rule, Witness
 
 RULES = (
+    Rule(
+        name="difference-of-log-probabilities",
+        pattern="log_softmax(x[i], i, at=s) - log_softmax(x[i], i, at=t)",
+        replacement="x[s] - x[t]",
+        why="Two log-probabilities of one row differ by as much as their logits; the logarithm of the sum, "
+        "beside which small logits are rounded away, is in both.",
+        source="by definition",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (1e-30, 3e-30), "s": 0, "t": 1}),
+        first=True,
+    ),
     Rule(
         name="softmax-power",
         pattern="1 - softmax(x[i], i, at=t)**p",

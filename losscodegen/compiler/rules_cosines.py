@@ -170,7 +170,6 @@ RULES = (
         why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
         "each vector, where the other has 0.",
         source="measured",
-        purpose=Purpose.DIGITS,
         witness=Witness(
             point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}
         ),

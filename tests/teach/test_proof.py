@@ -16,9 +16,11 @@ def test_an_alarm_within_the_garbage_collector_is_not_lost() -> None:
     calls = []
 
     def slow(phase: str, info: object) -> None:
-        end = time.monotonic() + 0.05
-        while phase == "start" and time.monotonic() < end:
-            calls.append(phase)
+        """Takes so long the first time that the alarm comes meanwhile."""
+        if not calls:
+            end = time.monotonic() + 0.05
+            while time.monotonic() < end:
+                calls.append(phase)
 
     def endless() -> None:
         gc.collect()
@@ -33,4 +35,4 @@ def test_an_alarm_within_the_garbage_collector_is_not_lost() -> None:
     finally:
         gc.callbacks.remove(slow)
     assert calls
-    assert time.monotonic() < start + 2
+    assert time.monotonic() < start + 4

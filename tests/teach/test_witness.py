@@ -29,8 +29,8 @@ def test_the_side_that_fails_does_so_at_the_witness(row: object) -> None:
         # A refuted replacement need not be worse than what it replaces, only no better.
         gain = forms[wrong][here] - forms[right][here]
         assert gain >= 0 if row in REFUTED else gain > 0
-    finite = [b for b in forms[wrong] if not math.isnan(b)]
-    assert max(finite) >= 4
+        finite = [b for b in forms[wrong] if not math.isnan(b)]
+        assert max(finite) >= 4
     assert witness_plot("a title", found).count('<path class="line') == 2
 
 

@@ -197,10 +197,22 @@ class Search:
 
     def _as_typed(self, expr: Expr) -> Expr:
         """``expr`` with what rules have rewritten as it was before."""
-        # Back from the last rewrite to the first: what one has made may be part of the next.
-        for step in reversed(self.steps):
-            expr = _replaced(expr, step.after, step.before)
-        return expr
+        made = {step.after: (k, step.before) for k, step in enumerate(self.steps)}
+        known: dict[tuple[Expr, int], Expr] = {}
+
+        def before(node: Expr, rewrites: int) -> Expr:
+            """``node`` as it was before that many rewrites."""
+            name = (node, rewrites)
+            if name not in known:
+                found = made.get(node)
+                if found is not None and found[0] < rewrites:
+                    known[name] = before(found[1], found[0])
+                else:
+                    parts = tuple(before(c, rewrites) for c in children(node))
+                    known[name] = rebuild(node, parts)
+            return known[name]
+
+        return before(expr, len(self.steps))
 
     def _chain(
         self,
@@ -301,14 +313,6 @@ class Search:
 
 def _size(expr: Expr) -> int:
     return len(set(walk(expr)))
-
-
-def _replaced(expr: Expr, old: Expr, new: Expr) -> Expr:
-    """``expr`` with ``new`` wherever ``old`` stands."""
-    if expr == old:
-        return new
-    parts = tuple(_replaced(c, old, new) for c in children(expr))
-    return rebuild(expr, parts)
 
 
 def _expanded(expr: Expr) -> bool:
