@@ -18,6 +18,8 @@ MEMORY = 3 << 30
 """Bytes of address space on top of what the libraries take."""
 LENGTH = struct.Struct("<I")
 READY = {"ready": True}
+FORGETFUL = 50
+"""After so many answers what was measured of their formulas is dropped: each has others."""
 
 _REFUSED = frozenset(
     {
@@ -111,6 +113,7 @@ def main() -> None:
     import torch
     import torch._dynamo  # which some second derivatives import when they are first taken
 
+    from losscodegen.compiler.search.measure import forget
     from losscodegen.teach.workbench import answer
 
     torch.set_num_threads(1)
@@ -122,6 +125,7 @@ def main() -> None:
     gc.set_threshold(100_000, 20, 100)
     limit()
     write(answers, READY)
+    answered = 0
     while (question := read(questions)) is not None:
         try:
             found = answer(question)
@@ -134,6 +138,9 @@ def main() -> None:
                 "internal-error", f"{type(error).__name__} while compiling it"
             )
         _forget()
+        answered += 1
+        if answered % FORGETFUL == 0:
+            forget()
         write(answers, found)
 
 

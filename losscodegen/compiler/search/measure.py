@@ -332,3 +332,9 @@ def lost(got: float, want: float, usual: float = 0.0) -> float:
         return 0.0 if abs(got) < 2 * _LEAST else 53.0
     error = abs(got - want) / max(abs(want), usual)
     return min(LOST, math.log2(1 + error * 2.0**53))
+
+
+def forget() -> None:
+    """Drops what is kept of expressions, which nobody asks for again once they are compiled."""
+    _points.cache_clear()
+    score.cache_clear()
