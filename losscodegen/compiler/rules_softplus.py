@@ -123,15 +123,6 @@ RULES = (
         witness=Witness(point={"x": -30.0}),
     ),
     Rule(
-        name="softplus-reflected",
-        pattern="logsigmoid(x) - x",
-        replacement="-softplus(x)",
-        why="For very negative x the two terms cancel; `softplus(x)` is their exact difference.",
-        source="pytorch#195529",
-        purpose=Purpose.DIGITS,
-        witness=Witness(point={"x": -30.0}),
-    ),
-    Rule(
         name="softplus-mixture",
         pattern="softplus(x) - x*y",
         replacement="(1 - y)*softplus(x) + y*softplus(-x)",

@@ -16,9 +16,10 @@ The derivative of a sum is itself a sum, of the derivatives of its terms, and ma
 inputs are not at fault: so ``eps*sum(|dt/dx|)`` counts there, over the terms ``t`` of the sums in
 which the loss is linear, and over all its values, which are added up (see `oracle_terms`).
 
-Where a constant of the formula, or a comparison in it, moves the truth further when it is off by
-roundings, that counts as well (see `probes`): there are such points beside kinks. Results below
-the smallest normal number may be off by that number, as everywhere (see `measure`).
+Where a constant of the formula moves the truth further when it is off by roundings, that counts as
+well (see `probes`), and so does what is true on the other side of a decision that rounding makes
+(see `decided`). Results below the smallest normal number may be off by that number, as everywhere
+(see `measure`).
 """
 
 from __future__ import annotations

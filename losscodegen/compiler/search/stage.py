@@ -27,7 +27,7 @@ from losscodegen.compiler.search.measure import (
     score,
 )
 from losscodegen.compiler.search.numerics import DOUBLES
-from losscodegen.compiler.steps import Step
+from losscodegen.compiler.steps import Step, as_typed
 from losscodegen.ir.loss import Loss
 from losscodegen.ir.nodes import (
     Call,
@@ -162,7 +162,7 @@ class Search:
 
         Where rules have made parts of it that no form is known of, it is one of what was typed.
         """
-        plain = expr if leaves(expr) else self._as_typed(expr)
+        plain = expr if leaves(expr) else as_typed(expr, self.steps)
         reads = leaves(plain)
         if reads is None or _size(plain) > _LARGEST // len(reads):
             return None
@@ -194,25 +194,6 @@ class Search:
                 Step(rule=form.name, before=expr, after=form.expr, why=form.why)
             )
         return None if not found else _marked(found[-1].expr, expr, found[-1])
-
-    def _as_typed(self, expr: Expr) -> Expr:
-        """``expr`` with what rules have rewritten as it was before."""
-        made = {step.after: (k, step.before) for k, step in enumerate(self.steps)}
-        known: dict[tuple[Expr, int], Expr] = {}
-
-        def before(node: Expr, rewrites: int) -> Expr:
-            """``node`` as it was before that many rewrites."""
-            name = (node, rewrites)
-            if name not in known:
-                found = made.get(node)
-                if found is not None and found[0] < rewrites:
-                    known[name] = before(found[1], found[0])
-                else:
-                    parts = tuple(before(c, rewrites) for c in children(node))
-                    known[name] = rebuild(node, parts)
-            return known[name]
-
-        return before(expr, len(self.steps))
 
     def _chain(
         self,
