@@ -1,4 +1,4 @@
-"""Which decisions of a formula rounding may make either way, and what it may come to.
+"""Which decisions of a formula rounding may make either way, and what may come of them.
 
 How near to a kink or a jump that is follows from the formula alone. The argument of a decision may
 be off by a few times what a relative change of ``eps`` in every input makes of it, and by a few
@@ -23,29 +23,27 @@ from flint import arb, fmpq
 
 from losscodegen.judge.criterion import ROUNDINGS
 from losscodegen.judge.oracle_arithmetic import (
-    absolute,
-    add,
     multiply,
-    negate,
-    order,
     subtract,
+)
+from losscodegen.judge.oracle_deciding import (
+    BY_SIGN,
+    DECIDING,
+    Outcome,
+    all_zero,
+    best,
 )
 from losscodegen.judge.oracle_graph import COMPARISONS
 from losscodegen.judge.oracle_lane import Lane
 from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import (
     HALF,
-    MINUS_ONE,
-    ONE,
-    UNDEFINED,
-    ZERO,
     Value,
     ball,
     finite,
     sign,
     zero,
 )
-from losscodegen.judge.oracle_run import Change
 from losscodegen.judge.rounding import Dtype, round_float
 
 
@@ -141,7 +139,7 @@ def compared(near: Near, place: int) -> tuple[Hashable, int]:
     Where two nodes have that in common they decide alike.
     """
     node = near.lane.tape.nodes[place]
-    if node.op in _BY_SIGN:
+    if node.op in BY_SIGN:
         return node.args[0], 1
     if node.op in COMPARISONS:
         left, right = node.args
@@ -153,131 +151,82 @@ def compared(near: Near, place: int) -> tuple[Hashable, int]:
     return (node.op, place), 1
 
 
-# ------------------------------------------------------------------------------ other arguments
+# ------------------------------------------------------------------------------ other outcomes
+
+_SIDES = (0, 1, -1)
+"""On the kink, above it and below."""
 
 
-def _fixed(*args: Value) -> Change:
-    return lambda _: list(args)
-
-
-def _zero(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
-    """On the kink, and as far from it on either side."""
+def _zero(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     if near.zero(args[0]):
-        yield _fixed(ZERO)
-        yield lambda given: [absolute(given[0])]
-        yield lambda given: [negate(absolute(given[0]))]
+        yield from _SIDES
 
 
-def _step(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
-    if near.zero(args[0]):
-        yield from (_fixed(ZERO), _fixed(ONE), _fixed(MINUS_ONE))
-
-
-def _comparison(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
+def _comparison(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     left, right = args
     sides = near.zero(left) if _is_zero(near, right) else near.equal(left, right)
     sides = near.zero(right) if _is_zero(near, left) else sides
     if sides:
-        yield from (_fixed(ZERO, ZERO), _fixed(ONE, ZERO), _fixed(ZERO, ONE))
+        yield from _SIDES
 
 
 def _is_zero(near: Near, place: int) -> bool:
     return near.lane.tape.nodes[place].op == "number" and zero(near.registers[place])
 
 
-def _floor(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
+def _floor(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     whole = _nearest(near.registers[args[0]])
     if whole is not None:
-        gap = subtract(near.registers[args[0]], whole)
+        gap = subtract(near.registers[args[0]], fmpq(whole))
         if _within(gap, near.reach(args[0])):
-            yield from (_fixed(whole), _fixed(whole - HALF))
+            yield from ((whole, True), (whole - 1, False))
 
 
-def _nearest(value: Value) -> fmpq | None:
+def _nearest(value: Value) -> int | None:
     if not finite(value):
         return None
     whole = (ball(value) + HALF).floor().unique_fmpz()
-    return None if whole is None else fmpq(whole)
+    return None if whole is None else int(whole)
 
 
-def _greatest(way: int) -> Callable[[Near, tuple[int, ...]], Iterator[Change]]:
+def _greatest(way: int) -> Callable[[Near, tuple[int, ...]], Iterator[Outcome]]:
     """Each argument that may be the greatest (1) or least (-1), and all of them at once."""
 
-    def ways(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
-        best = _best([near.registers[a] for a in args], way)
-        if best is None:
+    def outcomes(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
+        first = best([near.registers[a] for a in args], way)
+        if first is None:
             return
-        tied = [k for k, a in enumerate(args) if k == best or near.equal(a, args[best])]
+        other = args[first]
+        tied = [k for k, a in enumerate(args) if k == first or near.equal(a, other)]
         if len(tied) > 1:
-            yield lambda given: _all(given, tied, way)
-            yield from (as_first(k, way) for k in tied)
+            yield from (tuple(tied), *((k,) for k in tied))
 
-    return ways
-
-
-def _best(values: Sequence[Value], way: int) -> int | None:
-    """The place of the greatest (1) or least (-1) value; None if one of them is undefined."""
-    if any(v is UNDEFINED for v in values):
-        return None
-    best = 0
-    for k, value in enumerate(values):
-        if order(value, values[best]) == way:
-            best = k
-    return best
+    return outcomes
 
 
-def _all(given: list[Register], tied: Sequence[int], way: int) -> list[Register]:
-    best = _best(given, way)
-    if best is None:
-        return given
-    return [given[best] if k in tied else v for k, v in enumerate(given)]
+def _clip(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
+    known = DECIDING["clip"].outcome([near.registers[a] for a in args])
+    ways = list(known) if isinstance(known, tuple) else [1, -1]
+    for end in (0, 1):
+        if near.equal(args[0], args[1 + end]):
+            for side in _SIDES:
+                yield tuple(side if k == end else way for k, way in enumerate(ways))
 
 
-def as_first(place: int, way: int) -> Change:
-    """One argument as it is, those that are ahead of it as far behind."""
-
-    def change(given: list[Register]) -> list[Register]:
-        own = given[place]
-        return [
-            subtract(add(own, own), v) if order(v, own) == way else v for v in given
-        ]
-
-    return change
-
-
-def _clip(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
-    for end in (1, 2):
-        if near.equal(args[0], args[end]):
-            yield from (_at_end(end, way) for way in (0, 1, -1))
-
-
-def _at_end(end: int, way: int) -> Change:
-    def change(given: list[Register]) -> list[Register]:
-        x, bound = given[0], given[end]
-        if not way:
-            return [bound, *given[1:]]
-        gap = absolute(subtract(x, bound))
-        return [add(bound, gap if way > 0 else negate(gap)), *given[1:]]
-
-    return change
-
-
-def _delta(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
+def _delta(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     if near.equal(*args):
-        yield from (_fixed(ZERO, ONE), _fixed(ZERO, ZERO))
+        yield from (False, True)
 
 
-def _norm(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
+def _norm(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     """As it is, and all entries 0: there it has a kink, and what is divided by it no value."""
-    entries = args[:-1]
-    if _all_nothing(near, entries):
-        yield list
-        yield lambda given: [*[ZERO] * len(entries), given[-1]]
+    if _all_nothing(near, args[:-1]):
+        yield from (None, all_zero([near.registers[a] for a in args]))
 
 
-def _hypot(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
+def _hypot(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     if _all_nothing(near, args):
-        yield from (list, _fixed(ZERO, ZERO))
+        yield from (None, True)
 
 
 def _all_nothing(near: Near, places: Sequence[int]) -> bool:
@@ -288,20 +237,15 @@ def _all_nothing(near: Near, places: Sequence[int]) -> bool:
     )
 
 
-def _angle(near: Near, args: tuple[int, ...]) -> Iterator[Change]:
+def _angle(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
     """On either side of the half-line where the angle jumps by a turn."""
     if sign(near.registers[args[1]]) == -1 and near.zero(args[0]):
-        yield lambda given: [absolute(given[0]), given[1]]
-        yield lambda given: [negate(absolute(given[0])), given[1]]
+        yield from (1, -1)
 
 
-_BY_SIGN = ("abs", "relu", "sign", "heaviside")
-"""Ops that decide by the sign of one number; each is offered 0, then above, then below."""
-DECIDING: Mapping[str, Callable[[Near, tuple[int, ...]], Iterator[Change]]] = {
-    "abs": _zero,
-    "relu": _zero,
-    "sign": _step,
-    "heaviside": _step,
+OPEN: Mapping[str, Callable[[Near, tuple[int, ...]], Iterator[Outcome]]] = {
+    **dict.fromkeys(BY_SIGN, _zero),
+    **dict.fromkeys(sorted(COMPARISONS), _comparison),
     "floor": _floor,
     "max": _greatest(1),
     "min": _greatest(-1),
@@ -310,6 +254,5 @@ DECIDING: Mapping[str, Callable[[Near, tuple[int, ...]], Iterator[Change]]] = {
     "norm": _norm,
     "hypot": _hypot,
     "atan2": _angle,
-    **dict.fromkeys(sorted(COMPARISONS), _comparison),
 }
-"""Ops with a kink or a jump, and the arguments that rounding may give them where one is near."""
+"""What rounding may make of what an op decides; nothing where no kink and no jump is near."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from losscodegen.judge.oracle import Oracle, restored_precision
 from losscodegen.judge.oracle_binding import Binding, bind
+from losscodegen.judge.oracle_deciding import DECIDING, Outcome
 from losscodegen.judge.oracle_kinks import Partials, Tie
 from losscodegen.judge.oracle_lane import (
     MOST_BITS,
@@ -23,11 +24,10 @@ from losscodegen.judge.oracle_lane import (
     next_bits,
     slope_of,
 )
-from losscodegen.judge.oracle_near import DECIDING, Near, compared
+from losscodegen.judge.oracle_near import OPEN, Near, compared
 from losscodegen.judge.oracle_nodes import Register
 from losscodegen.judge.oracle_numbers import ZERO, Value
 from losscodegen.judge.oracle_real import resolve
-from losscodegen.judge.oracle_run import Change
 from losscodegen.judge.point import Point, Truth
 from losscodegen.judge.rounding import Dtype
 
@@ -39,17 +39,17 @@ AT_MOST = 128
 class Decision:
     """What rounding decides in one element of the batch: nodes that do so alike.
 
-    The ways are all that it may come to, the one that is exact among them: other arguments for
-    each of the places.
+    The ways are all that it may come to, the one that is exact among them: an outcome for each of
+    the places.
     """
 
     lane: int
     places: tuple[int, ...]
-    ways: tuple[tuple[Change, ...], ...]
+    ways: tuple[tuple[Outcome, ...], ...]
 
 
-Choice = Mapping[tuple[int, int], Change]
-"""By element of the batch and place."""
+Choice = Mapping[tuple[int, int], Outcome]
+"""What is decided, by element of the batch and place."""
 
 
 def choices(
@@ -64,10 +64,10 @@ def choices(
         return None
     found = []
     for ways in itertools.product(*(d.ways for d in open_)):
-        choice: dict[tuple[int, int], Change] = {}
+        choice: dict[tuple[int, int], Outcome] = {}
         for decision, way in zip(open_, ways, strict=True):
-            for place, change in zip(decision.places, way, strict=True):
-                choice[decision.lane, place] = change
+            for place, outcome in zip(decision.places, way, strict=True):
+                choice[decision.lane, place] = outcome
         found.append(choice)
     return [choice for choice in found if choice]
 
@@ -80,11 +80,15 @@ def truth_of(
     What ``bits`` do not settle is undetermined.
     """
     binding = bind(oracle.loss, oracle.sizes, point)
-    formats = (dtype,)
+    formats, nodes = (dtype,), oracle.lane.tape.nodes
     lanes = []
     with restored_precision():
         for n in range(oracle.lanes(binding)):
-            changes = {place: c for (lane, place), c in choice.items() if lane == n}
+            changes = {
+                place: DECIDING[nodes[place].op].held(outcome)
+                for (lane, place), outcome in choice.items()
+                if lane == n
+            }
             registers = registers_of(oracle.lane, binding, n, bits)
             changed, partials = oracle.lane.machine.changed(registers, changes)
             lanes.append(_lane_truth(oracle.lane, changed, partials, formats, bits))
@@ -144,16 +148,16 @@ def _decisions(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[De
     with restored_precision():
         for n in range(oracle.lanes(binding)):
             near = Near(oracle.lane, registers_of(oracle.lane, binding, n, bits), dtype)
-            alike: dict[Hashable, list[tuple[int, tuple[Change, ...]]]] = {}
+            alike: dict[Hashable, list[tuple[int, tuple[Outcome, ...]]]] = {}
             for place, node in enumerate(oracle.lane.tape.nodes):
-                ask = DECIDING.get(node.op)
+                ask = OPEN.get(node.op)
                 if ask is not None and any(near.active(a) for a in node.args):
                     ways = tuple(ask(near, node.args))
                     if not ways:
                         continue
                     name, turned = compared(near, place)
                     if turned < 0:
-                        ways = (ways[0], ways[2], ways[1])
+                        ways = (ways[0], *ways[:0:-1])
                     alike.setdefault((name, len(ways)), []).append((place, ways))
             for group in alike.values():
                 places, each = zip(*group, strict=True)
