@@ -19,10 +19,11 @@ from losscodegen.judge.criterion import (
     measure,
     measure_slope,
 )
+from losscodegen.judge.oracle_hull import hull_of
 from losscodegen.judge.oracle_lane import next_bits
 from losscodegen.judge.oracle_sides import Choice, choices, truth_of
 from losscodegen.judge.oracles import Oracles
-from losscodegen.judge.point import Point, Truth
+from losscodegen.judge.point import Point, Slope, Truth
 from losscodegen.judge.probes import around, spread_among
 from losscodegen.judge.rounding import Dtype
 
@@ -35,6 +36,8 @@ class Side:
     truth: Truth
     moved: list[Truth] | None = None
     """The same at points that are an ulp away, once somebody has asked for it."""
+    values: tuple[Slope, ...] = ()
+    """The ends of the values, where there are too many sides to try each (see `oracle_hull`)."""
 
 
 @dataclass(slots=True)
@@ -44,32 +47,28 @@ class Sides:
     loss: Loss
     oracles: Oracles
     dtype: Dtype
-    kept: dict[int, tuple[Point, list[Side] | None]] = field(default_factory=dict)
+    kept: dict[int, tuple[Point, list[Side]]] = field(default_factory=dict)
 
     def settle(self, case: Case, limits: Limits) -> None:
         """Marks a case that is right on another side; its error is then the error there."""
         if math.isnan(case.got):
             return
-        sides = self._at(case)
-        if sides is None:
-            # Too many to try, as where everything ties: nobody knows, and nobody is blamed.
-            if math.isfinite(case.got):
-                case.decided, case.scaled = True, 0.0
-            return
-        for side in sides:
+        for side in self._at(case):
             error = self._error(case, side, limits)
             if error is not None:
                 case.decided, case.scaled = True, error
                 return
 
-    def _at(self, case: Case) -> list[Side] | None:
+    def _at(self, case: Case) -> list[Side]:
         point = case.point
         if id(point) not in self.kept:
             oracle = self.oracles.at(self.loss, point)
             bits = case.truth.bits
             tried, more = choices(oracle, point, self.dtype, bits), next_bits(bits)
-            found = None
-            if tried is not None:
+            if tried is None:
+                truth, values = hull_of(oracle, point, self.dtype, bits)
+                found = [Side({}, truth, [], values)]
+            else:
                 truths = (truth_of(oracle, point, c, self.dtype, more) for c in tried)
                 found = [Side(c, t) for c, t in zip(tried, truths, strict=True)]
             # Holding on to the point keeps its id from being given to another.
@@ -80,7 +79,11 @@ class Sides:
         """The error beside what the conditioning there explains; None if it is too large."""
         if case.variable is None:
             want = side.truth.value[case.entry]
-            found = measure(want, case.got, self.dtype)
+            found = (
+                measure_slope(side.values[case.entry], case.got, self.dtype)
+                if side.values
+                else measure(want, case.got, self.dtype)
+            )
         else:
             slope = side.truth.gradient[case.variable][case.entry]
             want = slope.value

@@ -245,11 +245,10 @@ def total(derivatives: Sequence[Derivative]) -> Derivative:
     """The derivative of a sum, any choice at the kink of one term with any at another's."""
     value = reduce(add, (d.value for d in derivatives))
     jump = any(d.jump for d in derivatives)
-    choices = [d.options or (d.value,) for d in derivatives]
-    count = math.prod(len(c) for c in choices)
-    if count == 1:
+    if not any(d.options for d in derivatives):
         return Derivative(value=value, jump=jump)
-    if count > MOST_CHOICES:
+    choices = [d.options or (d.value,) for d in derivatives]
+    if math.prod(len(c) for c in choices) > MOST_CHOICES:
         choices = [(hull(list(c)),) for c in choices]
     options = tuple(reduce(add, chosen) for chosen in itertools.product(*choices))
     return Derivative(value=value, options=options, jump=jump)

@@ -59,7 +59,7 @@ def choices(
 
     Empty if it decides nothing; None if there are more ways than can be tried.
     """
-    open_ = _decisions(oracle, point, dtype, next_bits(bits))
+    open_ = decisions(oracle, point, dtype, next_bits(bits))
     if math.prod(len(d.ways) for d in open_) > AT_MOST:
         return None
     found = []
@@ -142,7 +142,8 @@ def _number(adjoint: Value | None) -> Value:
 # ------------------------------------------------------------------------------ what is open
 
 
-def _decisions(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[Decision]:
+def decisions(oracle: Oracle, point: Point, dtype: Dtype, bits: int) -> list[Decision]:
+    """What rounding decides at a point."""
     binding = bind(oracle.loss, oracle.sizes, point)
     found = []
     with restored_precision():

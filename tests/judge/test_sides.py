@@ -201,6 +201,50 @@ def test_results_are_right_on_a_side_or_they_are_not(given: Given) -> None:
     assert case.decided is given.right
 
 
+MANY = (
+    # (formula, variable, result, whether it is right): eight entries at a kink or jump each
+    *(
+        ("Sum(where(x*y > 1, 4, 2), c)", None, g, 16 <= g <= 32)
+        for g in (15, 16, 23, 33)
+    ),
+    *(("Sum(where(x*y > 1, 4, 2), c)", None, g, False) for g in (math.nan, math.inf)),
+    *(("Sum(relu(x*y - 1), c)", None, g, g < 1) for g in (0.0, 2 * EPS, 1.0)),
+    ("Sum(relu(x*y - 1), c)", None, -1e-9, False),
+    *(
+        ("Sum(relu(x*y - 1), c)", "x", g, 0 <= g <= 1)
+        for g in (0.0, 0.5, 1.0, 2.0, -1.0)
+    ),
+    *(("Sum(floor(x*y), c)", None, g, 0 <= g <= 8) for g in (0.0, 5.0, 8.0, 9.0)),
+    *(("Sum(sign(x*y - 1), c)", None, g, abs(g) <= 8) for g in (-8.0, 8.0, 8.5)),
+)
+
+
+@pytest.mark.parametrize(
+    ("formula", "variable", "got", "right"),
+    MANY,
+    ids=[f"{k} {f}" for k, (f, *_) in enumerate(MANY)],
+)
+def test_of_more_sides_than_can_be_tried_all_are_enclosed(
+    formula: str, variable: str | None, got: float, right: bool
+) -> None:
+    loss = loss_of(formula, "B, C")
+    point = point_of((1 + EPS,) * 8, (1 - EPS / 2,) * 8)
+    oracles = Oracles()
+    assert choices(oracles.at(loss, point), point, F64, 256) is None
+    truth = oracles(loss, point, F64)
+    assert truth is not None
+    slopes = {name: (got,) * len(s) for name, s in truth.gradient.items()}
+    result = Result(shape=truth.shape, value=(got,), gradient=slopes, dtype="float64")
+    cases = [
+        case
+        for _, case, *_ in compare(point, truth, result, result, F64, Limits())
+        if case.variable == variable
+    ]
+    for case in cases:
+        Sides(loss, oracles, F64).settle(case, Limits())
+        assert case.decided is right
+
+
 def test_entries_that_rounding_decides_are_counted_apart_and_told() -> None:
     loss = loss_of("where(x*y > 1, 4, 2)")
     trial = trial_of(
