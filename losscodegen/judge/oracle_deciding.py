@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from flint import fmpq
 
-from losscodegen.judge.oracle_arithmetic import absolute, add, negate, order, subtract
+from losscodegen.judge.oracle_arithmetic import (
+    absolute,
+    add,
+    divide,
+    multiply,
+    negate,
+    order,
+    subtract,
+)
 from losscodegen.judge.oracle_choice import floor
 from losscodegen.judge.oracle_graph import COMPARISONS
 from losscodegen.judge.oracle_nodes import STEPS, Register
@@ -85,6 +93,22 @@ def _of_whole(_: list[Register], found: Outcome) -> list[Register]:
     assert isinstance(found, tuple)
     whole, exact = found
     return [fmpq(whole) + (ZERO if exact else HALF)]
+
+
+def _period(args: list[Register]) -> Outcome:
+    """How many times the divisor goes into a number, rounded down."""
+    ratio = divide(*args)
+    whole = ratio if ratio is UNDEFINED else floor(ratio)
+    return int(whole.p) if isinstance(whole, fmpq) else None
+
+
+def _of_period(given: list[Register], found: Outcome) -> list[Register]:
+    """The nearer end of that period: its first number, or one as good as the end of it."""
+    assert isinstance(found, int)
+    x, y = given
+    least = order(divide(x, y), fmpq(found)) == -1
+    share = fmpq(found) if least else fmpq(found + 1) - _NEXT_TO_NOTHING
+    return [multiply(share, y), y]
 
 
 def best(values: Sequence[Value], way: int) -> int | None:
@@ -198,6 +222,7 @@ DECIDING: Mapping[str, Deciding] = {
     **dict.fromkeys(BY_SIGN, Deciding(_sign, _of_sign)),
     **dict.fromkeys(sorted(COMPARISONS), Deciding(_order, _of_order)),
     "floor": Deciding(_whole, _of_whole),
+    "mod": Deciding(_period, _of_period),
     "max": _greatest(1),
     "min": _greatest(-1),
     "clip": Deciding(_between, _of_between),

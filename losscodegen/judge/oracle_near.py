@@ -23,6 +23,7 @@ from flint import arb, fmpq
 
 from losscodegen.judge.criterion import ROUNDINGS
 from losscodegen.judge.oracle_arithmetic import (
+    divide,
     multiply,
     subtract,
 )
@@ -182,6 +183,16 @@ def _floor(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
             yield from ((whole, True), (whole - 1, False))
 
 
+def _mod(near: Near, args: tuple[int, ...]) -> Iterator[Outcome]:
+    x, y = (near.registers[a] for a in args)
+    whole = None if zero(y) else _nearest(divide(x, y))
+    if whole is None or all(near.plain(a) for a in args):
+        return
+    reach = near.reach(args[0]) + abs(whole) * near.reach(args[1])
+    if _within(subtract(x, multiply(fmpq(whole), y)), reach):
+        yield from (whole, whole - 1)
+
+
 def _nearest(value: Value) -> int | None:
     if not finite(value):
         return None
@@ -247,6 +258,7 @@ OPEN: Mapping[str, Callable[[Near, tuple[int, ...]], Iterator[Outcome]]] = {
     **dict.fromkeys(BY_SIGN, _zero),
     **dict.fromkeys(sorted(COMPARISONS), _comparison),
     "floor": _floor,
+    "mod": _mod,
     "max": _greatest(1),
     "min": _greatest(-1),
     "clip": _clip,

@@ -59,6 +59,8 @@ OPEN = (
     ("sign(x*y - 1)", 1 + EPS, 1.0),
     ("heaviside(x*y - 1)", 1 + EPS, 1.0),
     ("floor(x*y)", 3 * (1 - EPS), 1.0),
+    ("(x*y) % 3", 6 * (1 - EPS), 1.0),
+    ("3 % (x*y)", 1.5 * (1 - EPS), 1.0),
     ("Max(x*y, 1)", 1 + EPS, 1.0),
     ("Min(exp(x), 1 + x)*y", 1e-9, 1.0),
     ("clip(atan(x), -1, 2)*y", BESIDE_TAN, 1.0),
@@ -101,6 +103,9 @@ CLOSED = (
     ("sign(log(1 + x))*y", 1e-18, 1.0),
     ("hypot(sqrt(1 + x) - 1, 0)*y", 1e-18, 1.0),
     ("floor(x + y)", 0.5, 1.25),
+    ("x % y", 3.0, 1.0),
+    ("x % y", 3 * (1 - EPS), 1.0),
+    ("(x + y) % 1", 0.5, 1.25),
     ("softplus(x*y - 1)", 1 + EPS, 1.0),
 )
 
@@ -155,6 +160,10 @@ RESULTS = (
     Given("sign(x*y - 1)", 1 + EPS, 1.0, None, 0.5, False),
     *(Given("floor(x*y)", 3 * (1 - EPS), 1.0, None, g, True) for g in (2.0, 3.0)),
     *(Given("floor(x*y)", 3 * (1 - EPS), 1.0, None, g, False) for g in (1.0, 4.0)),
+    *(Given("(x*y) % 3", 6 * (1 - EPS), 1.0, None, g, True) for g in (0.0, 3.0)),
+    *(Given("(x*y) % 3", 6 * (1 - EPS), 1.0, None, g, False) for g in (1.5, -3.0)),
+    *(Given("3 % (x*y)", 1.5 + EPS, 1.0, "x", g, True) for g in (-1.0, -2.0)),
+    Given("3 % (x*y)", 1.5 + EPS, 1.0, "x", 1.0, False),
     *(
         Given("atan2(x*y - 1, -1)", 1 - EPS, 1.0, None, s * math.pi, True)
         for s in (1, -1)
@@ -368,6 +377,11 @@ WRONG: tuple[tuple[str, Module], ...] = (
     ("where(x == y, 1, x)", lambda x, y: x + 0 * y),
     ("sign(x - y)", lambda x, y: torch.where(x >= y, 1.0, -1.0) + 0 * (x + y)),
     ("floor(x)*y", lambda x, y: (x.ceil() - 1).detach() * y + 0 * x),
+    ("(x % 1)*y", lambda x, y: (x + 1 - x.ceil().detach()) * y),
+    (
+        "(x % 1)*y",
+        lambda x, y: ((x - x.floor()) + (x + 1 - x.ceil())) / 2 * y,
+    ),
     # A value between those of both sides.
     (
         "where(x > y, 2*x, 5)",
