@@ -92,9 +92,9 @@ def page(
         if all(cost.ratios[0] <= MUCH for cost in found.values()):
             found = {mode: without_absolute(cost) for mode, cost in found.items()}
         for mode, cost in found.items():
-            for rows, ratio in zip((dear, plain), cost.ratios, strict=False):
+            for slow, ratio in zip((dear, plain), cost.ratios, strict=False):
                 if ratio > MUCH:
-                    rows[mode].append(f"{title(case)} ({ratio:.1f})")
+                    slow[mode].append(f"{title(case)} ({ratio:.1f})")
         shape = "x".join(map(str, shape_of(loss.inputs[0], loss, sizes, elements)))
         cells = [c for mode in dear for c in numbers(found.get(mode))]
         lines.append(row(title(case), shape, *cells))

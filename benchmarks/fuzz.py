@@ -31,8 +31,9 @@ from losscodegen.cli.progress import as_finished
 from losscodegen.errors import LossCodegenError
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.certificate import Certificate, Severity
-from losscodegen.judge.check import judge_version, verify
+from losscodegen.judge.check import verify
 from losscodegen.judge.criterion import Limits
+from losscodegen.judge.versions import judge_version
 from losscodegen.language.parse import losses_from_text
 from losscodegen.pipeline import compile_losses
 from tests.fuzz.random_specs import random_spec
@@ -216,8 +217,8 @@ def page(outcomes: list[Outcome]) -> Iterator[str]:
         yield "| ---: | --- | --- | --- |"
     for outcome in bad:
         first = outcome.detail.splitlines()[0] if outcome.detail else ""
-        cells = (outcome.formula.removeprefix("loss = "), first)
-        cells = tuple(f"`{c.replace('|', chr(92) + '|')}`" for c in cells)
+        both = outcome.formula.removeprefix("loss = "), first
+        cells = (f"`{c.replace('|', chr(92) + '|')}`" for c in both)
         yield f"| {outcome.seed} | {outcome.verdict} | {' | '.join(cells)} |"
 
 

@@ -217,9 +217,9 @@ def errors(passage: Passage) -> str:
     if not passage.judged:
         return SIGNS[passage.fate]
     parts = []
-    both = ((passage.value, passage.eager_value),)
+    both = [(passage.value, passage.eager_value)]
     if "gradient" in next(w.orders for w in WAYS if w.name == passage.way):
-        both += ((passage.gradient, passage.eager_gradient),)
+        both.append((passage.gradient, passage.eager_gradient))
     for ours, eager in both:
         beside = (
             f" ({format_ulp(eager)})" if format_ulp(ours) != format_ulp(eager) else ""

@@ -36,8 +36,9 @@ INTRODUCTION = (
     "entries without an exact answer, and gradients of a loss beyond the range of the format, are "
     "left out. Errors are in ulp. An entry is wrong if it is off by more than "
     f"{LIMITS.value:g} ulp and by more than {LIMITS.scaled:g} times what one ulp of the inputs "
-    "changes. Where the exact gradient is infinite, as of `y*log(y)` at 0, any finite number is "
-    "right. Numbers near the ends of the range count like all others, which the judge excuses."
+    "changes, unless it is right on the other side of a decision that rounding makes there. Where "
+    "the exact gradient is infinite, as of `y*log(y)` at 0, any finite number is right. Numbers "
+    "near the ends of the range count like all others, which the judge excuses."
 )
 WEAK = (
     "Where torch 2.13 was found to be off plain mathematics, with its worst entry. Labels and all "

@@ -12,6 +12,7 @@ from torch import nn
 from benchmarks.torch_nn_points import Case, Fact, as_point, points, restated
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import Accused, load_text
+from losscodegen.judge.case import Case as Entry
 from losscodegen.judge.criterion import (
     Limits,
     Measure,
@@ -21,6 +22,7 @@ from losscodegen.judge.criterion import (
     near_overflow,
     scaled_error,
 )
+from losscodegen.judge.decided import Sides
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Point, Real, Truth
 from losscodegen.judge.probes import Spread, spread, spread_of_lines
@@ -46,7 +48,10 @@ class Pair:
     got: tuple[float, float]
     errors: tuple[Measure, Measure]
     scaled: tuple[float, float]
-    """In units of what one ulp of the inputs changes, where an error is not small."""
+    """In units of what one ulp of the inputs changes, where an error is not small.
+
+    Of a result that is right on another side of a decision that rounding makes, the error there.
+    """
 
     @property
     def ulp(self) -> tuple[float, float]:
@@ -54,9 +59,12 @@ class Pair:
 
     def wrong(self, side: int) -> bool:
         """Whether the judge would call it wrong, away from the ends of the format's range."""
-        order = "value" if self.name == "value" else "gradient"
-        ulp, scaled = self.ulp[side], self.scaled[side]
-        return ulp > LIMITS.fails(order) and scaled > LIMITS.scaled
+        return is_wrong(self.name, self.ulp[side], self.scaled[side])
+
+
+def is_wrong(name: str, ulp: float, scaled: float) -> bool:
+    order = "value" if name == "value" else "gradient"
+    return ulp > LIMITS.fails(order) and scaled > LIMITS.scaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ class Bench:
         truth = self.oracles(loss, point, dtype)
         assert truth is not None
         spreads: list[Spread] = []
+        sides = Sides(loss, self.oracles, dtype)
         for wanted in _wanted(truth, dtype):
             one, other = (wanted.of(result) for result in both)
             first, second = wanted.judge(one, dtype), wanted.judge(other, dtype)
@@ -141,14 +150,22 @@ class Bench:
                     spread(ask, loss, point, truth, dtype, self.variants),
                     spread_of_lines(ask, loss, point, truth, dtype),
                 ]
-            scaled = partial(_scaled, wanted, spreads, dtype)
+            scaled = [
+                _scaled(wanted, spreads, dtype, got, found.ulp)
+                for got, found in ((one, first), (other, second))
+            ]
+            for side, (got, found) in enumerate(((one, first), (other, second))):
+                if is_wrong(wanted.name, found.ulp, scaled[side]):
+                    case = _case(wanted, point, truth, got, found)
+                    sides.settle(case, LIMITS)
+                    scaled[side] = min(scaled[side], case.scaled)
             yield Pair(
                 point,
                 wanted.name,
                 wanted.real,
                 (one, other),
                 (first, second),
-                (scaled(one, first.ulp), scaled(other, second.ulp)),
+                (scaled[0], scaled[1]),
             )
 
 
@@ -163,6 +180,28 @@ def _wanted(truth: Truth, dtype: Dtype) -> Iterator[_Wanted]:
         for k, slope in enumerate(slopes):
             if not slope.jump:
                 yield _Wanted(name, k, slope.value, partial(measure_slope, slope))
+
+
+def _case(
+    wanted: _Wanted, point: Point, truth: Truth, got: float, found: Measure
+) -> Entry:
+    """A result as the judge looks at it; of the formula as typed nothing is known here."""
+    of_value = wanted.name == "value"
+    return Entry(
+        point=point,
+        truth=truth,
+        order="value" if of_value else "gradient",
+        variable=None if of_value else wanted.name,
+        entry=wanted.k,
+        want=wanted.real,
+        got=got,
+        ulp=found.ulp,
+        fault=found.fault,
+        naive=got,
+        naive_ulp=found.ulp,
+        naive_value_ulp=found.ulp,
+        tame=False,
+    )
 
 
 def _scaled(
