@@ -42,14 +42,14 @@ def batch_hard_triplet_loss(
     both = (target == target.unsqueeze(1)) & ~torch.eye(
         embedding.shape[0], dtype=torch.bool, device=embedding.device
     )
-    np = both.sum(dim=1).to(wide)
     differs = target != target.unsqueeze(1)
-    nn2 = differs.sum(dim=1).to(wide)
     dist = _distances(embedding, embedding)
     positive = torch.where(both, dist, -math.inf).amax(dim=1)
     negative = torch.where(differs, dist, math.inf).amin(dim=1)
     total = margin + positive - negative
-    loss = torch.where((np > 0) & (nn2 > 0), torch.where(total < 0, 0.0, total), 0.0)
+    loss = torch.where(
+        both.any(dim=1) & differs.any(dim=1), torch.where(total < 0, 0.0, total), 0.0
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -39,7 +39,6 @@ def nca_loss(
     differs = ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device)
     same = target == target.unsqueeze(1)
     both = differs & same
-    n = both.sum(dim=1).to(wide)
 
     # Guard [nearest-as-origin]: Squared distances of far neighbours round away what
     # they differ by, and overflow. Measured from the nearest y of either side, the
@@ -120,7 +119,7 @@ def nca_loss(
         -math.inf,
     )
     margin = torch.where(own_ties_positive, rivals + ahead - owns, math.inf)
-    loss = torch.where(n > 0, F.softplus(margin, threshold=40.0), 0.0)
+    loss = torch.where(both.any(dim=1), F.softplus(margin, threshold=40.0), 0.0)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -69,11 +69,10 @@ def proxy_anchor_loss(
         ).logsumexp(dim=0),
         -math.inf,
     )
-    n = same.sum(dim=0).to(wide)
     total2 = torch.where(
         index != c, alpha * (s + margin), torch.finfo(embedding.dtype).min
     ).logsumexp(dim=0)
-    loss = F.softplus(total, threshold=40.0).sum(dim=0) / (n > 0).to(wide).sum(
+    loss = F.softplus(total, threshold=40.0).sum(dim=0) / same.any(dim=0).to(wide).sum(
         dim=0
     ) + F.softplus(total2, threshold=40.0).mean(dim=0)
 

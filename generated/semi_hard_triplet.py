@@ -45,8 +45,7 @@ def semi_hard_triplet_loss(
     total = margin + (dist - negative) * (dist + negative)
     same = target == target.unsqueeze(1)
     differs2 = ~torch.eye(embedding.shape[0], dtype=torch.bool, device=embedding.device)
-    rivals = differs.sum(dim=1).to(wide)
-    both = same & differs2 & (rivals > 0).unsqueeze(1)
+    both = same & differs2 & differs.any(dim=1).unsqueeze(1)
     beyond = total >= 0
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0

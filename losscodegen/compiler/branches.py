@@ -118,6 +118,8 @@ class Protector(Selects):
                 return self._choice(expr, ranges)
             case Call("clip"):
                 return self._clip(expr, ranges)
+            case Call("relu"):
+                return self._ramp(expr, ranges)
             case Call("mul" | "div" as op):
                 parts = tuple(self.protect(c, ranges) for c in children(expr))
                 whole = rebuild(expr, parts)
@@ -150,6 +152,19 @@ class Protector(Selects):
         new = self._select(Select(wins, left, right, origin=mark), ranges)
         if not isinstance(new, Select) or new == Select(wins, left, right):
             return rebuild(expr, (left, right))
+        return self._step(expr, new, CHOICE)
+
+    def _ramp(self, expr: Call, ranges: Ranges) -> Expr:
+        """``relu``, which is ``Max(0, ...)`` with a derivative of 0 at 0."""
+        value = self.protect(expr.args[0], ranges)
+        loses = Call("le", (value, ZERO))
+        lenient, place = replace(self.tame, strict=False), ranges.under(loses)
+        if lenient.analyse(value, place).tame or harmless_below(lenient, value, place):
+            return rebuild(expr, (value,))
+        mark = replace(expr.origin, guard=CHOICE)
+        new = self._select(Select(loses, ZERO, value, origin=mark), ranges)
+        if not isinstance(new, Select) or new.otherwise is value:
+            return rebuild(expr, (value,))
         return self._step(expr, new, CHOICE)
 
     def _clip(self, expr: Call, ranges: Ranges) -> Expr:

@@ -8,7 +8,7 @@ from itertools import product
 
 from losscodegen.compiler.degrees import degree
 from losscodegen.compiler.ranges import Ranges
-from losscodegen.ir.build import number
+from losscodegen.ir.build import ONE, ZERO, number
 from losscodegen.ir.nodes import (
     Call,
     Expr,
@@ -17,6 +17,8 @@ from losscodegen.ir.nodes import (
     Number,
     Origin,
     Read,
+    Reduce,
+    Reduction,
     Select,
     Size,
 )
@@ -162,6 +164,14 @@ def _without(expr: Expr, indices: set[Index]) -> Iterator[Expr]:
         return
     for child in children(expr):
         yield from _without(child, indices)
+
+
+def kept_anywhere(condition: Expr, part: Expr) -> Expr:
+    """Whether ``condition`` holds beside ``part`` for any of the indices that the part lacks."""
+    present = free_indices(part)
+    lacks = tuple(i for i in free_indices(condition) if i not in present)
+    count = Reduce(Reduction.SUM, ONE, lacks, condition)
+    return Call("gt", (count, ZERO))
 
 
 def place(position: int) -> Read:

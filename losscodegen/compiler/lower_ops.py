@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from losscodegen.compiler import lower_switch
 from losscodegen.compiler.layout import (
     Layout,
+    dim_of,
     trails,
 )
 from losscodegen.compiler.options import (
     ABSENT,
 )
 from losscodegen.compiler.tensor_nodes import (
+    Anywhere,
     Apply,
     Extent,
     Eye,
@@ -33,10 +35,12 @@ from losscodegen.ir.nodes import (
     Index,
     Number,
     Read,
+    Reduce,
+    Reduction,
     Size,
 )
 from losscodegen.ir.ops import OPS, Sort
-from losscodegen.ir.walk import walk
+from losscodegen.ir.walk import free_indices, walk
 
 if TYPE_CHECKING:
     from losscodegen.compiler.builder import Builder
@@ -57,6 +61,8 @@ def call(builder: Builder, expr: Call) -> Value:
         return Value(Missing(arg), static=True)
     if expr.op in ("eq", "ne") and (diagonal := _diagonal(builder, expr)) is not None:
         return diagonal
+    if (anywhere := _anywhere(builder, expr)) is not None:
+        return anywhere
     row = OPS[expr.op]
     smooth = expr.origin.guard is not None and expr.origin.guard.smooth
     if expr.op == "clip" and not smooth:  # its text takes every argument twice
@@ -144,6 +150,28 @@ def _diagonal(builder: Builder, expr: Call) -> Value | None:
             return Value(tensor, builder.axes.sort((one, other)), weight=2)
         case _:
             return None
+
+
+def _anywhere(builder: Builder, expr: Call) -> Value | None:
+    """``Sum(1, j, where=...) > 0``, unless the number is needed, too."""
+    match expr:
+        case Call(
+            "gt", (Reduce(Reduction.SUM, Number(1), over, where) as count, Number(0))
+        ):
+            pass
+        case _:
+            return None
+    if where is None or builder.static(where):
+        return None
+    if builder.counts[builder.keys.of(count)] > 1 or not {*over} <= {
+        *free_indices(where)
+    }:
+        return None
+    mask = builder.value(where)
+    dims = tuple(dim_of(mask.layout, i) for i in over)
+    rest = tuple(e for e in mask.layout if e not in over)
+    tensor = Anywhere(mask.tensor, dims)
+    return replace(mask, tensor=tensor, layout=rest, weight=mask.weight + 1)
 
 
 def _counts(expr: Call) -> bool:

@@ -16,6 +16,7 @@ from losscodegen.compiler.extents import Extent, Finding
 from losscodegen.compiler.harmless import (
     DEAD_BRANCH,
     assignments,
+    kept_anywhere,
     may_be_infinite,
     may_divide_by_zero,
     missing,
@@ -202,7 +203,8 @@ class Selects:
         """`_guarded`, with ``parts`` of the branch taken for numbers that are right as they are.
 
         They need not be finite, and an infinite factor of a dropped pair makes the gradient of the
-        other factor ``0 * inf``.
+        other factor ``0 * inf``. Nor are they right where all their pairs are dropped, as in a
+        batch of one.
         """
         reads: dict[Expr, Expr] = {
             part: Read(f"@{k}", free_indices(part), origin=part.origin)
@@ -212,10 +214,15 @@ class Selects:
         known = self.tame.differentiable.union(
             f"@{k}" for k, part in enumerate(parts) if self.tame.depends(part)
         )
+        infinite = {
+            part
+            for part in parts
+            if mask and may_be_infinite(part, ranges, self.tame.differentiable)
+        }
         sizes = {
             f"@{k}": (
                 Extent.HUGE
-                if mask and may_be_infinite(p, ranges, self.tame.differentiable)
+                if p in infinite
                 else min(self.tame.analyse(p, ranges).size, Extent.FINITE)
             )
             for k, p in enumerate(parts)
@@ -225,9 +232,17 @@ class Selects:
         bare = replaced(branch, reads, frozenset(free_indices(condition)))
         there = replace(ranges, domains={**ranges.domains, **domains})
         new = inside._guarded(bare, condition, there, kept=kept)
-        if new is bare:
+        keeps = condition if kept else opposite(condition)
+        parts_of = {
+            read: (
+                self._guarded(part, kept_anywhere(keeps, part), ranges)
+                if part in infinite
+                else part
+            )
+            for part, read in reads.items()
+        }
+        if new is bare and all(parts_of[read] is part for part, read in reads.items()):
             return branch
-        parts_of = {read: part for part, read in reads.items()}
         return transform(new, lambda node: parts_of.get(node, node))
 
     def _frontier(self, expr: Expr, ranges: Ranges, *, counts: bool) -> Iterator[Expr]:

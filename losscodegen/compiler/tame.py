@@ -174,10 +174,11 @@ class Tame:
                 return found
             case Keep(kind, body):
                 inner = self.analyse(body, ranges)
-                if kind is Keeper.NORMALIZE:  # lowered to a function that scales
-                    return joined(Extent.BOUNDED, (inner,))
                 wild = inner.size > Extent.EDGE
-                return self._finding(expr, Extent.EDGE, (inner,), bad=wild)
+                # What normalises is lowered to a function that scales.
+                unit = kind is Keeper.NORMALIZE
+                size = Extent.BOUNDED if unit else Extent.EDGE
+                return self._finding(expr, size, (inner,), bad=wild)
             case Call():
                 return self._call(expr, ranges)
             case _:
@@ -193,7 +194,9 @@ class Tame:
                 wild = inner.size > Extent.EDGE
                 return self._finding(expr, Extent.EDGE, (inner,), bad=wild)
             case Reduction.VAR | Reduction.PROD:
-                wild = inner.size > Extent.BOUNDED
+                # The slope of a variance is a difference.
+                lenient = not self.strict and kind is Reduction.VAR
+                wild = inner.size > (Extent.EDGE if lenient else Extent.BOUNDED)
                 return self._finding(expr, Extent.HUGE, (inner,), bad=wild)
             case Reduction.NORM:
                 scaled = self.pairwise(expr)

@@ -58,6 +58,13 @@ POISONED = [
         {"x": 200.0, "y": 1.0},
     ),
     ("clip(exp(x) - 2, -1, 1)", {"x": "real[...]"}, {"x": 200.0}),
+    ("relu(1 + log(x))", {"x": "unit[...]"}, {"x": 0.0}),
+    (
+        "relu(1 + x*log(y))",
+        {"x": "real[...]", "y": "unit[...]"},
+        {"x": 2.0, "y": 0.0},
+    ),
+    ("relu(2 - exp(x))", {"x": "real[...]"}, {"x": 200.0}),
     (
         "where(isnan(y), 0, (x - y)**2)",
         {"x": "real[...]", "y": "real[...]"},
@@ -343,6 +350,52 @@ def test_an_infinite_factor_of_a_dropped_pair(
     Accused.load(loss, source.text).call({"z": z})[0].backward()
     assert z.grad is not None
     assert not z.grad[1].isnan().any()
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [
+        "exp(z[i,d])",
+        "log(z[i,d]**2)",
+        "normalize(z[i,d] + log(relu(z[i,d])), d)",
+    ],
+)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_what_no_pair_keeps_is_not_right_anyway(factor: str, rows: int) -> None:
+    """Of ``i > j`` the first row keeps none, and so does a batch of one."""
+    loss = pairs(f"Sum(Sum((z[i,d] + {factor})*z[j,d], d), j, where=i > j)")
+    source = compile_losses((loss,), origin="test", without=NO_RULES)
+    far = [200.0, 0.0]
+    z = torch.tensor([far, [1.0, 2.0]][:rows], requires_grad=True)
+    value = Accused.load(loss, source.text).call({"z": z}, reduction="sum")
+    (slope,) = torch.autograd.grad(value, z, create_graph=True)
+    assert slope.isfinite().all()
+    if slope.requires_grad:
+        (second,) = torch.autograd.grad(slope.sum(), z, allow_unused=True)
+        assert second is None or not second.isnan().any()
+    if rows == 1:
+        assert (value.item(), slope.abs().sum().item()) == (0, 0)
+
+
+def test_what_is_finite_needs_no_pair_that_keeps_it() -> None:
+    loss = pairs("Sum(Sum(exp(-z[i,d]**2)*z[j,d], d), j, where=i != j)")
+    assert "Sum(1" not in format_expression(stabilize(loss, ()).loss.expression)
+
+
+def test_ramps_of_what_is_finite_stay_ramps() -> None:
+    """A slope of 0 takes no harm from what only grows, nor from a variance."""
+    for formula in (
+        "relu(1 - sqrt(Sum(z[i,d]**2, d) + 1))",
+        "relu(1 - var(z[i,d], d))",
+    ):
+        loss = pairs(formula)
+        assert "relu(" in format_expression(stabilize(loss, ()).loss.expression)
+
+
+def test_the_end_of_a_ramp_has_the_slope_0() -> None:
+    loss = loss_of("relu(log(x))", x="nonnegative[...]")
+    assert gradient(loss, NO_RULES, x=1.0) == {"x": 0.0}
+    assert gradient(loss, NO_RULES, x=2.0) == {"x": 0.5}
 
 
 def test_finite_factors_of_pairs_stay_a_product_of_matrices() -> None:

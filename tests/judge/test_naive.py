@@ -187,3 +187,14 @@ def test_mean_weight_has_the_dims_of_the_loss() -> None:
     assert evaluator.loss.mean_weight is not None
     weight = evaluator.arranged(evaluator.evaluate(evaluator.loss.mean_weight))
     torch.testing.assert_close(weight, W[T])
+
+
+def test_what_has_no_value_has_none_after_a_ramp() -> None:
+    """Typed as ``where(x > 0, x, 0)`` it would be 0, and the module that says NaN wrong."""
+    (loss,) = losses_from_text(
+        '[Tried]\nsummary = "For a test."\ninputs.x = "unit[...]"\n'
+        'loss = "relu(log(x) - log(x**2))"\n'
+    )
+    x = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    found = Evaluator(loss, {"x": x}, torch.float64).unreduced()
+    assert found.isnan().tolist() == [True, False, False]
