@@ -156,7 +156,8 @@ class _Distances(torch.autograd.Function):
     @staticmethod
     def forward(x: Tensor, y: Tensor) -> Tensor:
         mode = "donot_use_mm_for_euclid_dist"
-        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).abs()
+        # Detached, for torch.export differentiates all of this instead of calling backward.
+        entries = torch.cat((x.flatten(), y.flatten(), x.new_zeros(1))).detach().abs()
         largest = torch.where(entries.isfinite(), entries, 0.0).amax()
         power = torch.where(largest > 0, largest / (2 * largest.frexp().mantissa), 1.0)
         x, y = x / power, y / power

@@ -159,3 +159,28 @@ def test_one_graph(case: Case) -> None:
 )
 def test_one_graph_of_the_others(case: Case) -> None:
     compiled(case, "aot_eager")
+
+
+# ---------------------------------------------------------------- torch.export
+
+DISTANCES = [c for c in cases() if hasattr(c.module, "_Distances")]
+"""``torch.export`` traces the forward of their own function, and drops its backward."""
+
+
+@pytest.mark.parametrize("case", DISTANCES, ids=str)
+def test_exported_distances_have_a_gradient_where_all_entries_are_zero(
+    case: Case,
+) -> None:
+    module, inputs = case.build(), case.inputs()
+    places = case.differentiated
+    for k in places:
+        inputs[k] = torch.zeros_like(inputs[k])
+    exported = torch.export.export(module, tuple(inputs)).module()
+    gradients = []
+    for run in (module, exported):
+        leaves = [inputs[k].clone().requires_grad_() for k in places]
+        moved = list(inputs)
+        for k, leaf in zip(places, leaves, strict=True):
+            moved[k] = leaf
+        gradients.append(torch.autograd.grad(run(*moved).sum(), leaves))
+    torch.testing.assert_close(*gradients, equal_nan=False)
