@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from losscodegen.ir.loss import DomainKind, Loss, Variable
+from losscodegen.ir.loss import DomainKind, Loss
 from losscodegen.judge.accused import Accused, words_as_numbers
 from losscodegen.judge.certificate import Claim, Finding, Severity, Status
 from losscodegen.judge.contract_defaults import default_fault
 from losscodegen.judge.contract_one import one_fault
+from losscodegen.judge.contract_parameters import parameter_fault, refusals
 from losscodegen.judge.contract_sizes import empty_fault
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Entry, Point
@@ -185,66 +183,22 @@ def _untouched(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     return checked
 
 
-def _refusals(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
-    """What is outside its domain is refused with a ValueError, at the latest by the first call.
-
-    A class that stands in for another one refuses it with the errors of that one.
-    """
-    refusals: tuple[type[Exception], ...] = (ValueError,)
-    if loss.interface is not None:
-        refusals = (ValueError, TypeError, RuntimeError)
-    checked = 0
+def _parameters(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """What is outside the domain of a parameter is refused, what is inside is taken."""
     if not points:
         return 0
-    bound = bind(loss, points[0].values, torch.float64)
-    cases: list[tuple[str, Any]] = [
-        (v.name, wrong) for v in loss.parameters if v.scalar for wrong in _wrong(v)
-    ]
-    for name, wrong in cases:
-        arg = loss.variable(name).arg
-        try:
-            accused.call({**bound, name: wrong})
-        except refusals:
-            checked += 1
-        else:
-            raise Broken(f"{arg}={wrong!r} is accepted")
+    checked, fault = parameter_fault(loss, accused, points[0])
     if not loss.scalar:
+        bound = bind(loss, points[0].values, torch.float64)
         try:
             accused.call(bound, reduction="average")
-        except refusals:
+        except refusals(loss):
             checked += 1
         else:
-            raise Broken("reduction='average' is accepted")
+            fault = fault or "reduction='average' is accepted"
+    if fault:
+        raise Broken(fault)
     return checked
-
-
-def _wrong(variable: Variable) -> Iterator[Any]:
-    kind, interval = variable.domain.kind, variable.domain.interval
-    if kind is DomainKind.CHOICE:
-        yield "no such word"
-    bounded = kind in (
-        DomainKind.POSITIVE,
-        DomainKind.NONNEGATIVE,
-        DomainKind.NEGATIVE,
-        DomainKind.UNIT,
-    )
-    if bounded or (interval is not None and kind is DomainKind.REAL):
-        yield math.nan
-    if kind in (DomainKind.POSITIVE, DomainKind.NEGATIVE):
-        yield 0.0
-    if kind in (DomainKind.POSITIVE, DomainKind.NONNEGATIVE, DomainKind.UNIT):
-        yield -1.0
-    if kind is DomainKind.NEGATIVE:
-        yield 1.0
-    if kind is DomainKind.UNIT:
-        yield 1.5
-    if interval is not None:
-        for end, open_, outward in (
-            (interval.low, interval.low_open, -1),
-            (interval.high, interval.high_open, 1),
-        ):
-            if end is not None:
-                yield float(end if open_ else end + outward * Fraction(1, 2))
 
 
 def _empty(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
@@ -279,7 +233,7 @@ PROMISES = (
     Promise("half inputs give half results", _halves),
     Promise("labels and masks of any type", _labels),
     Promise("inputs are left alone", _untouched),
-    Promise("parameters are checked", _refusals),
+    Promise("parameters are checked", _parameters),
     Promise("defaults are those of the spec", _defaults),
     Promise("an empty batch is summed to 0", _empty),
     Promise("one element and axes of length 1", _one),
