@@ -31,6 +31,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "rim": ("tests/judge/test_criterion.py", "tests/judge/test_verify.py"),
     "contract": ("tests/judge/test_claims.py", "tests/judge/test_verify.py"),
     "contract_sizes": ("tests/judge/test_claims.py",),
+    "contract_parameters": ("tests/judge/test_contract_parameters.py",),
+    "contract_second": ("tests/judge/test_contract_second.py",),
     "decided": ("tests/judge/test_sides.py",),
     "oracle_near": ("tests/judge/test_sides.py",),
     "oracle_deciding": ("tests/judge/test_probes.py", "tests/judge/test_sides.py"),

@@ -14,6 +14,7 @@ from losscodegen.judge.certificate import Claim, Finding, Severity, Status
 from losscodegen.judge.contract_defaults import default_fault
 from losscodegen.judge.contract_one import one_fault
 from losscodegen.judge.contract_parameters import parameter_fault, refusals
+from losscodegen.judge.contract_second import second_fault
 from losscodegen.judge.contract_sizes import empty_fault
 from losscodegen.judge.naive import Evaluator
 from losscodegen.judge.point import Entry, Point
@@ -228,6 +229,14 @@ def _defaults(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
     return checked
 
 
+def _second(loss: Loss, accused: Accused, points: Sequence[Point]) -> int:
+    """The gradient can be differentiated, and is then the same."""
+    checked, fault = second_fault(loss, accused, points)
+    if fault:
+        raise Broken(fault)
+    return checked
+
+
 PROMISES = (
     Promise("mean and sum agree with none", _reductions),
     Promise("half inputs give half results", _halves),
@@ -235,6 +244,7 @@ PROMISES = (
     Promise("inputs are left alone", _untouched),
     Promise("parameters are checked", _parameters),
     Promise("defaults are those of the spec", _defaults),
+    Promise("the gradient has a gradient", _second),
     Promise("an empty batch is summed to 0", _empty),
     Promise("one element and axes of length 1", _one),
 )
