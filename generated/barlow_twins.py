@@ -49,8 +49,9 @@ def barlow_twins_loss(
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
-    # What is added to the squared lengths counts as one entry more of each vector,
-    # where the other has 0.
+    # Directions that are nearly orthogonal have nothing to lose; there, the slope of
+    # the distance would be the difference of each from the other. What is added to the
+    # squared lengths counts as one entry more of each vector, where the other has 0.
     length = torch.hypot(largest * root, first.new_full((), math.sqrt(eps)))
     u = difference / length
     difference_second = second - second.mean(dim=0)
@@ -81,7 +82,15 @@ def barlow_twins_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     safe_cc = torch.where(differs, cc, 0.0)
-    total = (-1.0 + side - 0.5 * side * gap).square().sum(dim=0)
+    total = (
+        (
+            -torch.where(
+                cosine.abs() > 0.5, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine
+            )
+        )
+        .square()
+        .sum(dim=0)
+    )
 
     # Guard [coefficient-of-squares]: Where the coefficient is 0 so is the product, but
     # `0 * inf` would be nan once the squares overflow. Each entry meets the coefficient

@@ -44,6 +44,8 @@ def cosine_distance_loss(
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
+    # Directions that are nearly orthogonal have nothing to lose; there, the slope of
+    # the distance would be the difference of each from the other.
     u = _direction(prediction, dim=-1)
     long = (prediction * u).sum(dim=-1) >= eps
     v = _direction(target, dim=-1)
@@ -53,7 +55,11 @@ def cosine_distance_loss(
     cosine = (a * b).sum(dim=-1)
     side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
     gap = (a - side.unsqueeze(-1) * b).square().sum(dim=-1)
-    loss = torch.where(long & long_y, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine)
+    loss = torch.where(
+        long & long_y & (cosine.abs() > 0.5),
+        1.0 - side + 0.5 * (side * gap),
+        1.0 - cosine,
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -54,6 +54,8 @@ def fast_ap_loss(
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
+    # Directions that are nearly orthogonal have nothing to lose; there, the slope of
+    # the distance would be the difference of each from the other.
     direction = _direction(embedding, dim=1)
     # Autocast would multiply matrices in half precision.
     with torch.autocast(

@@ -42,13 +42,17 @@ def pearson_loss(
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
+    # Directions that are nearly orthogonal have nothing to lose; there, the slope of
+    # the distance would be the difference of each from the other.
     direction = _direction(u, dim=-1)
     v = target - target.mean(dim=-1, keepdim=True)
     direction_target = _direction(v, dim=-1)
     cosine = (direction * direction_target).sum(dim=-1)
     side = torch.where(cosine >= 0, prediction.new_full((), 1.0), -1.0)
     gap = (direction - side.unsqueeze(-1) * direction_target).square().sum(dim=-1)
-    loss = 1.0 - side + 0.5 * (side * gap)
+    loss = torch.where(
+        cosine.abs() > 0.5, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -54,9 +54,30 @@ def poly1_cross_entropy_loss(
         logits.gather(1, index).squeeze(1) - largest
     )
 
+    # Guard [cross-entropy-with-probability]: Where k is near -1, the logarithm and the
+    # probability cancel once the probability is small. What the logarithm adds to the
+    # probability is a series, `bend`.
+    below_target = rivals < -1
+    tail = torch.where(below_target, rivals, -1.0)
+    less = tail.sigmoid()
+    small = tail.exp()
+    w = small / (2.0 + small)
+    u = w.square()
+    total = 1.0 / 11.0 + u * (
+        1.0 / 13.0 + u * (1.0 / 15.0 + u * (1.0 / 17.0 + u * (1.0 / 19.0 + u / 21.0)))
+    )
+    bend = w * less + 2.0 * w * u * (
+        1.0 / 3.0 + u * (1.0 / 5.0 + u * (1.0 / 7.0 + u * (1.0 / 9.0 + u * total)))
+    )
+    near = torch.where(below_target, 0.0, rivals)
+
     # Guard [sigmoid-tail]: The derivative of torch's `sigmoid` is computed as `y (1 -
     # y)`, which is 0 from 17 on; that of `logsigmoid` is complete.
-    loss = F.softplus(rivals, threshold=40.0) + epsilon * F.logsigmoid(rivals).exp()
+    loss = torch.where(
+        below_target,
+        (1.0 + epsilon) * less + bend,
+        F.softplus(near, threshold=40.0) + epsilon * F.logsigmoid(near).exp(),
+    )
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -73,12 +73,15 @@ def sphere_face_loss(
     # changes: no gradient flows into it, and what the others give flows into the
     # divisor. Worked out by itself, the gradient of an entry that is nearly the whole
     # norm cancels. Rows of zeros stay as they are.
+    direction = _direction(embedding, dim=1)
+    direction_target = _direction(weight[target], dim=1)
+    near = (direction * direction_target).sum(dim=1)
+    beyond = near >= 0
+
     # Guard [angle-of-directions]: Where two directions nearly agree or oppose each
     # other, the cosine rounds to 1 or beyond, and the angle and its slope are lost. The
     # half of it is the angle of a triangle whose sides are the difference and the sum
     # of the directions. Without a direction the cosine is 0.
-    direction = _direction(embedding, dim=1)
-    direction_target = _direction(weight[target], dim=1)
     difference = direction - direction_target
     largest_target = difference.abs().amax(dim=1).detach()
     largest_target_positive = largest_target > 0
@@ -102,8 +105,20 @@ def sphere_face_loss(
         0.5 * math.pi,
     )
     turn = (angle / math.pi).floor()
-    own = 2.0 * turn + 1.0 - (1.0 - 2.0 * turn.remainder(2.0)) * angle.cos()
-    gap = 0.5 * _squared_distances(direction, _direction(weight.T, dim=0).T)
+    odd = turn.remainder(2.0)
+    half = 0.5 * angle
+    side = torch.where(beyond, embedding.new_full((), 1.0), -1.0)
+    past = (
+        2.0 * (turn - odd) + 1.0 + side - 2.0 * (1.0 - 2.0 * odd) * half.cos().square()
+    )
+    own = torch.where(beyond & (odd == 0), 2.0 * turn + 2.0 * half.sin().square(), past)
+    weight_there = weight.T
+    apart2 = 0.5 * _squared_distances(
+        side.unsqueeze(1) * direction, _direction(weight_there, dim=0).T
+    )
+    gap = side.unsqueeze(1) * torch.where(
+        weight_there.abs().amax(dim=0) > 0, apart2, 1.0
+    )
     chosen = torch.where(c == index, own.unsqueeze(1), gap)
 
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
@@ -134,14 +149,33 @@ class SphereFaceLoss(nn.Module):
         \begin{aligned}
             \ell_b &= \log \sum_{c} e^{\mathrm{logits}_{b,c}} -
                 \mathrm{logits}_{b,t_b} \\
-            \mathrm{angle}_b &= m \arccos \sum_{d} \frac{z_{b,d}}{\lVert z_b \rVert_2}
+            \mathrm{near}_b &= \sum_{d} \frac{z_{b,d}}{\lVert z_b \rVert_2}
                 \frac{W_{t_b,d}}{\lVert W_{t_b} \rVert_2} \\
+            \mathrm{side}_b &= \begin{cases}
+                1 & \mathrm{near}_b \ge 0 \\
+                -1 & \text{otherwise}
+            \end{cases} \\
+            \mathrm{gap}_{b,c} &= \mathrm{side}_b \, \begin{cases}
+                \frac{\sum_{d} \left( \mathrm{side}_b \,
+                    \frac{z_{b,d}}{\lVert z_b \rVert_2} -
+                    \frac{W_{c,d}}{\lVert W_c \rVert_2} \right)^2}{2} & \max_{d} \lvert
+                    W_{c,d} \rvert > 0 \\
+                1 & \text{otherwise}
+            \end{cases} \\
+            \mathrm{angle}_b &= m \arccos \mathrm{near}_b \\
             \mathrm{turn}_b &= \lfloor \frac{\mathrm{angle}_b}{\pi} \rfloor \\
+            \mathrm{odd}_b &= \mathrm{turn}_b \bmod 2 \\
+            \mathrm{past}_b &= 2 (\mathrm{turn}_b - \mathrm{odd}_b) + 1 +
+                \mathrm{side}_b - 2 (1 - 2 \, \mathrm{odd}_b) \,
+                \cos(\tfrac{1}{2} \mathrm{angle}_b)^2 \\
+            \mathrm{own}_b &= \begin{cases}
+                2 \, \mathrm{turn}_b + 2 \sin(\tfrac{1}{2} \mathrm{angle}_b)^2
+                    & \mathrm{near}_b \ge 0 \text{ and } \mathrm{odd}_b = 0 \\
+                \mathrm{past}_b & \text{otherwise}
+            \end{cases} \\
             \mathrm{logits}_{b,c} &= -s \lVert z_b \rVert_2 \begin{cases}
-                2 \, \mathrm{turn}_b + 1 - (1 - 2 (\mathrm{turn}_b \bmod 2)) \cos
-                    \mathrm{angle}_b & c = t_b \\
-                \frac{\sum_{d} \left( \frac{z_{b,d}}{\lVert z_b \rVert_2} -
-                    \frac{W_{c,d}}{\lVert W_c \rVert_2} \right)^2}{2} & \text{otherwise}
+                \mathrm{own}_b & c = t_b \\
+                \mathrm{gap}_{b,c} & \text{otherwise}
             \end{cases}
         \end{aligned}
 
@@ -153,9 +187,10 @@ class SphereFaceLoss(nn.Module):
 
     As in the paper, the length of the embedding scales the cosines; some libraries fix
     the scale instead. The annealing of the authors' training code is left out. All
-    logits are written less the length of the embedding, which changes no probability:
-    near a class one minus the cosine, half the squared distance of the directions, has
-    the digits that the cosine lacks.
+    logits are written less the length of the embedding, or, if it points away from its
+    class, plus that length, which changes no probability: near a class, one minus the
+    cosine, half the squared distance of the directions, has the digits that the cosine
+    lacks, and so has one plus the cosine near the opposite of a class.
 
     Args:
         weight: Directions of the classes, of any length. A tensor of shape

@@ -37,9 +37,12 @@ def squared_dice_loss(
     prediction, target = prediction.to(wide), target.to(wide)
 
     # Guard [overlap-as-distance]: Once the two agree, the quotient rounds to 1; what is
-    # missing to 1 is the squared distance over the same denominator.
-    loss = (prediction - target).square().sum(dim=-1) / (
-        prediction.square().sum(dim=-1) + target.square().sum(dim=-1) + smooth
+    # missing to 1 is the squared distance over the same denominator. Where little
+    # overlaps it is the derivative that would cancel.
+    whole = prediction.square().sum(dim=-1) + target.square().sum(dim=-1) + smooth
+    share = (2.0 * (prediction * target).sum(dim=-1) + smooth) / whole
+    loss = torch.where(
+        share > 0.5, (prediction - target).square().sum(dim=-1) / whole, 1.0 - share
     )
 
     return _reduce(loss, reduction).to(dtype)

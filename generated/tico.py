@@ -50,6 +50,8 @@ def tico_loss(
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
+    # Directions that are nearly orthogonal have nothing to lose; there, the slope of
+    # the distance would be the difference of each from the other.
     direction = _direction(first, dim=1)
     direction_second = _direction(second, dim=1)
     cosine = (direction * direction_second).sum(dim=1)

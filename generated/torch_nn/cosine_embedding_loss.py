@@ -69,8 +69,9 @@ def cosine_embedding_loss(
     # Guard [cosine-as-distance]: Once both point the same way, the cosine rounds to 1
     # and what is missing to 1 is lost; half the squared distance of the two directions
     # is the same number. For opposite directions it is measured from the other end.
-    # What is added to the squared lengths counts as one entry more of each vector,
-    # where the other has 0.
+    # Directions that are nearly orthogonal have nothing to lose; there, the slope of
+    # the distance would be the difference of each from the other. What is added to the
+    # squared lengths counts as one entry more of each vector, where the other has 0.
     length = torch.hypot(largest * root, input1.new_full((), 1e-06))
     u = input1 / length.unsqueeze(1)
     largest_input2 = input2.abs().amax(dim=1).detach()
@@ -102,7 +103,11 @@ def cosine_embedding_loss(
     # lengths overflow although the cosine does not; each vector is divided by its own
     # length first.
     cs = (u * torch.where(same.unsqueeze(1), safe_v, 0.0)).sum(dim=1)
-    chosen = torch.where(target == 1, 1.0 - side + 0.5 * (side * gap), 0.0)
+    chosen = torch.where(
+        target == 1,
+        torch.where(cosine.abs() > 0.5, 1.0 - side + 0.5 * (side * gap), 1.0 - cosine),
+        0.0,
+    )
 
     # Guard [choice-as-select]: The argument that loses gets the gradient 0, and 0 times
     # an infinite derivative is nan. As a select the losing side can be kept harmless.

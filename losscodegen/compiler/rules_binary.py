@@ -105,6 +105,28 @@ RULES = (
         bent=True,
     ),
     Rule(
+        name="cross-entropy-with-probability",
+        pattern="softplus(x) + k*sigmoid(x)",
+        condition="k >= -1",
+        unless="k >= 0",
+        let=(
+            "near = where(x < -1, 0, x)",
+            "tail = where(x < -1, x, -1)",
+            "small = exp(tail)",
+            "less = sigmoid(tail)",
+            "w = small/(2 + small)",
+            "u = w**2",
+            f"bend = w*less + 2*w*u*({atanh_series(21)})",
+        ),
+        replacement="where(x < -1, (1 + k)*less + bend, softplus(near) + k*sigmoid(near))",
+        why="Where k is near -1, the logarithm and the probability cancel once the probability is "
+        "small. What the logarithm adds to the probability is a series, `bend`.",
+        source="algebra",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": -12.0, "k": -1.0}),
+        domain={"k": "[-1, 2]"},
+    ),
+    Rule(
         name="blend-of-losses",
         pattern="exp(x)*sigmoid(y) - logsigmoid(-x)*sigmoid(-y)",
         let=(

@@ -4,7 +4,8 @@ from losscodegen.compiler.rule import Purpose, Rule, Witness
 
 _OPPOSITE_SIDES = "Once both point the same way, the cosine rounds to 1 and what is missing to 1 is lost; \
 half the squared distance of the two directions is the same number. For opposite directions it is \
-measured from the other end."
+measured from the other end. Directions that are nearly orthogonal have nothing to lose; there, the slope of \
+the distance would be the difference of each from the other."
 
 _ANGLE = "Where two directions nearly agree or oppose each other, the cosine rounds to 1 or beyond, and the angle \
 and its slope are lost. The half of it is the angle of a triangle whose sides are the difference and the sum of the \
@@ -61,7 +62,7 @@ RULES = (
             "side = where(cosine >= 0, 1, -1)",
             "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
         ),
-        replacement="1 - side + side*gap/2",
+        replacement="where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
         sole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
@@ -117,7 +118,7 @@ RULES = (
             "side = where(cosine >= 0, 1, -1)",
             "gap = Sum((a[i] - side*b[i])**2, i)",
         ),
-        replacement="where(long and long_y, 1 - side + side*gap/2, 1 - cosine)",
+        replacement="where(long and long_y and abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
         sole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
@@ -140,7 +141,7 @@ RULES = (
             "beside = (a/hypot(norm(x[i], i), a))**2 + (b/hypot(norm(y[i], i), b))**2",
             "gap = Sum((u[i] - side*v[i])**2, i) + beside",
         ),
-        replacement="1 - side + side*gap/2",
+        replacement="where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
         sole=True,
         why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
         "each vector, where the other has 0.",
@@ -165,7 +166,7 @@ RULES = (
             "side = where(cosine >= 0, 1, -1)",
             "gap = Mean((u[i] - side*v[i])**2, i) + (a/length)**2 + (b/length_y)**2",
         ),
-        replacement="1 - side + side*gap/2",
+        replacement="where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
         sole=True,
         why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
         "each vector, where the other has 0.",

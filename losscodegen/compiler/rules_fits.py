@@ -13,6 +13,8 @@ _LARGEST_ENTRY = (
 _AS_DISTANCE = "Once the two agree, the quotient rounds to 1; what is missing to 1 is the squared distance \
 over the same denominator."
 
+_LITTLE = "Where little overlaps it is the derivative that would cancel."
+
 _PRODUCT_OF_SHARES = (
     "Once the two agree, the quotient rounds to 1. What is missing to 1 is the squared \
 distance over the same denominator, and of the rest what the other factor is off 1."
@@ -177,11 +179,16 @@ RULES = (
         name="overlap-as-distance",
         pattern="1 - (2*Sum(x[i]*y[i], i) + c)/(Sum(x[i]**2, i) + Sum(y[i]**2, i) + c)",
         optional=("c",),
-        replacement="Sum((x[i] - y[i])**2, i)/(Sum(x[i]**2, i) + Sum(y[i]**2, i) + c)",
-        why=_AS_DISTANCE,
+        let=(
+            "whole = Sum(x[i]**2, i) + Sum(y[i]**2, i) + c",
+            "share = (2*Sum(x[i]*y[i], i) + c)/whole",
+        ),
+        replacement="where(share > 1/2, Sum((x[i] - y[i])**2, i)/whole, 1 - share)",
+        why=f"{_AS_DISTANCE} {_LITTLE}",
         source="measured",
         witness=Witness(point={"x": (1.0, 1.00001), "y": (1.0, 1.0), "c": 0.5}),
         domain={"c": "(0, oo)"},
+        safe=True,
     ),
     Rule(
         name="overlap-as-distance",
@@ -194,7 +201,7 @@ RULES = (
             "whole = Sum(x[i], i) + Sum(y[i], i) + c",
         ),
         replacement="where(apart < shared, apart/whole, 1 - shared/whole)",
-        why=f"{_RATHER} Where little overlaps it is the derivative that would cancel.",
+        why=f"{_RATHER} {_LITTLE}",
         source="algebra",
         witness=Witness(point={"x": (1e-9, 0.0), "y": (0.0, 0.0), "c": 1.0}),
         domain={"x": "[0, 1]", "y": "[0, 1]", "c": "(0, oo)"},

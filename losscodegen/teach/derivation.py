@@ -228,7 +228,12 @@ class _Work:
         for mark in self.open(line):
             use = self.marks[mark]
             assert isinstance(use, Use)
-            new[mark] = self.known[use.name]
+            known = self.known[use.name]
+            # What a derivation leaves open is marked by numbers of its own.
+            if not any(
+                isinstance(n, Read) and n.name.startswith(MARK) for n in walk(known)
+            ):
+                new[mark] = known
         if not new:
             return line
         names = ", ".join(

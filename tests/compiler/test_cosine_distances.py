@@ -73,6 +73,27 @@ def test_directions_that_nearly_agree_or_oppose(scale: float) -> None:
     assert slope[0].tolist() == pytest.approx([0.0, -2e-4 / 3], rel=1e-5, abs=1e-12)
 
 
+LENGTHS = """
+[LengthsLoss]
+summary = "For a test."
+inputs.x = { type = "real[B, D]", doc = "a" }
+inputs.y = { type = "real[B, D]", doc = "b" }
+loss = "1 - Sum(x*y, d)/(Max(norm(x, d), 1e-8)*Max(norm(y, d), 1e-8))"
+"""
+
+
+def test_directions_that_are_nearly_orthogonal() -> None:
+    """As a distance, the slope would be the difference of the one from itself."""
+    module = module_of(LENGTHS)
+    x = torch.tensor([[-1e-5, 1.0, 0.0]])
+    y = torch.tensor([[1.0, -2e-5, 1.0]], requires_grad=True)
+    loss = module.lengths_loss(x, y, reduction="sum")
+    (slope,) = torch.autograd.grad(loss, y)
+    exact = -(x.double() - (x @ y.T).double() / (y @ y.T).double() * y.double())
+    expected = exact / torch.linalg.vector_norm(y.double())
+    assert slope[0].tolist() == pytest.approx(expected[0].tolist(), rel=1e-5)
+
+
 def test_vectors_without_a_direction() -> None:
     """They stay what they are, so that the cosine is 0."""
     module = module_of(ROWS.format(formula="1 - cosine[b]"))
