@@ -63,7 +63,13 @@ def gspo_loss(
         torch.minimum(ratio, logp.new_full((), math.log(1.0 + eps_high))),
         torch.maximum(ratio, logp.new_full((), math.log(1.0 - eps_low))),
     )
-    loss = -bounded.exp() * advantage
+
+    # Guard [weighted-exp]: Where the exponential overflows, a weight of 0 makes it `0 *
+    # inf = nan` and a small weight infinite; the factors of the two halves stay in
+    # range.
+    exponent = torch.where((advantage == 0) & ~bounded.exp().isfinite(), 0.0, bounded)
+    exponential = (0.5 * exponent).exp()
+    loss = -advantage * exponential * exponential
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -55,10 +55,16 @@ def ppo_clip_loss(
         torch.maximum(residual, logp.new_full((), math.log(1.0 - eps_low))),
     )
 
+    # Guard [weighted-exp]: Where the exponential overflows, a weight of 0 makes it `0 *
+    # inf = nan` and a small weight infinite; the factors of the two halves stay in
+    # range.
+    exponent = torch.where((advantage == 0) & ~bounded.exp().isfinite(), 0.0, bounded)
+
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    loss = torch.where(kept, -torch.where(kept, bounded, 0.0).exp() * advantage, 0.0)
+    exponential = torch.where(kept, 0.5 * exponent, 0.0).exp()
+    loss = torch.where(kept, -advantage * exponential * exponential, 0.0)
 
     if reduction == "mean":
         return (loss.sum() / mask.sum()).to(dtype)

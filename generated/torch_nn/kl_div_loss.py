@@ -37,7 +37,14 @@ def kl_div_loss(
     input, target = input.to(wide), target.to(wide)
 
     if log_target:
-        loss = target.exp() * (target - input)
+        residual = target - input
+
+        # Guard [weighted-exp]: Where the exponential overflows, a weight of 0 makes it `0 *
+        # inf = nan` and a small weight infinite; the factors of the two halves stay in
+        # range.
+        exponent = torch.where((residual == 0) & ~target.exp().isfinite(), 0.0, target)
+        exponential = (0.5 * exponent).exp()
+        loss = residual * exponential * exponential
     else:
         # Guard [xlogy-at-zero]: At 0 the backward of `xlogy(x, x)` is `0/0 = nan`.
         target_is_zero = target == 0

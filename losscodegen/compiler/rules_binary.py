@@ -152,6 +152,7 @@ RULES = (
         why="One exponential may overflow where the other underflows; their product is finite.",
         source="measured",
         witness=Witness(point={"x": 100.0, "y": -100.0}),
+        distinct=("x", "y"),
         phase=Phase.EXPAND,
     ),
     Rule(

@@ -311,20 +311,27 @@ RULES = (
         phase=Phase.EXPAND,
         gradient_only=True,
     ),
-    Rule(
-        name="weighted-exp",
-        pattern="y*exp(x)",
-        condition="y >= 0",
-        unless="y > 0 or x <= 80",
-        varying=("x", "y"),
-        as_written=True,
-        let=("exponent = where(y == 0 and not isfinite(exp(x)), 0, x)",),
-        replacement="y*exp(exponent/2)*exp(exponent/2)",
-        why="Where the exponential overflows, a weight of 0 makes it `0 * inf = nan` and a small "
-        "weight infinite; the factors of the two halves stay in range.",
-        source="measured",
-        witness=Witness(point={"x": 100.0, "y": 0.0}),
-        domain={"y": "[0, 10)"},
-        phase=Phase.EXPAND,
+    *(
+        Rule(
+            name="weighted-exp",
+            pattern="y*exp(x)",
+            condition=condition,
+            unless=unless,
+            varying=("x", "y"),
+            as_written=True,
+            let=("exponent = where(y == 0 and not isfinite(exp(x)), 0, x)",),
+            replacement="y*exp(exponent/2)*exp(exponent/2)",
+            why="Where the exponential overflows, a weight of 0 makes it `0 * inf = nan` and a "
+            "small weight infinite; the factors of the two halves stay in range.",
+            source="measured",
+            witness=Witness(point={"x": 100.0, "y": 0.0}),
+            domain=domain,
+            phase=Phase.EXPAND,
+            outer=outer,
+        )
+        for condition, unless, domain, outer in (
+            ("y >= 0", "y > 0 or x <= 80", {"y": "[0, 10)"}, False),
+            (None, "y > 0 or y < 0 or where(y == 0, x, 0) <= 80", {}, True),
+        )
     ),
 )

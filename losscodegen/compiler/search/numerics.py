@@ -199,6 +199,9 @@ class _Compiler:
             case Call("pow", (base, exponent)):
                 power, log = self.functions["pow"], self.functions["log"]
                 return _power(power, log, self.jet(base), self.jet(exponent))
+            case Call("max" | "min" as op, args):
+                beyond = "gt" if op == "max" else "lt"
+                return _extreme(arithmetic, beyond, [self.jet(a) for a in args])
             case Call(op, args) if op in self.functions:
                 return _chain(arithmetic, op, [self.jet(a) for a in args])
             case _:
@@ -244,6 +247,21 @@ def _kept(place: int, body: _Jets) -> _Jets:
 
 def _select(condition: _Holds, then: _Jets, otherwise: _Jets) -> _Jets:
     return lambda run: then(run) if condition(run) else otherwise(run)
+
+
+def _extreme(arithmetic: Arithmetic, beyond: str, parts: Sequence[_Jets]) -> _Jets:
+    """The greatest or the least; of several that tie the first."""
+    first, *rest = parts
+
+    def jet(run: _Run) -> Jet:
+        found = first(run)
+        for part in rest:
+            other = part(run)
+            if arithmetic.holds(beyond, other.value, found.value):
+                found = other
+        return found
+
+    return jet
 
 
 def _sum(parts: Sequence[_Jets]) -> _Jets:

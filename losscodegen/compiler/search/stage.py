@@ -160,9 +160,17 @@ class Search:
     def _best(self, expr: Call, ranges: Ranges) -> Expr | None:
         """The best form of ``expr``: itself if it is good enough; None if no form is better.
 
-        Where rules have made parts of it that no form is known of, it is one of what was typed.
+        One of what was typed, where rules have made parts of it that no form is known of, or that
+        hide what it is: ``x - atan2(x, 1)`` has no series.
         """
-        plain = expr if leaves(expr) else as_typed(expr, self.steps)
+        typed = as_typed(expr, self.steps)
+        for plain in dict.fromkeys((expr if leaves(expr) else typed, typed)):
+            found = self._best_of(plain, expr, ranges)
+            if found is not None:
+                return found
+        return None
+
+    def _best_of(self, plain: Expr, expr: Call, ranges: Ranges) -> Expr | None:
         reads = leaves(plain)
         if reads is None or _size(plain) > _LARGEST // len(reads):
             return None
