@@ -55,7 +55,6 @@ RULES = (
                 fault=Fault.GRADIENT,
                 wrt="x",
             ),
-            phase=Phase.EXPAND,
         )
         for below, exponent in (("(exp(x)*exp(y))", "(x + y)"), ("exp(x)", "x"))
     ),

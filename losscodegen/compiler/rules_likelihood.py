@@ -318,7 +318,7 @@ RULES = (
             condition=condition,
             unless=unless,
             varying=("x", "y"),
-            as_written=True,
+            as_written=not outer,
             let=("exponent = where(y == 0 and not isfinite(exp(x)), 0, x)",),
             replacement="y*exp(exponent/2)*exp(exponent/2)",
             why="Where the exponential overflows, a weight of 0 makes it `0 * inf = nan` and a "

@@ -240,6 +240,8 @@ class Tame:
                     return self._finding(expr, Extent.HUGE, parts, bad=True)
                 wild = largest > Extent.EDGE and op not in ("log", "log1p", "log10")
                 size = Extent.EDGE if largest > Extent.BOUNDED else Extent.BOUNDED
+                if op == "hypot":
+                    size = max(size, largest)  # all others level off
                 return self._finding(expr, size, parts, bad=wild)
 
     def _regular(self, expr: Call, ranges: Ranges) -> bool:

@@ -109,7 +109,7 @@ def second_fault(
 
 
 def _pair(loss: Loss, point: Point, step: float) -> Pair:
-    """Every entry goes up or down, as far as the domain reaches on both sides."""
+    """Every entry goes up or down; at the end of its domain it stays where it is."""
     random = Random(loss.name)
     ends: tuple[dict[str, Entry], ...] = (dict(point.values), dict(point.values))
     direction: dict[str, Sequence[float]] = {}
@@ -142,7 +142,8 @@ def _derivative(
     held = any(
         isinstance(n, Call) and n.op == "detach" for n in walk(inlined.expression)
     )
-    if held or any(len(admitted(loss, pair.ends)) < 2 for pair in pairs):
+    inside = all(all(v) for pair in pairs for v in pair.direction.values())
+    if held or not inside or any(len(admitted(loss, p.ends)) < 2 for p in pairs):
         return {}
     each, sizes = [], []
     for pair in pairs:

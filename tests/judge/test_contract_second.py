@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import Accused
 from losscodegen.judge.contract_second import second_fault
+from losscodegen.judge.point import Array
 from losscodegen.judge.points import tidy_points
 from losscodegen.judge.rounding import Dtype
 from losscodegen.language.parse import losses_from_text
@@ -105,3 +108,19 @@ def test_kinks_and_what_is_held_are_let_alone() -> None:
     held = "Sum(detach(x[b,c])*x[b,c]*y[b,c], c)"
     checked, detail = fault(held, RIGHT, "(x.detach() * x * y).sum(1)")
     assert checked and not detail
+
+
+def test_at_the_end_of_a_domain_nothing_is_known() -> None:
+    """There a formula is continued in one way or another."""
+    loss: Loss = losses_from_text(SPEC.format(formula=CUBES, type="nonnegative"))[0]
+    graph = "3 * grad * torch.where(x == 0, x, x.detach())**2 * y, grad * x**3"
+    accused = Accused.load(loss, MODULE.format(graph=graph, result="Cubes.apply(x, y)"))
+    tame = tidy_points(loss, Dtype.FLOAT64, seed=0, count=6, purpose="claims")
+    ended = []
+    for point in tame:
+        array = point.values["x"]
+        assert isinstance(array, Array)
+        zeros = Array(array.shape, (0.0,) * len(array.entries))
+        ended.append(replace(point, values={**point.values, "x": zeros}))
+    assert second_fault(loss, accused, ended)[1] == ""
+    assert second_fault(loss, accused, tame)[1].startswith(ALONG.format("x"))
