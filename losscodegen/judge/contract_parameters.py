@@ -27,8 +27,8 @@ CONTINUA = frozenset(
         DomainKind.UNIT,
     }
 )
-FAR = 2.0**20
-"""Of this size, and of its reciprocal, a parameter is still an ordinary number."""
+FAR = 64.0
+"""Of this size, and of its reciprocal, a parameter is ordinary, and its exponential a number."""
 
 
 def parameter_fault(loss: Loss, accused: Accused, point: Point) -> tuple[int, str]:

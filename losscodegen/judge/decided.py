@@ -67,7 +67,7 @@ class Sides:
             tried, more = choices(oracle, point, self.dtype, bits), next_bits(bits)
             if tried is None:
                 truth, values = hull_of(oracle, point, self.dtype, bits)
-                found = [Side({}, truth, [], values)]
+                found = [Side({}, truth, values=values)]
             else:
                 truths = (truth_of(oracle, point, c, self.dtype, more) for c in tried)
                 found = [Side(c, t) for c, t in zip(tried, truths, strict=True)]
@@ -104,7 +104,11 @@ class Sides:
         if side.moved is None:
             oracle, bits = self.oracles.at(self.loss, case.point), side.truth.bits
             side.moved = [
-                truth_of(oracle, p, side.choice, self.dtype, bits)
+                (
+                    hull_of(oracle, p, self.dtype, bits)[0]
+                    if side.values
+                    else truth_of(oracle, p, side.choice, self.dtype, bits)
+                )
                 for p in around(self.loss, case.point, self.dtype)
             ]
         return case.width(spread_among(side.truth, side.moved, self.dtype))

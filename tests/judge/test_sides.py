@@ -254,6 +254,35 @@ def test_of_more_sides_than_can_be_tried_all_are_enclosed(
         assert case.decided is right
 
 
+@pytest.mark.parametrize(("got", "right"), [(-0.28, True), (0.3, True), (99.0, False)])
+def test_what_is_enclosed_is_as_uncertain_as_the_inputs(
+    got: float, right: bool
+) -> None:
+    """A sine of 1e199 is anything between -1 and 1, whichever argument is the greater."""
+    loss = loss_of("norm(Max(tanh(x), sin(x - y)), c)", "B, C")
+    point = point_of((0.5,) * 8, tuple(1e199 * (1 + k / 8) for k in range(8)))
+    oracles = Oracles()
+    assert choices(oracles.at(loss, point), point, F64, 256) is None
+    truth = oracles(loss, point, F64)
+    assert truth is not None
+    slopes = {name: (got,) * len(s) for name, s in truth.gradient.items()}
+    result = Result(
+        shape=truth.shape,
+        value=tuple(v.rounded(F64) for v in truth.value),
+        gradient=slopes,
+        dtype="float64",
+    )
+    cases = [
+        case
+        for _, case, *_ in compare(point, truth, result, result, F64, Limits())
+        if case.variable == "y"
+    ]
+    sides = Sides(loss, oracles, F64)
+    for case in cases:
+        sides.settle(case, Limits())
+    assert all(case.decided for case in cases) is right
+
+
 def test_entries_that_rounding_decides_are_counted_apart_and_told() -> None:
     loss = loss_of("where(x*y > 1, 4, 2)")
     trial = trial_of(
