@@ -97,6 +97,21 @@ RULES = (
         source="algebra",
         witness=Witness(point={"x": 1e9, "r": 0.75}),
     ),
+    *(
+        Rule(
+            name="common-part-cancels",
+            pattern=pattern,
+            replacement=replacement,
+            why="What both sides have in common cancels, and with it the digits that it takes.",
+            source="algebra",
+            witness=Witness(point={"x": x, "y": 0.1}),
+            large=("x",),
+        )
+        for pattern, replacement, x in (
+            ("x - relu(x - y)", "where(x > y, y, x)", 1e9),
+            ("x + relu(y - x)", "where(y > x, y, x)", -1e9),
+        )
+    ),
     Rule(
         name="common-part-cancels",
         pattern="s*(a + x) - s*(b + x)",
