@@ -39,27 +39,6 @@ RULES = (
     ),
     *(
         Rule(
-            name="quotient-of-exponential",
-            pattern=f"k/{below}",
-            optional=("k",),
-            replacement=f"k*exp(-{exponent})",
-            why="The exponential underflows although its reciprocal does not, or overflows, and "
-            "the derivative of the quotient is `0 * inf`.",
-            source="measured",
-            witness=Witness(
-                point=(
-                    {"x": -30.0, "y": -30.0, "k": 3.0}
-                    if "y" in below
-                    else {"x": -60.0, "k": 3.0}
-                ),
-                fault=Fault.GRADIENT,
-                wrt="x",
-            ),
-        )
-        for below, exponent in (("(exp(x)*exp(y))", "(x + y)"), ("exp(x)", "x"))
-    ),
-    *(
-        Rule(
             name=name,
             pattern=pattern,
             condition=condition,

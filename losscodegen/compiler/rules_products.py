@@ -1,6 +1,6 @@
 """Products of probabilities, and differences of them, before a logarithm is taken."""
 
-from losscodegen.compiler.rule import Purpose, Rule, Witness
+from losscodegen.compiler.rule import Fault, Purpose, Rule, Witness
 
 _UNDERFLOW = (
     "The product underflows or overflows although the sum of logarithms does neither."
@@ -156,5 +156,26 @@ RULES = (
         why="Once `exp(x)` overflows, the quotient is `inf/inf = nan`.",
         source="algebra",
         witness=Witness(point={"x": 100.0}),
+    ),
+    *(
+        Rule(
+            name="quotient-of-exponential",
+            pattern=f"k/{below}",
+            optional=("k",),
+            replacement=f"k*exp(-{exponent})",
+            why="The exponential underflows although its reciprocal does not, or overflows, and "
+            "the derivative of the quotient is `0 * inf`.",
+            source="measured",
+            witness=Witness(
+                point=(
+                    {"x": -30.0, "y": -30.0, "k": 3.0}
+                    if "y" in below
+                    else {"x": -60.0, "k": 3.0}
+                ),
+                fault=Fault.GRADIENT,
+                wrt="x",
+            ),
+        )
+        for below, exponent in (("(exp(x)*exp(y))", "(x + y)"), ("exp(x)", "x"))
     ),
 )
