@@ -12,7 +12,7 @@ from torch import nn
 from benchmarks.torch_nn_points import Case, Fact, as_point, points, restated
 from losscodegen.ir.loss import Loss
 from losscodegen.judge.accused import Accused, load_text
-from losscodegen.judge.case import Case as Entry
+from losscodegen.judge.case import Case as Judged
 from losscodegen.judge.criterion import (
     Limits,
     Measure,
@@ -184,10 +184,10 @@ def _wanted(truth: Truth, dtype: Dtype) -> Iterator[_Wanted]:
 
 def _case(
     wanted: _Wanted, point: Point, truth: Truth, got: float, found: Measure
-) -> Entry:
+) -> Judged:
     """A result as the judge looks at it; of the formula as typed nothing is known here."""
     of_value = wanted.name == "value"
-    return Entry(
+    return Judged(
         point=point,
         truth=truth,
         order="value" if of_value else "gradient",

@@ -16,6 +16,17 @@ _HALVES = (
     "together = norm(normalize(x[i], i) + normalize(y[i], i), i)",
 )
 
+_LENGTHENED = f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of each vector, where \
+the other has 0."
+
+_ENDS = (
+    "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+    "near = Sum((normalize(x[i], i) - normalize(y[i], i))**2, i)",
+    "far = Sum((normalize(x[i], i) + normalize(y[i], i))**2, i)",
+)
+_LACK = "where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine))"
+_FROM_THE_NEARER_END = "where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)"
+
 RULES = (
     Rule(
         name="angle-of-directions",
@@ -62,7 +73,7 @@ RULES = (
             "side = where(cosine >= 0, 1, -1)",
             "gap = Sum((normalize(x[i], i) - side*normalize(y[i], i))**2, i)",
         ),
-        replacement="where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
+        replacement=_FROM_THE_NEARER_END,
         sole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
@@ -73,12 +84,8 @@ RULES = (
     Rule(
         name="cosine-as-distance",
         pattern="1 - Sum(normalize(x[i], i)*normalize(y[i], i), i)",
-        let=(
-            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
-            "near = Sum((normalize(x[i], i) - normalize(y[i], i))**2, i)",
-            "far = Sum((normalize(x[i], i) + normalize(y[i], i))**2, i)",
-        ),
-        replacement="where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine))",
+        let=(*_ENDS,),
+        replacement=_LACK,
         sole=True,
         why=_OPPOSITE_SIDES,
         source="pytorch#78064",
@@ -90,10 +97,8 @@ RULES = (
         name="cosine-as-distance",
         pattern="Sum(normalize(x[i], i)*normalize(y[i], i), i) - delta(k, t)",
         let=(
-            "cosine = Sum(normalize(x[i], i)*normalize(y[i], i), i)",
-            "near = Sum((normalize(x[i], i) - normalize(y[i], i))**2, i)",
-            "far = Sum((normalize(x[i], i) + normalize(y[i], i))**2, i)",
-            "lack = where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine))",
+            *_ENDS,
+            f"lack = {_LACK}",
         ),
         replacement="where(k == t, -lack, cosine)",
         sole=True,
@@ -141,10 +146,9 @@ RULES = (
             "beside = (a/hypot(norm(x[i], i), a))**2 + (b/hypot(norm(y[i], i), b))**2",
             "gap = Sum((u[i] - side*v[i])**2, i) + beside",
         ),
-        replacement="where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
+        replacement=_FROM_THE_NEARER_END,
         sole=True,
-        why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
-        "each vector, where the other has 0.",
+        why=_LENGTHENED,
         source="pytorch#78064",
         purpose=Purpose.DIGITS,
         witness=Witness(
@@ -166,10 +170,9 @@ RULES = (
             "side = where(cosine >= 0, 1, -1)",
             "gap = Mean((u[i] - side*v[i])**2, i) + (a/length)**2 + (b/length_y)**2",
         ),
-        replacement="where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)",
+        replacement=_FROM_THE_NEARER_END,
         sole=True,
-        why=f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of "
-        "each vector, where the other has 0.",
+        why=_LENGTHENED,
         source="measured",
         witness=Witness(
             point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "a": 1e-6, "b": 1e-6}

@@ -14,6 +14,10 @@ _MISSING = (
     "rare = logsumexp(-x[i], i, where=m[i])",
 )
 
+_COMMON = (
+    "What both sides have in common cancels, and with it the digits that it takes."
+)
+
 RULES = (
     Rule(
         name="product-of-exponentials-of-all",
@@ -93,7 +97,7 @@ RULES = (
         name="common-part-cancels",
         pattern="x + r - x",
         replacement="r",
-        why="What both sides have in common cancels, and with it the digits that it takes.",
+        why=_COMMON,
         source="algebra",
         witness=Witness(point={"x": 1e9, "r": 0.75}),
     ),
@@ -102,7 +106,7 @@ RULES = (
             name="common-part-cancels",
             pattern=pattern,
             replacement=replacement,
-            why="What both sides have in common cancels, and with it the digits that it takes.",
+            why=_COMMON,
             source="algebra",
             witness=Witness(point={"x": x, "y": 0.1}),
             large=("x",),
@@ -117,7 +121,7 @@ RULES = (
         pattern="s*(a + x) - s*(b + x)",
         optional=("s",),
         replacement="s*(a - b)",
-        why="What both sides have in common cancels, and with it the digits that it takes.",
+        why=_COMMON,
         source="algebra",
         witness=Witness(point={"s": 1.0, "x": 1e9, "a": 0.75, "b": -0.5}),
     ),

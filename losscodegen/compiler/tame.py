@@ -57,6 +57,10 @@ _SMOOTH = frozenset(
 ) | frozenset({"softplus", "logsigmoid", "sigmoid", "tanh", "atan", "erf", "erfc"})
 """Ops whose derivative is bounded for every argument, infinite ones included."""
 
+_AS_LARGE = frozenset({"hypot", "lgamma", "logaddexp", "xlogy"})
+"""Ops of which the result is as large as an argument, or nearly; others level off, or are singular
+somewhere, or have a case of their own."""
+
 _DISCRETE = frozenset(
     {"eq", "ne", "lt", "le", "gt", "ge", "and", "or", "not", "isnan", "isfinite"}
 )
@@ -240,8 +244,8 @@ class Tame:
                     return self._finding(expr, Extent.HUGE, parts, bad=True)
                 wild = largest > Extent.EDGE and op not in ("log", "log1p", "log10")
                 size = Extent.EDGE if largest > Extent.BOUNDED else Extent.BOUNDED
-                if op == "hypot":
-                    size = max(size, largest)  # all others level off
+                if op in _AS_LARGE:
+                    size = max(size, largest)
                 return self._finding(expr, size, parts, bad=wild)
 
     def _regular(self, expr: Call, ranges: Ranges) -> bool:

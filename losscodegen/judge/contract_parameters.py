@@ -16,17 +16,8 @@ from losscodegen.judge.point import Point
 from losscodegen.judge.points import admitted
 from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.samplers import Range
-from losscodegen.judge.tensors import bind
+from losscodegen.judge.tensors import DIFFERENTIABLE, bind
 
-CONTINUA = frozenset(
-    {
-        DomainKind.REAL,
-        DomainKind.POSITIVE,
-        DomainKind.NONNEGATIVE,
-        DomainKind.NEGATIVE,
-        DomainKind.UNIT,
-    }
-)
 FAR = 64.0
 """Of this size, and of its reciprocal, a parameter is ordinary, and its exponential a number."""
 
@@ -72,7 +63,7 @@ def outside(variable: Variable) -> Iterator[Any]:
     kind, interval = variable.domain.kind, variable.domain.interval
     if kind is DomainKind.CHOICE:
         yield "no such word"
-    bounded = kind in CONTINUA - {DomainKind.REAL}
+    bounded = kind in DIFFERENTIABLE - {DomainKind.REAL}
     if bounded or (interval is not None and kind is DomainKind.REAL):
         yield math.nan
     if kind in (DomainKind.POSITIVE, DomainKind.NEGATIVE):
@@ -94,7 +85,7 @@ def outside(variable: Variable) -> Iterator[Any]:
 
 def inside(variable: Variable) -> Iterator[float]:
     """Numbers that it has, those next to its ends among them."""
-    if variable.domain.kind not in CONTINUA:
+    if variable.domain.kind not in DIFFERENTIABLE:
         return
     span = Range.of(variable.domain, Dtype.FLOAT64)
     wanted = {0.0, *(s * f for s in (1.0, -1.0) for f in (1.0, FAR, 1 / FAR))}

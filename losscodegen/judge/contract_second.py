@@ -57,55 +57,74 @@ def second_fault(
     """How many numbers were compared with the truth, and what is wrong."""
     oracles, checked = Oracles(), 0
     for point in [p for p in points if p.label == "tidy"][:POINTS]:
-        at = f"at {format_point(point)}"
-        bound = bind(loss, point.values, torch.float64)
-        leaves = {
-            name: b
-            for name, b in bound.items()
-            if isinstance(b, Tensor) and b.requires_grad and b.numel()
-        }
-        value = accused.call(bound)
-        if not leaves or not value.requires_grad:
-            continue
-        gradient = torch.autograd.grad(
-            value.sum(), [*leaves.values()], create_graph=True, materialize_grads=True
-        )
-        _, plain = run(loss, point.values, accused.call, torch.float64)
-        for name, slope in zip(leaves, gradient, strict=True):
-            if not torch.allclose(slope, plain[name], 1e-9, 1e-9, equal_nan=True):
-                told = f"the gradient by {name} is another with create_graph=True"
-                return checked, f"{told}, {at}"
-            checked += slope.numel()
-        pairs = [_pair(loss, point, step) for step in STEPS]
-        wanted = _derivative(loss, oracles, pairs)
-        product = value.new_zeros(())
-        for name, slope in zip(leaves, gradient, strict=True):
-            if name not in pairs[-1].direction:
-                continue
-            direction = torch.tensor(pairs[-1].direction[name], dtype=torch.float64)
-            product = product + (slope.reshape(-1) * direction).sum()
-        if not wanted:
-            continue
-        # Where no graph was made, as by ``once_differentiable``, all derivatives are 0.
-        second = [torch.zeros_like(leaf) for leaf in leaves.values()]
-        if product.requires_grad:
-            own = torch.autograd.grad(
-                product, [*leaves.values()], allow_unused=True, materialize_grads=True
-            )
-            # Added, for autograd has tensors of zeros without a storage.
-            second = [a + b for a, b in zip(second, own, strict=True)]
-        found = {
-            name: s.flatten().tolist() for name, s in zip(leaves, second, strict=True)
-        }
-        largest = max(abs(d) for each in wanted.values() for d in each.values())
-        slack = SLACK * largest + NOISE
-        for name, each in wanted.items():
-            for k, want in each.items():
-                if not abs(found[name][k] - want) <= slack:
-                    told = f"the derivative of the gradient by {name} along a direction"
-                    return checked, f"{told} is {found[name][k]}, not {want}, {at}"
-                checked += 1
+        compared, fault = _fault_at(loss, accused, oracles, point)
+        checked += compared
+        if fault:
+            return checked, f"{fault}, at {format_point(point)}"
     return checked, ""
+
+
+def _fault_at(
+    loss: Loss, accused: Accused, oracles: Oracles, point: Point
+) -> tuple[int, str]:
+    bound = bind(loss, point.values, torch.float64)
+    leaves = {
+        name: b
+        for name, b in bound.items()
+        if isinstance(b, Tensor) and b.requires_grad and b.numel()
+    }
+    value = accused.call(bound)
+    if not leaves or not value.requires_grad:
+        return 0, ""
+    found = torch.autograd.grad(
+        value.sum(), [*leaves.values()], create_graph=True, materialize_grads=True
+    )
+    gradient = dict(zip(leaves, found, strict=True))
+    checked = 0
+    _, plain = run(loss, point.values, accused.call, torch.float64)
+    for name, slope in gradient.items():
+        if not torch.allclose(slope, plain[name], 1e-9, 1e-9, equal_nan=True):
+            return (
+                checked,
+                f"the gradient by {name} is another with create_graph=True",
+            )
+        checked += slope.numel()
+    pairs = [_pair(loss, point, step) for step in STEPS]
+    wanted = _derivative(loss, oracles, pairs)
+    if not wanted:
+        return checked, ""
+    second = _along(gradient, leaves, pairs[-1].direction)
+    largest = max(abs(d) for each in wanted.values() for d in each.values())
+    slack = SLACK * largest + NOISE
+    for name, each in wanted.items():
+        for k, want in each.items():
+            if not abs(second[name][k] - want) <= slack:
+                told = f"the derivative of the gradient by {name} along a direction"
+                return checked, f"{told} is {second[name][k]}, not {want}"
+            checked += 1
+    return checked, ""
+
+
+def _along(
+    gradient: Mapping[str, Tensor], leaves: Mapping[str, Tensor], direction: Slopes
+) -> Slopes:
+    """The derivative of the gradient along a direction, by autograd."""
+    product = sum(
+        (gradient[name].flatten() * torch.tensor(v, dtype=torch.float64)).sum()
+        for name, v in direction.items()
+        if name in gradient
+    )
+    zeros = [torch.zeros_like(leaf) for leaf in leaves.values()]
+    # Where no graph was made, as by ``once_differentiable``, all derivatives are 0.
+    if not isinstance(product, Tensor) or not product.requires_grad:
+        second = zeros
+    else:
+        own = torch.autograd.grad(
+            product, [*leaves.values()], allow_unused=True, materialize_grads=True
+        )
+        # Added, for autograd has tensors of zeros without a storage.
+        second = [a + b for a, b in zip(zeros, own, strict=True)]
+    return {n: s.flatten().tolist() for n, s in zip(leaves, second, strict=True)}
 
 
 def _pair(loss: Loss, point: Point, step: float) -> Pair:

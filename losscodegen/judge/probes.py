@@ -12,26 +12,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 
-from losscodegen.ir.loss import ELLIPSIS, DomainKind, Loss, Variable
+from losscodegen.ir.loss import ELLIPSIS, Loss, Variable
 from losscodegen.judge.criterion import difference, shifted
 from losscodegen.judge.oracle_held import Held
 from losscodegen.judge.oracles import Oracles
 from losscodegen.judge.point import Array, Entry, Point, Scalar, Truth
 from losscodegen.judge.rounding import Dtype, round_float
 from losscodegen.judge.samplers import Range
+from losscodegen.judge.tensors import DIFFERENTIABLE
 from losscodegen.judge.variants import Variants
 
-_CONTINUA = frozenset(
-    {
-        DomainKind.REAL,
-        DomainKind.POSITIVE,
-        DomainKind.NONNEGATIVE,
-        DomainKind.NEGATIVE,
-        DomainKind.UNIT,
-        DomainKind.SIMPLEX,
-        DomainKind.LOGPROB,
-    }
-)
 _SEPARATELY_UP_TO = 4
 _TOGETHER = 4
 _BY_LINE = 8
@@ -139,7 +129,7 @@ def _line_probes(
     largest = {
         leaf: size
         for variable in loss.variables
-        if variable.domain.kind in _CONTINUA
+        if variable.domain.kind in DIFFERENTIABLE
         and isinstance(array := point.values.get(variable.name), Array)
         for leaf, size in _largest(loss, variable, array).items()
     }
@@ -190,7 +180,7 @@ def leaves(loss: Loss, point: Point) -> Iterator[Leaf]:
     """The entries that a program cannot know better than to an ulp."""
     for variable in loss.variables:
         entry = point.values.get(variable.name)
-        if variable.domain.kind not in _CONTINUA or entry is None:
+        if variable.domain.kind not in DIFFERENTIABLE or entry is None:
             continue
         if isinstance(entry, Array):
             yield from ((variable.name, k) for k in range(len(entry.entries)))

@@ -23,18 +23,6 @@ from losscodegen.teach.model import Trouble
 
 Function = Callable[..., Tensor]
 
-CONTINUA = frozenset(
-    {
-        DomainKind.REAL,
-        DomainKind.POSITIVE,
-        DomainKind.NONNEGATIVE,
-        DomainKind.NEGATIVE,
-        DomainKind.UNIT,
-        DomainKind.SIMPLEX,
-        DomainKind.LOGPROB,
-    }
-)
-
 
 def compiled(text: str, name: str) -> Function:
     """The function of this name in a text of `losscodegen.teach.typed`."""

@@ -7,7 +7,9 @@ import math
 import pytest
 import torch
 
-from losscodegen.compiler.branches import GUARDS
+from losscodegen.compiler.branches import GUARDS, Protector
+from losscodegen.compiler.extents import Extent
+from losscodegen.compiler.ranges import Ranges
 from losscodegen.compiler.rules import RULES
 from losscodegen.compiler.stabilize import stabilize
 from losscodegen.ir.loss import Loss
@@ -404,3 +406,20 @@ def test_finite_factors_of_pairs_stay_a_product_of_matrices() -> None:
         stabilize(loss, ()).loss.expression
     )
     assert " @ " in compile_losses((loss,), origin="test").text
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "hypot(exp(x), 1)",
+        "logaddexp(exp(x), 1)",
+        "lgamma(1 + exp(x))",
+        "xlogy(exp(x), 2)",
+    ],
+)
+def test_what_is_as_large_as_its_argument_may_overflow_with_it(formula: str) -> None:
+    spec = f'[ProbeLoss]\ninputs.x = "real[...]"\nloss = "{formula}"\n'
+    (loss,) = losses_from_text(spec, "probe.toml")
+    tame = Protector.of_loss(loss, RULES, []).tame
+    found = tame.analyse(loss.expression, Ranges.of_loss(loss))
+    assert found.size is Extent.HUGE
