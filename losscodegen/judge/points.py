@@ -38,6 +38,10 @@ SIZED = frozenset(
 """The domains that hold numbers of any size."""
 
 
+TRIES = 12
+"""How often points are drawn again where a ``require`` has turned some away."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """The points, and how many candidates were turned away (see `admitted`)."""
@@ -89,11 +93,14 @@ def tidy_points(
     found: list[Point] = []
     for k, setting in enumerate(options):
         wanted = count if k == 0 else max(2, count // len(options))
-        found += [
-            repaired(loss, p)
-            for p in make(loss, setting, dtype, random, wanted, only="tidy")
-        ]
-    return admitted(loss, found)
+        fit: list[Point] = []
+        for _ in range(TRIES if loss.require else 1):
+            made = make(loss, setting, dtype, random, wanted, only="tidy")
+            fit += admitted(loss, [repaired(loss, p) for p in made])
+            if len(fit) >= wanted:
+                break
+        found += fit[:wanted]
+    return found
 
 
 def sample(
@@ -122,7 +129,7 @@ def sample(
     rejected = 0
     for setting in options:
         wanted = count if setting is options[0] else max(6, count // len(options))
-        for attempt in range(12 if loss.require else 1):
+        for attempt in range(TRIES if loss.require else 1):
             found = list(
                 make(loss, setting, dtype, random, wanted, full=setting is options[0])
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -27,7 +28,7 @@ from losscodegen.judge.settings import (
     settings,
 )
 from losscodegen.language.domains import admits
-from losscodegen.language.parse import losses_from_text
+from losscodegen.language.parse import load_losses, losses_from_text
 
 FORMATS = (Dtype.FLOAT32, Dtype.FLOAT64, Dtype.FLOAT16)
 
@@ -319,3 +320,18 @@ def test_whole_numbers_stay_in_their_interval(
     values = set(candidates(loss, k, Dtype.FLOAT64))
     assert values >= expected
     assert all(isinstance(v, int) and admits(k.domain, Fraction(v)) for v in values)
+
+
+REQUIRING = sorted(
+    path
+    for path in (Path(__file__).parents[2] / "specs").rglob("*.toml")
+    if any(loss.require for loss in load_losses(path))
+)
+
+
+@pytest.mark.parametrize("path", REQUIRING, ids=lambda path: path.stem)
+def test_laws_and_promises_have_points_whatever_is_required(path: Path) -> None:
+    for loss in load_losses(path):
+        found = tidy_points(loss, Dtype.FLOAT64, seed=0, count=12, purpose="claims")
+        assert len(found) >= 12
+        assert admitted(loss, found) == found
