@@ -107,6 +107,16 @@ class Case:
         sizes = [abs(e.rounded(dtype)) for e in entries if e.finite]
         return max((s for s in sizes if math.isfinite(s)), default=0.0)
 
+    def as_whole(self, dtype: Dtype) -> float:
+        """``mixed``, or less: the error in units of ``eps`` times the largest entry beside it.
+
+        That is the relative error of the value or of a gradient as a whole, in the maximum norm.
+        """
+        largest = self.largest(dtype)
+        if largest == 0:
+            return self.mixed
+        return min(self.mixed, self.in_units_of(dtype.epsilon * largest, dtype))
+
     def fails(self, limits: Limits) -> bool:
         if (
             self.fault is Fault.CANCELLATION

@@ -11,8 +11,8 @@ from typing import Any
 
 from losscodegen.judge.unchecked import unchecked
 
-SCHEMA = 4
-"""Certificates of schema 2 have no `Passage`, those of schema 3 no libraries and no seal."""
+SCHEMA = 5
+"""Schema 2 has no `Passage`, schema 3 no libraries and no seal, schema 4 no `Check.whole`."""
 
 
 class Status(Enum):
@@ -115,7 +115,8 @@ class Check:
     judged, by the reason. ``ours`` and ``naive`` are over the same entries. ``within`` counts those
     that are off by no more than ``target`` by the mixed criterion, in which the entry at
     ``hardest`` is worst; that at ``roughest`` is furthest off in ulp, and that at ``worst`` in
-    units of what one ulp of the inputs changes.
+    units of what one ulp of the inputs changes. ``whole`` is the worst error of a value or gradient
+    as a whole: no entry is off by more than so many ``eps`` times the largest beside it.
     """
 
     dtype: str
@@ -131,6 +132,7 @@ class Check:
     within: int
     hardest: Place | None
     roughest: Place | None
+    whole: float = math.inf
 
     @property
     def judged(self) -> int:
@@ -260,7 +262,7 @@ class Certificate:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Certificate:
-        """The inverse of `as_dict`; reads certificates of schemas 2 and 3, too."""
+        """The inverse of `as_dict`; reads certificates of schema 2 and later, too."""
         return cls(
             **{
                 **{k: v for k, v in data.items() if k not in _DERIVED},
@@ -324,6 +326,7 @@ def _check(data: dict[str, Any]) -> Check:
             "target": float(data["target"]),
             "hardest": _place(data["hardest"]),
             "roughest": _place(data["roughest"]),
+            "whole": float(data.get("whole", math.inf)),
         }
     )
 

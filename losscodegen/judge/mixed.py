@@ -105,6 +105,8 @@ class Errors:
     """The worst by the mixed criterion; of those that are off by no more than a rounding, the worst
     in ulp."""
     beyond: int = 0
+    whole: float = 0.0
+    """The worst where an entry is held beside the largest of its tensor."""
     naive_worst: float = 0.0
 
     def add(self, case: Case, *, naive: bool) -> None:
@@ -157,6 +159,7 @@ class Errors:
             convinced += case.mixed > self.target
             worst = max(c.mixed for c in looked)
         self.hardest = hardest
+        self.whole = max((c.as_whole(self.dtype) for c in looked), default=0.0)
         self.beyond = sum(c.mixed > self.target for c in looked)
         self.beyond += sum(c.ulp > self.target for c in self.rough[seen:])
         self._settle_naive(condition)

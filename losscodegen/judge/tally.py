@@ -189,6 +189,7 @@ class Tally:
             target=self.errors.target,
             within=self.errors.judged - self.errors.beyond,
             hardest=self._place(self.errors.hardest),
+            whole=tidy(self.errors.whole),
             roughest=self._place(self.errors.roughest),
         )
 

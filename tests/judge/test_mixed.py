@@ -100,6 +100,36 @@ def test_a_sum_is_measured_beside_its_largest_terms() -> None:
     )
 
 
+def test_an_entry_counts_as_a_whole_beside_the_largest() -> None:
+    loss = loss_of(ONE + 'loss = "x**2"')
+    point = Point(values={"x": Array((2,), (0.5, 0.5e-6))})
+    truth = Oracles()(loss, point, F32)
+    assert truth is not None
+    right = (1.0, float(torch.tensor(0.5e-6) * 2))
+    off = (right[0], right[1] + F32.epsilon / 2)
+    result = Result(
+        shape=(2,),
+        value=(0.25, 0.25e-12),
+        dtype=F32.value,
+        gradient={"x": off},
+    )
+    found = compare(point, truth, result, result, F32, Limits())
+    small = next(c for _, c, *_ in found if c.order == "gradient" and c.entry == 1)
+    errors = Errors(F32, target=8.0)
+    errors.add(small, naive=False)
+    errors.settle(lambda case: -math.inf, lambda case: case.mixed)
+    # Half an eps beside the entry of 1; a million times that beside itself.
+    assert errors.worst > 1e5
+    assert errors.whole == pytest.approx(0.5, rel=1e-3)
+    off = (right[0], math.nan)
+    result = replace(result, gradient={"x": off})
+    found = compare(point, truth, result, result, F32, Limits())
+    lost = next(c for _, c, *_ in found if c.order == "gradient" and c.entry == 1)
+    errors.add(lost, naive=False)
+    errors.settle(lambda case: -math.inf, lambda case: case.mixed)
+    assert errors.whole == math.inf
+
+
 def test_an_irrational_root_is_forgiven() -> None:
     # The inverse softplus is 0 at log(2), which no format has.
     loss = loss_of(
