@@ -84,7 +84,7 @@ def onnx_exact(entry: EntryPoint, example: Sequence[Tensor]) -> Call:
 def _onnx(
     entry: EntryPoint, example: Sequence[Tensor], table: dict[Any, Any] | None
 ) -> Call:
-    import onnxruntime  # type: ignore[import-not-found,unused-ignore]
+    import onnxruntime
 
     names = [f"argument_{k}" for k in range(len(example))]
     program = torch.onnx.export(

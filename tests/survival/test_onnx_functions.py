@@ -21,6 +21,16 @@ CASES = {
         F.logsigmoid,
         tuple(s * x for x in (*ORDINARY, *RANGED) for s in (1, -1)),
     ),
+    "lgamma": (
+        torch.lgamma,
+        (
+            *(x for x in ORDINARY if x > 0),
+            *(1.0 + s * d for d in (6e-8, 1e-4, 0.01) for s in (1, -1)),
+            *(2.0 + s * d for d in (2e-7, 1e-4, 0.01) for s in (1, -1)),
+            *(0.5, 3.0, 7.9999995, 8.0, 100.0, 1e10, 1e37, 3e38, math.inf, -math.inf),
+            *(0.0, -1.0, -3.0, -0.3, -2.5, -2.9999998, -100.25, -1e-20),
+        ),
+    ),
 }
 
 
@@ -81,3 +91,31 @@ def test_hypot() -> None:
     x, y = torch.tensor(pairs).unbind(1)
     want = torch.hypot(x.double(), y.double())
     compare(exported(torch.hypot, x, y), want, pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("p", [1.0, 1.5, 2.0, math.inf])
+@pytest.mark.filterwarnings("ignore")
+def test_cdist(p: float) -> None:
+    generator = torch.Generator().manual_seed(7)
+    x = torch.randn(2, 3, 5, generator=generator)
+    y = torch.randn(2, 4, 5, generator=generator)
+
+    def distances(x: Tensor, y: Tensor) -> Tensor:
+        return torch.cdist(x, y, p=p, compute_mode="donot_use_mm_for_euclid_dist")
+
+    got, want = exported(distances, x, y), distances(x.double(), y.double())
+    assert got.shape == want.shape == (2, 3, 4)
+    compare(got.flatten(), want.flatten(), range(24))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_amax() -> None:
+    x = torch.tensor([[1.0, -3.0], [math.inf, 2.0], [-5.0, -4.0]])
+    for function in (
+        torch.amax,
+        lambda x: x.amax(dim=1),
+        lambda x: x.amax(dim=(0, 1), keepdim=True),
+    ):
+        assert torch.equal(exported(function, x), function(x))
