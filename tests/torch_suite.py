@@ -43,7 +43,7 @@ import sys
 import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Iterator
+from typing import Any, Callable, Container, Iterable, Iterator
 
 import torch
 import torch.nn as nn
@@ -51,6 +51,10 @@ import torch.nn.functional as F
 from torch.utils._pytree import tree_map
 
 Mapping = dict[type, type]
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    LOSSES = [getattr(nn, n) for n in torch.nn.modules.loss.__all__]
 
 # functional -> module class; parameters not in the class' constructor are forward arguments.
 FUNCTIONAL = {
@@ -119,11 +123,13 @@ def leaf(x: Any) -> Any:
     return x
 
 
-def module_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
+def module_samples(
+    dtype: torch.dtype, seed: int = 0, wanted: Container[type] = LOSSES
+) -> Iterator[Sample]:
     cm, _, _ = _import_internal()
     for info in cm.module_db:
         cls = info.module_cls
-        if cls not in LOSSES or dtype not in info.supported_dtypes("cpu"):
+        if cls not in wanted or dtype not in info.supported_dtypes("cpu"):
             continue
         torch.manual_seed(seed)
         kw = dict(device="cpu", dtype=dtype, requires_grad=True, training=True)
@@ -153,13 +159,17 @@ def module_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
                 )
 
 
-def criterion_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
+def criterion_samples(
+    dtype: torch.dtype, seed: int = 0, wanted: Container[type] = LOSSES
+) -> Iterator[Sample]:
     _, cn, _ = _import_internal()
     if not hasattr(cn, "criterion_tests"):  # removed upstream one day: no samples
         return
     for i, d in enumerate(cn.criterion_tests):
         name = d["fullname"].split("_")[0]
         cls = getattr(nn, name)
+        if cls not in wanted:
+            continue
 
         def make(target_cls, d=d, name=name):
             with patched({name: target_cls}):
@@ -191,13 +201,15 @@ def criterion_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
         )
 
 
-def opinfo_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
+def opinfo_samples(
+    dtype: torch.dtype, seed: int = 0, wanted: Container[type] = LOSSES
+) -> Iterator[Sample]:
     _, _, cmi = _import_internal()
     for op in cmi.op_db:
         name = op.name.removeprefix("nn.functional.")
         cls = FUNCTIONAL.get(name)
         if (
-            cls is None
+            cls not in wanted
             or not op.name.startswith("nn.functional.")
             or dtype not in op.supported_dtypes("cpu")
         ):
@@ -245,7 +257,9 @@ def opinfo_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
                 )
 
 
-def extreme_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
+def extreme_samples(
+    dtype: torch.dtype, seed: int = 0, wanted: Container[type] = LOSSES
+) -> Iterator[Sample]:
     """Ours, not torch's: the corners torch's samples never visit (saturated probabilities, huge logits, zero
     variance, everything ignored, empty batch, ties and kinks, equal vectors, p / eps / beta / delta / pos_weight).
     """
@@ -427,6 +441,8 @@ def extreme_samples(dtype: torch.dtype, seed: int = 0) -> Iterator[Sample]:
         add(nn.TripletMarginLoss, (v[:3], v[:3].clone(), v[1:4]), kw, grad=(0, 1, 2))
         add(nn.TripletMarginLoss, (v[:3], v[1:4], v[:3].clone()), kw, grad=(0, 1, 2))
     for i, (cls, ck, args, gi) in enumerate(cases):
+        if cls not in wanted:
+            continue
         args = tuple(
             q.clone().requires_grad_(k in gi and q.is_floating_point())
             for k, q in enumerate(args)
@@ -475,11 +491,6 @@ def default_dtype(dtype):
         yield
     finally:
         torch.set_default_dtype(old)
-
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    LOSSES = [getattr(nn, n) for n in torch.nn.modules.loss.__all__]
 
 
 # ------------------------------------------------------------------------------------- running
@@ -760,7 +771,7 @@ def run(
     table: dict[tuple[str, str, str], Row] = defaultdict(Row)
     for dtype in dtypes:
         for source in sources:
-            for s in SOURCES[source](dtype):
+            for s in SOURCES[source](dtype, wanted=mapping):
                 if s.cls not in mapping:
                     continue
                 row = table[s.cls.__name__, source, str(dtype).removeprefix("torch.")]
