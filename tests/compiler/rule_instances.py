@@ -20,6 +20,7 @@ from losscodegen.compiler.row_loss import in_context, row_loss
 from losscodegen.compiler.rule import INDICES, Refuted, Rule, Witness
 from losscodegen.compiler.rules import RULES
 from losscodegen.ir.loss import DomainKind, Interval, Loss, Variable
+from losscodegen.ir.modes import Gradient
 from losscodegen.ir.nodes import Call, Expr, Index, Number, Read, Reduce
 from losscodegen.ir.walk import transform, walk
 from losscodegen.judge.accused import Accused
@@ -223,11 +224,13 @@ def rounded_point(point: Point, dtype: torch.dtype) -> Point:
 
 
 def module(loss: Loss, *, stable: bool) -> Accused:
-    """The generated module of ``loss``; unless ``stable``, with all rules left out."""
-    without = frozenset(rule.name for rule in RULES) | BRANCHES
-    source = compile_losses(
-        (loss,), origin="test", without=frozenset() if stable else without
-    )
+    """The generated module of ``loss``; unless ``stable``, the formula as it is, by autograd."""
+    if stable:
+        source = compile_losses((loss,), origin="test")
+    else:
+        without = frozenset(rule.name for rule in RULES) | BRANCHES
+        plain = replace(loss, gradient=Gradient.AUTOGRAD)
+        source = compile_losses((plain,), origin="test", without=without)
     return Accused.load(loss, source.text)
 
 

@@ -116,7 +116,8 @@ class Numbers:
     wrt: Read | None = None
     pending: Mapping[str, Expr] = field(default_factory=dict)
     moved: tuple[str, Places, Any] | None = None
-    detached: bool = False
+    known: dict[tuple[int, Places], tuple[Expr, Any]] = field(default_factory=dict)
+    """Of reductions, by what they are and where their own indices stand."""
 
     def at(self, expr: Expr, env: Mapping[Index, int]) -> Any:
         match expr:
@@ -146,12 +147,18 @@ class Numbers:
                 condition, then, otherwise
             ):
                 return self.at(then if self.at(condition, env) else otherwise, env)
-            case Reduce():
-                return self.reduce(expr, env)
-            case Keep():
-                return self.keep(expr, env)
+            case Reduce() | Keep():
+                return self.once(expr, env)
             case _:
                 raise TypeError(expr)
+
+    def once(self, expr: Reduce | Keep, env: Mapping[Index, int]) -> Any:
+        key = id(expr), tuple(env[i] for i in free_indices(expr))
+        if key not in self.known:
+            found = (self.reduce if isinstance(expr, Reduce) else self.keep)(expr, env)  # type: ignore[operator]
+            # With the expression itself, lest another gets its identity.
+            self.known[key] = expr, found
+        return self.known[key][1]
 
     def size(self, axis: str) -> int:
         return int(axis) if axis.isdecimal() else self.sizes[axis]
