@@ -66,9 +66,18 @@ def check_laws(
                         message=f"'{law.text}' does not hold for the {name}: {detail}",
                     )
                 )
+            elif checked:
+                status, detail = Status.PASSED, ""
             else:
-                status = Status.PASSED if checked else Status.VACUOUS
-                detail = ""
+                status = Status.VACUOUS
+                detail = "there was no point at which both sides have numbers"
+                findings.append(
+                    Finding(
+                        code="law-not-judged",
+                        severity=Severity.LOOSE,
+                        message=f"'{law.text}' was not judged for the {name}: {detail}",
+                    )
+                )
             claims.append(
                 Claim(
                     kind=f"law ({name})",

@@ -51,7 +51,7 @@ def _unchecked(certificate: Certificate) -> Iterator[tuple[str, str]]:
             "absolute accuracy is not promised for them",
         )
     for claim in certificate.claims:
-        if claim.status.value == "skipped":
+        if claim.status.value in ("skipped", "vacuous"):
             what = f"{claim.kind}: {claim.text}" if claim.text else claim.kind
             yield what, claim.detail or "the loss has nothing of the kind"
     if not certificate.survival:

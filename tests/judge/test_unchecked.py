@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from losscodegen.judge.certificate import Certificate, Fate, Passage
+from losscodegen.judge.certificate import Certificate, Claim, Fate, Passage, Status
 from losscodegen.judge.check import verify
 from losscodegen.judge.criterion import Skip
 from losscodegen.judge.unchecked import FORMATS, REASONS, unchecked
@@ -57,3 +57,15 @@ def test_ways_of_running_it(certificate: Certificate) -> None:
     assert "other ways of running the module" not in found
     assert found["through onnx"] == "onnx is missing"
     assert "through vmap" not in found
+
+
+def test_a_law_without_a_point(certificate: Certificate) -> None:
+    nowhere = Claim(
+        kind="law (module)",
+        text="loss >= 0",
+        status=Status.VACUOUS,
+        checked=0,
+        detail="there was no point",
+    )
+    found = dict(unchecked(replace(certificate, claims=(nowhere,))))
+    assert found["law (module): loss >= 0"] == "there was no point"
