@@ -88,3 +88,12 @@ def test_nothing_is_both_inside_and_outside() -> None:
         variable = loss_of(type_).variable("a")
         assert not {*inside(variable)} & {*outside(variable)}
         assert {*inside(variable)} >= {1.0}
+
+
+def test_without_parameters_nothing_is_counted() -> None:
+    spec = SPEC.format(type="real = 1.0", require="")
+    lines = [line for line in spec.splitlines() if "params" not in line]
+    (loss,) = losses_from_text("\n".join(lines).replace("a*x + c", "2*x"))
+    accused = Accused.load(loss, MODULE.format(refused="False").replace("4.0", "0.0"))
+    point, *_ = tidy_points(loss, Dtype.FLOAT64, seed=0, count=2, purpose="claims")
+    assert parameter_fault(loss, accused, point) == (0, "")

@@ -124,3 +124,50 @@ def test_at_the_end_of_a_domain_nothing_is_known() -> None:
         ended.append(replace(point, values={**point.values, "x": zeros}))
     assert second_fault(loss, accused, ended)[1] == ""
     assert second_fault(loss, accused, tame)[1].startswith(ALONG.format("x"))
+
+
+LABELLED = """
+[CubeLoss]
+summary = "For a test."
+inputs.x = { type = "real[B, C]", doc = "a" }
+inputs.t = { type = "index(C)[B]", doc = "b" }
+loss = "x[b,t]**3"
+"""
+LABELLED_MODULE = """
+import torch
+from torch import nn
+
+
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**3
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return 3 * grad * SQUARE
+
+
+class CubeLoss(nn.Module):
+    def __init__(self, *, reduction="mean"):
+        super().__init__()
+        self.reduction = reduction
+
+    def forward(self, x, t):
+        return Cube.apply(x.gather(1, t.unsqueeze(1)).squeeze(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("square", "right"), [("x**2", True), ("x * x.detach()", False)]
+)
+def test_labels_stay_where_they_are(square: str, right: bool) -> None:
+    """They are no numbers to go up and down; what they choose is."""
+    loss: Loss = losses_from_text(LABELLED)[0]
+    accused = Accused.load(loss, LABELLED_MODULE.replace("SQUARE", square))
+    tame = tidy_points(loss, Dtype.FLOAT64, seed=0, count=6, purpose="claims")
+    checked, detail = second_fault(loss, accused, tame)
+    assert checked > 0
+    assert bool(detail) is not right
