@@ -169,7 +169,7 @@ RULES = (
         source="measured",
         purpose=Purpose.DIGITS,
         witness=Witness(
-            point={"x": (1e6, 1000000.25, 0.0), "y": (0.0, 1.0, 2.0), "z": 1000000.25}
+            point={"x": (10.0, -90.0, -80.0), "y": (-10.0, -9.0, -8.0), "z": 10.0}
         ),
     ),
     Rule(
