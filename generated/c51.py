@@ -59,21 +59,20 @@ def c51_loss(
     reward = reward.to(wide)
     done = done.to(wide)
 
-    gap = (hi - lo) / (logits.shape[1] - 1)
-    total = lo + torch.arange(logits.shape[1], device=logits.device).to(wide) * gap
-    total2 = reward.unsqueeze(1) + discount * (1.0 - done).unsqueeze(1) * total
+    j = torch.arange(logits.shape[1], device=logits.device)
+    difference = hi - lo
+    difference2 = logits.shape[1] - 1
+    total = reward.unsqueeze(1) + discount * (1.0 - done).unsqueeze(1) * (
+        lo + j.to(wide) * (difference / difference2)
+    )
+    place = (
+        (torch.where(total < lo, lo, torch.where(total > hi, hi, total)) - lo)
+        / difference
+        * difference2
+    )
     m = (
         next_probability.unsqueeze(1)
-        * (
-            1.0
-            - (
-                torch.where(
-                    total2 < lo, lo, torch.where(total2 > hi, hi, total2)
-                ).unsqueeze(1)
-                - total.unsqueeze(1)
-            ).abs()
-            / gap
-        ).relu()
+        * (1.0 - (place.unsqueeze(1) + (-j).to(wide).unsqueeze(1)).abs()).relu()
     ).sum(dim=2)
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
@@ -83,9 +82,9 @@ def c51_loss(
     largest = logits.amax(dim=1, keepdim=True)
     below = logits < largest
     ties = (logits == largest).sum(dim=1).to(wide)
-    difference = logits - largest
-    lag = torch.where(below | (ties > 1).unsqueeze(1), difference, 0.0)
-    below2 = torch.where(below, difference.exp(), 0.0).sum(dim=1)
+    difference_logits = logits - largest
+    lag = torch.where(below | (ties > 1).unsqueeze(1), difference_logits, 0.0)
+    below2 = torch.where(below, difference_logits.exp(), 0.0).sum(dim=1)
     log_probability = lag - (below2 + (ties - 1.0)).log1p().unsqueeze(1)
     loss = -(m.detach() * log_probability).sum(dim=1)
 
@@ -100,11 +99,12 @@ class C51Loss(nn.Module):
         \begin{aligned}
             \ell_b &= -\sum_{i} \operatorname{sg}(m_{b,i}) \, \log
                 \operatorname{softmax}(x_b)_i \\
-            \mathrm{gap} &= \frac{\mathrm{hi} - \mathrm{lo}}{K - 1} \\
+            \mathrm{moved}_{b,j} &= \operatorname{clip}\left( r_b + \gamma (1 - f_b)
+                \left( \mathrm{lo} + j \frac{\mathrm{hi} - \mathrm{lo}}{K - 1} \right),
+                \mathrm{lo}, \mathrm{hi} \right) \\
             m_{b,i} &= \sum_{j} p_{b,j}
-                (1 - \frac{\lvert \operatorname{clip}(r_b + \gamma (1 - f_b)
-                (\mathrm{lo} + j \, \mathrm{gap}), \mathrm{lo}, \mathrm{hi}) -
-                (\mathrm{lo} + i \, \mathrm{gap}) \rvert}{\mathrm{gap}})_+ \\
+                (1 - \lvert \frac{\mathrm{moved}_{b,j} - \mathrm{lo}}{\mathrm{hi} -
+                \mathrm{lo}} \, (K - 1) - i \rvert)_+ \\
             \frac{\partial \ell_b}{\partial x_{b,k}} &= \operatorname{softmax}(x_b)_k \,
                 \sum_{i} \operatorname{sg}(m_{b,i}) - \operatorname{sg}(m_{b,k})
         \end{aligned}

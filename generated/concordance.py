@@ -32,16 +32,31 @@ def concordance_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     prediction, target = prediction.to(wide), target.to(wide)
 
-    mx = prediction.mean(dim=-1)
-    difference = prediction - mx.unsqueeze(-1)
-    my = target.mean(dim=-1)
-    difference_target = target - my.unsqueeze(-1)
-    denominator = (
-        difference.square().mean(dim=-1)
-        + difference_target.square().mean(dim=-1)
-        + (mx - my).square()
+    # Guard [agreement-of-series]: Between series that agree, what is missing to 1 is
+    # their distance, of which no digits are lost; far apart its derivative would
+    # cancel. The squares leave the floating-point range although the quotient does not:
+    # the scale cancels, and no gradient flows through it.
+    m = prediction.mean(dim=-1)
+    difference = prediction - m.unsqueeze(-1)
+    n = target.mean(dim=-1)
+    difference_target = target - n.unsqueeze(-1)
+    larger = torch.maximum(
+        difference.abs().amax(dim=-1), difference_target.abs().amax(dim=-1)
     )
-    loss = 1.0 - 2.0 * (difference * difference_target).mean(dim=-1) / denominator
+    difference2 = m - n
+    largest = torch.maximum(larger, difference2.abs()).detach()
+    scale = torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+    distance = ((prediction - target) / scale.unsqueeze(-1)).square().mean(dim=-1)
+    own = difference / scale.unsqueeze(-1)
+    other = difference_target / scale.unsqueeze(-1)
+    whole = (
+        own.square().mean(dim=-1)
+        + other.square().mean(dim=-1)
+        + (difference2 / scale).square()
+    )
+    near = 2.0 * distance < whole
+    product = torch.where(near, distance, 2.0 * (own * other).mean(dim=-1)) / whole
+    loss = torch.where(near, product, 1.0 - product)
 
     return _reduce(loss, reduction).to(dtype)
 

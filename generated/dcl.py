@@ -50,52 +50,41 @@ def dcl_loss(
         xx = direction @ direction.T / temperature
     differs = ~torch.eye(anchor.shape[0], dtype=torch.bool, device=anchor.device)
 
-    # Guard [log-sum-exp-normalised]: The backward of `logsumexp` is `exp(x - result)`,
-    # whose entries no longer add up to 1 once a large result is rounded. No gradient
-    # flows through the offset.
+    # Guard [log-add-exp-shifted]: What is subtracted may be as large as the largest x,
+    # and then nothing is left but what the others add, which a large sum has rounded
+    # away. No gradient flows through the offsets.
     largest = torch.where(differs, xx, -math.inf).amax(dim=1).detach()
     direction_positive = _direction(positive, dim=1)
-    # Autocast would multiply matrices in half precision.
-    with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
-        xy = direction @ direction_positive.T / temperature
-    largest_positive = torch.where(differs, xy, -math.inf).amax(dim=1).detach()
+    xy = (direction * direction_positive).sum(dim=1) / temperature
 
     # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
     # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
     # -inf) = nan`.
-    total = (
-        torch.where(
-            differs.any(dim=1),
-            _logsumexp(
-                torch.where(
-                    differs, xx - largest.unsqueeze(1), torch.finfo(anchor.dtype).min
-                ),
-                dim=1,
-            ),
-            -math.inf,
-        )
-        + largest
-    )
-    xy2 = (direction * direction_positive).sum(dim=1) / temperature
-    loss = (
-        torch.logaddexp(
-            total,
+    total = torch.where(
+        differs.any(dim=1),
+        _logsumexp(
             torch.where(
-                differs.any(dim=1),
-                _logsumexp(
-                    torch.where(
-                        differs,
-                        xy - largest_positive.unsqueeze(1),
-                        torch.finfo(anchor.dtype).min,
-                    ),
-                    dim=1,
-                ),
-                -math.inf,
-            )
-            + largest_positive,
-        )
-        - xy2
-    )
+                differs, xx - largest.unsqueeze(1), torch.finfo(anchor.dtype).min
+            ),
+            dim=1,
+        ),
+        -math.inf,
+    ) + (largest - xy)
+    # Autocast would multiply matrices in half precision.
+    with torch.autocast("cpu" if anchor.is_meta else anchor.device.type, enabled=False):
+        xy2 = direction @ direction_positive.T / temperature
+    other_largest = torch.where(differs, xy2, -math.inf).amax(dim=1).detach()
+    other_total = torch.where(
+        differs.any(dim=1),
+        _logsumexp(
+            torch.where(
+                differs, xy2 - other_largest.unsqueeze(1), torch.finfo(anchor.dtype).min
+            ),
+            dim=1,
+        ),
+        -math.inf,
+    ) + (other_largest - xy)
+    loss = torch.logaddexp(total, other_total)
 
     return _reduce(loss, reduction).to(dtype)
 
@@ -183,12 +172,17 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
 
     Here it takes that of one: all that is kept are the exponentials, in place of the differences.
-    Nor does the slope depend on the rounding of a large result.
+    Nor does the slope depend on the rounding of a large result. Where one x leads, whose
+    exponential is 1, the digits of what the others add are kept.
     """
     largest = x.detach().amax(dim=dim, keepdim=True)
     largest = torch.where(largest.isfinite(), largest, 0.0)
+    # One tensor like x, gone before the next is made.
+    below_one = (x.detach() - largest).exp_().frac_().sum(dim=dim)
     total = (x - largest).exp_().sum(dim=dim)
-    return total.log() + largest.squeeze(dim)
+    others = below_one + (total - total.detach())
+    alone = (total >= 1) & (total < 1.5)
+    return torch.where(alone, others.log1p(), total.log()) + largest.squeeze(dim)
 
 
 def _direction(x: Tensor, dim: int) -> Tensor:

@@ -7,7 +7,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["NormalizedCrossEntropyLoss", "normalized_cross_entropy_loss"]
 
@@ -34,34 +33,41 @@ def normalized_cross_entropy_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits = logits.to(wide)
 
-    # Guard [cross-entropy-as-margin]: Once the model is confident, `log sum exp(x)` and
-    # `x[t]` cancel, and the loss and its derivative by `x[t]` round to 0. Measured from
-    # `x[t]` itself, the loss is the softplus of what the rivals add up to, where
-    # nothing is left to cancel. The largest x is taken out for the digits of the
-    # rivals; no gradient flows through it.
-    largest = logits.amax(dim=1)
-    largest2 = largest.detach()
-    below = logits - largest2.unsqueeze(1)
+    # Guard [share-of-surprise]: What a class has of the sum is nearly all of it, or
+    # nearly one part in `n - 1` where another leads by far, and the derivative is that
+    # of the little that is missing: the quotient would hand on the difference of two
+    # that agree. Near 0 it is the quotient, near 1 it is 1 less what the others have,
+    # and between them it is measured from `1/(n - 1)`.
+    n = 1.0 * logits.shape[1]
+    difference = n - 1.0
     index = target.unsqueeze(1)
-
-    # Guard [finite-mask]: What the mask drops is set to the lowest finite number. With
-    # -inf, a row that is masked or -inf throughout would differentiate `exp(-inf -
-    # -inf) = nan`.
-    rivals = below.scatter(1, index, torch.finfo(logits.dtype).min).logsumexp(dim=1) - (
-        logits.gather(1, index).squeeze(1) - largest2
-    )
-
-    # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where
-    # it is taken of a sum that rounds to 1; `log1p` of what the others add to it keeps
-    # its digits. Alone in the lead, a class is no distance from itself, and its
-    # gradient is what the others give.
-    below2 = logits < largest.unsqueeze(1)
+    logits_there = logits.gather(1, index).squeeze(1)
+    largest = logits.amax(dim=1)
     ties = (logits == largest.unsqueeze(1)).sum(dim=1).to(wide)
-    difference = logits - largest.unsqueeze(1)
-    lag = torch.where(below2 | (ties > 1).unsqueeze(1), difference, 0.0)
-    below3 = torch.where(below2, difference.exp(), 0.0).sum(dim=1)
-    lp = lag - (below3 + (ties - 1.0)).log1p().unsqueeze(1)
-    loss = -F.softplus(rivals, threshold=40.0) / lp.sum(dim=1)
+    above = ties > 1
+    own_behind = torch.where(
+        (logits_there < largest) | above, largest - logits_there, 0.0
+    )
+    below = logits < largest.unsqueeze(1)
+    rest = (
+        torch.where(below, (logits - largest.unsqueeze(1)).exp(), 0.0).sum(dim=1)
+        + (ties - 1.0)
+    ).log1p()
+    own = own_behind + rest
+    product = 2.0 * difference * own
+    either = below | above.unsqueeze(1)
+    behind = torch.where(either, largest.unsqueeze(1) - logits, 0.0)
+    total = behind.sum(dim=1) + n * rest
+    c = torch.arange(logits.shape[1], device=logits.device)
+    differs = c.reshape(c.shape + (1,) * (logits.ndim - 2)) != index
+    lead = torch.where(differs & either, logits_there.unsqueeze(1) - logits, 0.0).sum(
+        dim=1
+    )
+    missing = lead + torch.where(above, own_behind, 0.0) + rest
+    usual = (1.0 - missing / total) / difference
+    others = behind.scatter(1, index, 0.0).sum(dim=1) + difference * rest
+    most = torch.where(product < n * total, usual, 1.0 - others / total)
+    loss = torch.where(product < total, own / total, most)
 
     return _reduce(loss, reduction).to(dtype)
 

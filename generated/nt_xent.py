@@ -139,12 +139,17 @@ def _logsumexp(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
     """``x.logsumexp(dim)``, whose own backward takes the memory of three more tensors like x.
 
     Here it takes that of one: all that is kept are the exponentials, in place of the differences.
-    Nor does the slope depend on the rounding of a large result.
+    Nor does the slope depend on the rounding of a large result. Where one x leads, whose
+    exponential is 1, the digits of what the others add are kept.
     """
     largest = x.detach().amax(dim=dim, keepdim=True)
     largest = torch.where(largest.isfinite(), largest, 0.0)
+    # One tensor like x, gone before the next is made.
+    below_one = (x.detach() - largest).exp_().frac_().sum(dim=dim)
     total = (x - largest).exp_().sum(dim=dim)
-    return total.log() + largest.squeeze(dim)
+    others = below_one + (total - total.detach())
+    alone = (total >= 1) & (total < 1.5)
+    return torch.where(alone, others.log1p(), total.log()) + largest.squeeze(dim)
 
 
 def _direction(x: Tensor, dim: int) -> Tensor:

@@ -30,15 +30,23 @@ def squared_emd_loss(
     wide = torch.promote_types(dtype, torch.float32)  # half precision is too coarse
     logits, target = logits.to(wide), target.to(wide)
 
-    # Guard [probability-of-the-lead]: The derivative of softmax subtracts from what
-    # arrives at each probability the mean of all, which is what arrives at the largest
-    # once that is nearly 1. Written as what the others leave of 1, it hands to them
-    # what it gets, and the mean is of differences.
-    own = logits.softmax(dim=1)
-    above = own > 0.5
-    rest = torch.where(above, 0.0, own).sum(dim=1)
-    p = torch.where(above, (1.0 - rest).unsqueeze(1), own)
-    loss = (p - target).cumsum(dim=1).square().mean(dim=1)
+    # Guard [cumulative-softmax]: From a class on that leads by far, the probabilities
+    # add up to 1 less those still to come. What is left of 1 keeps its digits, and the
+    # derivative by the probability of a class is a sum over the few that lie between it
+    # and the one in the lead, where others would cancel.
+    p = logits.softmax(dim=1)
+    above = p > 0.5
+    past = above.to(wide).cumsum(dim=1) > 0
+    other = target.cumsum(dim=1)
+    rest = torch.where(above, 0.0, p)
+    k = torch.arange(logits.shape[1], device=logits.device)
+    after = torch.where(
+        k != logits.shape[1] - 1,
+        rest.flip(1).cumsum(dim=1).flip(1).roll(-1, dims=1),
+        0.0,
+    )
+    before = rest.cumsum(dim=1)
+    loss = torch.where(past, 1.0 - other - after, before - other).square().mean(dim=1)
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -15,6 +15,59 @@ RULES = (
         first=True,
     ),
     Rule(
+        name="share-of-surprise",
+        pattern="log_softmax(x[i], i, at=t)/Sum(log_softmax(x[i], i), i)",
+        let=(
+            "largest = amax(x[i], i)",
+            "ties = Sum(1, i, where=x[i] == largest)",
+            "behind[i] = where(x[i] < largest or ties > 1, largest - x[i], 0)",
+            "own_behind = where(x[t] < largest or ties > 1, largest - x[t], 0)",
+            "rest = log1p(Sum(exp(x[i] - largest), i, where=x[i] < largest) + (ties - 1))",
+            "n = Sum(1, i)",
+            "own = own_behind + rest",
+            "total = Sum(behind[i], i) + n*rest",
+            "others = Sum(behind[i], i, where=i != t) + (n - 1)*rest",
+            "lead = Sum(x[t] - x[i], i, where=i != t and (x[i] < largest or ties > 1))",
+            "missing = lead + where(ties > 1, own_behind, 0) + rest",
+            "usual = (1 - missing/total)/(n - 1)",
+            "most = where(2*(n - 1)*own < n*total, usual, 1 - others/total)",
+        ),
+        replacement="where(2*(n - 1)*own < total, own/total, most)",
+        why="What a class has of the sum is nearly all of it, or nearly one part in `n - 1` where "
+        "another leads by far, and the derivative is that of the little that is missing: the "
+        "quotient would hand on the difference of two that agree. Near 0 it is the quotient, near 1 "
+        "it is 1 less what the others have, and between them it is measured from `1/(n - 1)`.",
+        source="algebra",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": (0.5, 40.0), "t": 0}, fault=Fault.GRADIENT, wrt="x"
+        ),
+        first=True,
+        safe=True,
+    ),
+    Rule(
+        name="cumulative-softmax",
+        pattern="Sum(softmax(x[i], i) - y[i], i, where=i <= k)",
+        let=(
+            "p[i] = softmax(x[i], i)",
+            "rest[i] = where(p[i] > 1/2, 0, p[i])",
+            "past = Sum(where(p[i] > 1/2, 1, 0), i, where=i <= k) > 0",
+            "before = Sum(rest[i], i, where=i <= k)",
+            "after = Sum(rest[i], i, where=i > k)",
+            "other = Sum(y[i], i, where=i <= k)",
+        ),
+        replacement="where(past, (1 - other) - after, before - other)",
+        why="From a class on that leads by far, the probabilities add up to 1 less those still to "
+        "come. What is left of 1 keeps its digits, and the derivative by the probability of a class "
+        "is a sum over the few that lie between it and the one in the lead, where others would "
+        "cancel.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(point={"x": (0.0, 20.0, 1.0), "y": (0.0, 1.0, 0.0), "k": 1}),
+        first=True,
+        safe=True,
+    ),
+    Rule(
         name="softmax-power",
         pattern="1 - softmax(x[i], i, at=t)**p",
         replacement="-expm1(p*log_softmax(x[i], i, at=t))",

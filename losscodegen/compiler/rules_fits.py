@@ -208,6 +208,32 @@ RULES = (
         safe=True,
     ),
     Rule(
+        name="agreement-of-series",
+        pattern="1 - 2*Mean((x[i] - Mean(x[i], i))*(y[i] - Mean(y[i], i)), i)"
+        "/(Mean((x[i] - Mean(x[i], i))**2, i) + Mean((y[i] - Mean(y[i], i))**2, i)"
+        " + (Mean(x[i], i) - Mean(y[i], i))**2)",
+        let=(
+            "m = Mean(x[i], i)",
+            "n = Mean(y[i], i)",
+            "larger = Max(amax(abs(x[i] - m), i), amax(abs(y[i] - n), i))",
+            "largest = detach(Max(larger, abs(m - n)))",
+            "scale = where(largest > 0 and isfinite(largest), largest, 1)",
+            "own[i] = (x[i] - m)/scale",
+            "other[i] = (y[i] - n)/scale",
+            "whole = Mean(own[i]**2, i) + Mean(other[i]**2, i) + ((m - n)/scale)**2",
+            "distance = Mean(((x[i] - y[i])/scale)**2, i)",
+            "near = 2*distance < whole",
+            "product = where(near, distance, 2*Mean(own[i]*other[i], i))/whole",
+        ),
+        replacement="where(near, product, 1 - product)",
+        why="Between series that agree, what is missing to 1 is their distance, of which no digits are "
+        "lost; far apart its derivative would cancel. The squares leave the floating-point range "
+        "although the quotient does not: the scale cancels, and no gradient flows through it.",
+        source="algebra",
+        witness=Witness(point={"x": (1.0, 2.0), "y": (1.0000001, 2.0)}),
+        safe=True,
+    ),
+    Rule(
         name="complement-of-share",
         pattern="(1 - (x + c)/(x + c + y))**p",
         optional=("c",),

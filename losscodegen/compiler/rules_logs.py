@@ -155,6 +155,24 @@ RULES = (
         balanced=True,
     ),
     Rule(
+        name="log-add-exp-shifted",
+        pattern="logaddexp(logsumexp(x[i], i, where=m[i]), logsumexp(y[j], j, where=n[j])) - z",
+        let=(
+            "largest = detach(amax(x[i], i, where=m[i]))",
+            "other_largest = detach(amax(y[j], j, where=n[j]))",
+            "total = logsumexp(x[i] - largest, i, where=m[i]) + (largest - z)",
+            "other_total = logsumexp(y[j] - other_largest, j, where=n[j]) + (other_largest - z)",
+        ),
+        replacement="logaddexp(total, other_total)",
+        why="What is subtracted may be as large as the largest x, and then nothing is left but what "
+        "the others add, which a large sum has rounded away. No gradient flows through the offsets.",
+        source="measured",
+        purpose=Purpose.DIGITS,
+        witness=Witness(
+            point={"x": (10.0, -90.0, -80.0), "y": (-10.0, -9.0, -8.0), "z": 10.0}
+        ),
+    ),
+    Rule(
         name="log-add-exp-as-margin",
         pattern="logaddexp(x, logsumexp(y[i], i, where=m[i])) - x",
         let=("margin[i] = y[i] - x", "rivals = logsumexp(margin[i], i, where=m[i])"),

@@ -45,7 +45,8 @@ Probe = Callable[[Case], float]
 ROUNDING = 1.0
 """Errors up to this many ulp are not looked at one by one."""
 PROBED_AT_MOST = 100
-"""For so many errors beyond the target it is asked what constants and comparisons explain."""
+"""At so many points with errors beyond the target it is asked what constants and comparisons
+explain. What is true around a point is worked out once for all entries there."""
 CONVINCED_AFTER = 3
 """So many that they do not explain are enough, if the worst is among them."""
 NAIVE_AT_MOST = 12
@@ -132,7 +133,8 @@ class Errors:
         self.rough.sort(key=lambda c: -c.ulp)
         most = len(self.rough) if at_most is None else at_most
         looked: list[Case] = [] if self.hardest is None else [self.hardest]
-        worst, seen, open_, convinced = self.worst, 0, PROBED_AT_MOST, 0
+        worst, seen, convinced = self.worst, 0, 0
+        asked: set[int] = set()
         while True:
             while seen < min(most, len(self.rough)):
                 case = self.rough[seen]
@@ -142,7 +144,7 @@ class Errors:
                 worst, seen = max(worst, case.mixed), seen + 1
                 looked.append(case)
             hardest = max(looked, key=lambda c: c.mixed, default=None)
-            if hardest is None or hardest.mixed <= self.target or not open_:
+            if hardest is None or hardest.mixed <= self.target:
                 break
             certain = hardest.asked or hardest.probed or math.isinf(hardest.mixed)
             if convinced >= CONVINCED_AFTER and certain:
@@ -151,10 +153,12 @@ class Errors:
                 c
                 for c in looked
                 if self.target < c.mixed < math.inf and not (c.probed or c.asked)
+                if len(asked) < PROBED_AT_MOST or id(c.point) in asked
             ]
             if not beyond:
                 break
-            case, open_ = max(beyond, key=lambda c: c.mixed), open_ - 1
+            case = max(beyond, key=lambda c: c.mixed)
+            asked.add(id(case.point))
             case.mixed, case.asked = min(case.mixed, probe(case)), True
             convinced += case.mixed > self.target
             worst = max(c.mixed for c in looked)

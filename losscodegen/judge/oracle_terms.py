@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from losscodegen.judge import oracle_conditions as conditions
 from losscodegen.judge.oracle_arithmetic import divide, multiply, negate
 from losscodegen.judge.oracle_nodes import Register
-from losscodegen.judge.oracle_numbers import ONE, Value
+from losscodegen.judge.oracle_numbers import ONE, Value, zero
 from losscodegen.judge.oracle_tape import Tape
 
 Term = tuple[int, Value]
@@ -44,11 +44,14 @@ def _terms(
             parts = [
                 (a, signs[min(k, 1)]) for k, a in enumerate(node.args) if a in moving
             ]
+            absent = sum(_nothing(tape, registers, a) for a, _ in parts)
+            if absent:
+                parts = [p for p in parts if not _nothing(tape, registers, p[0])]
             found = [at(*part) for part in parts]
             if place in tape.sums:
                 split = zip(found, parts, strict=True)
                 return [t for own, part in split for t in own or [part]]
-            whole = len(parts) == len(node.args) and all(found)
+            whole = len(parts) + absent == len(node.args) and all(found)
             return [t for own in found for t in own] if whole else []
         case "neg":
             return at(node.args[0], negate(factor))
@@ -64,3 +67,18 @@ def _terms(
             return [] if holds is None else at(node.args[1 if holds else 2], factor)
         case _:
             return []
+
+
+def _nothing(tape: Tape, registers: Sequence[Register], place: int) -> bool:
+    """Whether a part is 0 times something, and so no part of the loss at all."""
+    node = tape.nodes[place]
+    match node.op:
+        case "neg":
+            return _nothing(tape, registers, node.args[0])
+        case "mul":
+            fixed = [a for a in node.args if not tape.nodes[a].active]
+            return any(zero(registers[a]) for a in fixed) or any(
+                _nothing(tape, registers, a) for a in node.args if a not in fixed
+            )
+        case _:
+            return False

@@ -66,6 +66,17 @@ def test_logsumexp_of_what_is_not_finite(end: float) -> None:
     torch.testing.assert_close(logsumexp(x, 1), x.logsumexp(1), equal_nan=True)
 
 
+def test_logsumexp_of_one_that_leads() -> None:
+    """What the others add keeps its digits, and the slopes are those of the whole."""
+    x = torch.tensor([[0.0, -20.0, -18.0], [0.0, 0.0, -20.0]], requires_grad=True)
+    want = x.detach().double()
+    others = torch.stack([want[0, 1:].exp().sum(), 1 + want[1, 2].exp()])
+    found = logsumexp(x, 1)
+    torch.testing.assert_close(found, others.log1p().float(), rtol=2e-7, atol=0)
+    (slope,) = torch.autograd.grad(found.sum(), x)
+    torch.testing.assert_close(slope, want.softmax(dim=1).float(), rtol=2e-7, atol=0)
+
+
 @pytest.mark.parametrize("stem", ["info_nce", "nt_xent"])
 def test_peak_of_losses_over_pairs(stem: str) -> None:
     """Logits, what of them is masked, and the exponentials; with torch.logsumexp it is four."""

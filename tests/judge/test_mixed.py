@@ -16,6 +16,7 @@ from losscodegen.judge.criterion import Limits, Measure
 from losscodegen.judge.mixed import (
     ELEMENTARY,
     OVER_AXES,
+    PROBED_AT_MOST,
     SPECIAL,
     Errors,
     mixed_error,
@@ -242,6 +243,17 @@ def test_a_probe_may_explain_what_is_beyond_the_target() -> None:
     assert errors.worst == 2.0
     assert errors.beyond == 0
     assert errors.naive_worst == 0.0
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_what_is_around_a_point_counts_for_all_its_entries(apart: bool) -> None:
+    errors = Errors(F64, 4.0)
+    many = cases(*[100.0] * (2 * PROBED_AT_MOST))
+    for case in many:
+        point = replace(case.point) if apart else case.point
+        errors.add(replace(case, point=point), naive=False)
+    errors.settle(lambda case: -math.inf, lambda case: 1.5)
+    assert errors.beyond == apart * PROBED_AT_MOST
 
 
 def test_what_is_not_looked_at_counts_by_its_ulp() -> None:

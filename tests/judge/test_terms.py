@@ -34,6 +34,10 @@ TERMS = (
     Given(loss="Sum(x[0]*(x[n] - 4), n) - Sum(x, n)", want=2 + 1 + 3 + 1),
     Given(loss="where(x[0] > 2, Sum(x[0]*(x[n] - 4), n), 0)", want=2 + 1 + 3),
     Given(loss="Sum(x[0]*(x[n] - 4), n, where=n > 0)", want=1 + 3),
+    # What is multiplied by 0 is no part of it.
+    Given(loss="0*x[0]**2 - Sum(x[0]*(x[n] - 4), n)", want=2 + 1 + 3),
+    Given(loss="Sum(x[0]*(x[n] - 4), n) - (1 - 1)*2*exp(x[0])", want=2 + 1 + 3),
+    Given(loss="0*x[0]**2 + exp(Sum(x[0]*(x[n] - 4), n))", want=0),
     # Elsewhere the derivative is one number, however it comes about: 3 - 12 + 9 = 0.
     Given(loss="1 - Sum(x[0]*(x[n] - 4), n)", want=0),
     Given(loss="x[0]*Sum(x[n] - 4, n)", want=0),
