@@ -69,6 +69,20 @@ RULES = (
         )
         for log in ("log", "log10")
     ),
+    *(
+        Rule(
+            name="log-of-square-ratio",
+            pattern=f"{log}(y/x**2)",
+            condition="y >= 0",
+            varying=("x",),
+            replacement=f"-2*{log}(abs(x)/sqrt(y))",
+            why=_SQUARE_IN_LOG,
+            source="algebra",
+            witness=Witness(point={"x": 1e20, "y": 1e30}),
+            domain={"y": "(0, oo)"},
+        )
+        for log in ("log", "log10")
+    ),
     Rule(
         name="projection-residual",
         pattern="x[t] - Sum(x[i]*y[i], i)/(Sum(y[i]**2, i) + c)*y[t]",
@@ -159,6 +173,17 @@ RULES = (
         condition="x > 0 and y > 0",
         let=_OFF_ONE,
         replacement="where(abs(x - y) < y/4, d*r - odd, x/y - log(x/y) - 1)",
+        why=_NEAR_ONE,
+        source="Loader, Fast and accurate computation of binomial probabilities",
+        witness=Witness(point={"x": 1.0001, "y": 1.0}),
+        domain={"x": "(0, 100)", "y": "(0, 100)"},
+    ),
+    Rule(
+        name="ratio-minus-log",
+        pattern="x/y + log(y/x) - 1",
+        condition="x > 0 and y > 0",
+        let=_OFF_ONE,
+        replacement="where(abs(x - y) < y/4, d*r - odd, x/y + log(y/x) - 1)",
         why=_NEAR_ONE,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"x": 1.0001, "y": 1.0}),

@@ -136,6 +136,17 @@ RULES = (
         witness=Witness(point={"x": 15.0}),
     ),
     Rule(
+        name="log-of-scaled-erfc",
+        pattern="log(y*erfc(x))",
+        condition="y > 0",
+        replacement="log(2*y) + log(erfc(x)/2)",
+        why="In the tail `erfc` underflows before the logarithm is taken.",
+        source="scipy.special.log_ndtr",
+        witness=Witness(point={"y": 3.0, "x": 15.0}),
+        domain={"y": "(0, 10)", "x": "(-5, 20)"},
+        unless="x <= 9",
+    ),
+    Rule(
         name="scaled-erfc",
         pattern="exp(x**2)*erfc(x)",
         unless="x <= 9",
