@@ -148,6 +148,17 @@ RULES = (
     ),
     Rule(
         name="square-of-ratio",
+        pattern="(x**2 + y**2)/(x*y)**2",
+        condition="x > 0 and y > 0",
+        varying=("x",),
+        replacement="(1/y)**2 + (1/x)**2",
+        why="The squares leave the floating-point range although those of the ratios do not.",
+        source="algebra",
+        witness=Witness(point={"x": 1e20, "y": 1e19}),
+        domain={"x": "(0, oo)", "y": "(0, oo)"},
+    ),
+    Rule(
+        name="square-of-ratio",
         pattern="(x**2 + y**2)/z**2",
         varying=("z",),
         replacement="(x/z)**2 + (y/z)**2",

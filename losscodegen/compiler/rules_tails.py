@@ -42,6 +42,7 @@ RULES = (
         name="log-of-scaled-power",
         pattern="log(y*x**p)",
         condition="x > 0 and y > 0",
+        varying=("x",),
         replacement="log(y) + p*log(x)",
         why="The power overflows or underflows although its logarithm does not.",
         source="darts#621",
