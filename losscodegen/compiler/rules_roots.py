@@ -294,6 +294,17 @@ RULES = (
         domain={"low": "[0.1, 0.9]", "high": "[1, 2]"},
     ),
     Rule(
+        name="square-over-scaled-square",
+        pattern="x**2/(y**2*v)",
+        condition="v > 0",
+        varying=("y", "v"),
+        replacement="(x/y/sqrt(v))**2",
+        why="The square leaves the floating-point range although the ratio does not.",
+        source="measured",
+        witness=Witness(point={"x": 1e25, "y": 1e10, "v": 1e20}),
+        domain={"y": "(0, oo)", "v": "(0, oo)"},
+    ),
+    Rule(
         name="square-of-ratio",
         pattern="x**2/y**2",
         unless="y >= 1/4 and y <= 4",
