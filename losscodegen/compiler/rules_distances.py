@@ -113,7 +113,6 @@ RULES = (
     Rule(
         name="root-at-zero",
         pattern="sqrt(x)",
-        condition="x >= 0",
         varying=("x",),
         as_written=True,
         whole=True,

@@ -254,6 +254,11 @@ def test_what_a_dropped_select_drops_is_harmless_too() -> None:
     assert gradient(loss, NO_RULES, x=1e4, y=1.0) == {"x": 0.0, "y": 1.0}
 
 
+def test_a_root_has_no_slope_at_0_whatever_its_sign_is_elsewhere() -> None:
+    loss = loss_of("sqrt(x*y - x)", x="real[...]", y="real[...]")
+    assert gradient(loss, frozenset(), x=0.0, y=0.0) == {"x": 0.0, "y": 0.0}
+
+
 PAIRS = """
 [Tried]
 summary = "For a test."
