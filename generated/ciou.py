@@ -132,9 +132,9 @@ def ciou_loss(
     # range although the angles do not, and two angles that agree cancel. Their
     # difference is one angle, of sides that are divided by the longer ones, through
     # which no gradient flows.
-    longer = torch.maximum(other.abs(), high_other).detach()
+    longer = torch.maximum(other, high_other).detach()
     ratio_target = other / longer
-    other_longer = torch.maximum(side.abs(), high_side).detach()
+    other_longer = torch.maximum(side, high_side).detach()
     ratio_prediction = high_side / other_longer
     ratio2 = side / other_longer
     ratio3 = high_other / longer

@@ -84,7 +84,7 @@ def clip_loss(
 
     # Guard [log-softmax]: One function for the whole axis, whose derivative is the
     # softmax itself.
-    loss = 0.5 * F.softplus(rivals, threshold=40.0) - -0.5 * F.softplus(
+    loss = 0.5 * F.softplus(rivals, threshold=40.0) + 0.5 * F.softplus(
         rivals2, threshold=40.0
     )
 

@@ -78,7 +78,7 @@ def confidence_penalty_loss(
     rest = torch.where(below3, exp_below2, 0.0).sum(dim=1)
     far = moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
     loss = F.softplus(rivals, threshold=40.0) + beta * torch.where(
-        near, close - math.log(1.0 * logits.shape[1]), far
+        near, close - math.log(logits.shape[1]), far
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -53,7 +53,7 @@ def entropy_loss(logits: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     ties = (logits == largest).sum(dim=1).to(wide)
     rest = torch.where(below2, exp_below, 0.0).sum(dim=1)
     far = moment / (ties + rest) - (rest + (ties - 1.0)).log1p()
-    loss = -torch.where(near, close - math.log(1.0 * logits.shape[1]), far)
+    loss = -torch.where(near, close - math.log(logits.shape[1]), far)
 
     return _reduce(loss, reduction).to(dtype)
 

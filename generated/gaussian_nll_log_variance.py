@@ -47,7 +47,7 @@ def gaussian_nll_log_variance_loss(
     # range although the product does not; where x is 0 the exponential matters to
     # nothing but the second derivative, but `0 * inf` would be nan.
     half = torch.where(
-        (residual == 0) & (-log_variance > 176), 0.0, -0.5 * log_variance
+        (residual == 0) & (log_variance < -176), 0.0, -0.5 * log_variance
     )
     half2 = 0.5 * (log_variance + (residual * half.exp()).square())
     loss = half2 + (0.5 * math.log(2.0 * math.pi) if full else 0.0)

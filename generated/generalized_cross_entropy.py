@@ -57,9 +57,7 @@ def generalized_cross_entropy_loss(
     # 1`, which is 0 below -17; away from 0 `exp(x) - 1` is as good and its derivative
     # is exact.
     # Guard [softmax-power]: A probability underflows to 0 although its power does not.
-    loss = (
-        -torch.where(product.abs() < 1, (-product).expm1(), (-product).exp() - 1.0) / q
-    )
+    loss = -torch.where(product < 1, (-product).expm1(), (-product).exp() - 1.0) / q
 
     return _reduce(loss, reduction).to(dtype)
 

@@ -40,11 +40,11 @@ def negative_binomial_logits_nll_loss(
     # Guard [weighted-logsigmoid]: The logarithm underflows, or loses digits below the
     # smallest normal number, although its product with a large weight does not. There
     # it is an exponential, of which the weight takes one half after the other.
-    above = -logits > 40
-    far = torch.where(above, -logits, 40.0)
+    below = logits < -40
+    far = torch.where(below, -logits, 40.0)
     exponential = (-0.5 * far).exp()
-    above2 = logits > 40
-    exponential2 = (-0.5 * torch.where(above2, logits, 40.0)).exp()
+    above = logits > 40
+    exponential2 = (-0.5 * torch.where(above, logits, 40.0)).exp()
 
     # Guard [log-beta]: The two logarithms of gamma with the largest arguments cancel;
     # taken together, their difference keeps its digits.
@@ -63,10 +63,10 @@ def negative_binomial_logits_nll_loss(
     # Guard [log-gamma-difference]: For small d, beside x, the two cancel. What is
     # common to their series by Stirling is taken out first; where x is below 16 the
     # recurrence leads to `x + 16`.
-    below = large < 16
-    apart = below & (safe_small > large)
+    below2 = large < 16
+    apart = below2 & (safe_small > large)
     near = torch.where(apart, large, 1.0)
-    both = below & (safe_small <= large)
+    both = below2 & (safe_small <= large)
     added = torch.where(both, safe_small, 0.0)
     first = torch.where(both, large, 1.0)
     product = 2.0 * first
@@ -94,8 +94,8 @@ def negative_binomial_logits_nll_loss(
     )
     far2 = torch.where(large >= 16, large, large + 16.0)
     u = safe_small / far2
-    below2 = u < 0.25
-    s = torch.where(below2, u, 0.0)
+    below3 = u < 0.25
+    s = torch.where(below3, u, 0.0)
     h = s / (2.0 + s)
     q = h.square()
     total_total_count = 1.0 / 11.0 + q * (
@@ -111,7 +111,7 @@ def negative_binomial_logits_nll_loss(
         )
     )
     total2 = far2 * (s * h - odd) + 0.5 * s.log1p()
-    main = torch.where(below2, total2, safe_small - (far2 - 0.5) * u.log1p())
+    main = torch.where(below3, total2, safe_small - (far2 - 0.5) * u.log1p())
     total3 = far2 + safe_small
     e = (1.0 / far2).square() + (1.0 / total3).square()
     product2 = far2 * total3
@@ -145,7 +145,7 @@ def negative_binomial_logits_nll_loss(
         + torch.where(target_is_zero, 1.0, total_count + target).log()
     )
     chosen = torch.where(
-        above,
+        below,
         -total_count * exponential * exponential,
         total_count * _logsigmoid(-logits),
     )
@@ -157,7 +157,7 @@ def negative_binomial_logits_nll_loss(
     loss = (
         -chosen
         - torch.where(
-            above2, -target * exponential2 * exponential2, target * _logsigmoid(logits)
+            above, -target * exponential2 * exponential2, target * _logsigmoid(logits)
         )
         + chosen_target
     )

@@ -49,19 +49,16 @@ def psnr_loss(
     root = torch.where(largest_positive, mean_square, 1.0).sqrt()
     product = largest * root
 
-    # Guard [log-of-square-ratio]: The squares leave the floating-point range long
-    # before the logarithm does; the logarithm of a root is half that of the square.
     # Guard [log-of-ratio]: The ratio or its slope may leave the floating-point range
     # although the logarithm does not. Two numbers of like size are divided by one of
     # them, so that their logarithms do not cancel; others are not. No gradient flows
     # through the divisor.
-    alike = (abs(max_val) <= 16777216.0 * product) & (
-        product <= 16777216.0 * abs(max_val)
-    )
+    alike = (max_val <= 16777216.0 * product) & (product <= 16777216.0 * max_val)
     divisor = torch.where(alike, product, 1.0).detach()
-    loss = -10.0 * (
-        2.0 * ((abs(max_val) / divisor).log10() - (product / divisor).log10())
-    )
+
+    # Guard [log-of-square-ratio]: The squares leave the floating-point range long
+    # before the logarithm does; the logarithm of a root is half that of the square.
+    loss = -10.0 * (2.0 * ((max_val / divisor).log10() - (product / divisor).log10()))
 
     return _reduce(loss, reduction).to(dtype)
 

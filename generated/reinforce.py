@@ -94,7 +94,7 @@ def reinforce_loss(
         + F.softplus(torch.where(rivals > 0, -rivals, rivals), threshold=40.0)
     )
     loss = product2 + entropy_coefficient * torch.where(
-        near, close - math.log(1.0 * logits.shape[1]), far
+        near, close - math.log(logits.shape[1]), far
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -159,7 +159,7 @@ def linear_cross_entropy_loss(
         # Guard [logit-out-of-range]: Infinite logits would meet as `inf - inf = nan`
         # although the lead is clear; and of a single class the probability is 1 whatever
         # its logit and the slope of that.
-        reach = largest / (1.0 * linear_weight.shape[0] - 1.0)
+        reach = largest / (linear_weight.shape[0] - 1.0)
         level = torch.where(
             z >= largest.unsqueeze(-1), input.new_full((), 0.0), -math.inf
         )
@@ -376,7 +376,7 @@ def linear_cross_entropy_probabilities_loss(
     # although the lead is clear; and of a single class the probability is 1 whatever
     # its logit and the slope of that.
     top = z.amax(dim=1).detach()
-    reach = top / (1.0 * target.shape[1] - 1.0)
+    reach = top / (target.shape[1] - 1.0)
     level = torch.where(z >= top.unsqueeze(1), input.new_full((), 0.0), -math.inf)
     chosen = torch.where(reach.isfinite().unsqueeze(1), z, level)
 

@@ -189,7 +189,8 @@ def _plain(builder: Builder, expr: Reduce, body: Value) -> Value:
         size = builder.extent(index.axis)
         match expr.kind:
             case Reduction.SUM:
-                tensor = Apply("mul", (tensor, size), body.static)
+                one = tensor == Literal(fraction(1))
+                tensor = size if one else Apply("mul", (tensor, size), body.static)
             case Reduction.LOGSUMEXP:
                 tensor = Apply(
                     "add", (tensor, Apply("log", (size,), True)), body.static

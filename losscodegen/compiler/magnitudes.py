@@ -72,8 +72,13 @@ class Magnitudes:
             ):
                 return call(expr.op, *(self.of(a, ranges) for a in args))
             case Call("max" | "min" as op, (left, right)):
-                wins = call("ge" if op == "max" else "le", left, right)
-                return self.of(Select(wins, left, right), ranges)
+                over, under = ("gt", "lt") if op == "max" else ("lt", "gt")
+                wins, loses = call(over, left, right), call(under, left, right)
+                one = self.of(left, ranges.under(wins))
+                other = self.of(right, ranges.under(loses))
+                # Where both are the same, each has half of the slope.
+                same = mul(number(Fraction(1, 2)), add(one, other))
+                return Select(wins, one, Select(loses, other, same))
             case Call(op, args) if (form := _forms().get(op)) is not None:
                 return self._filled(form, args, ranges)
             case Select(condition, then, otherwise):

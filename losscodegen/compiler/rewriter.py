@@ -19,9 +19,10 @@ from losscodegen.compiler.rule import Purpose
 from losscodegen.compiler.rules import Phase, Rule
 from losscodegen.compiler.steps import Step
 from losscodegen.compiler.tame import Tame
+from losscodegen.ir.build import ZERO
 from losscodegen.ir.nodes import Call, Expr, Guard, Index, Read, Reduce, Select, Switch
 from losscodegen.ir.ops import OPS, Group
-from losscodegen.ir.walk import children, free_indices, rebuild, walk
+from losscodegen.ir.walk import children, free_indices, rebuild, transform, walk
 
 _LIMIT = 1000
 """More rewrites than any loss needs: a table that gets here does not terminate."""
@@ -175,7 +176,7 @@ class Rewriter:
                     origin = replace(expr.origin, helped=True)
                     self._note(rule, expr, found.apply(expr, match))
                     return replace(expr, origin=origin)
-                new = found.apply(expr, match)
+                new = _plain(found.apply(expr, match), expr, ranges)
                 if new == expr or grows(expr, new):
                     continue
                 self._note(rule, expr, new)
@@ -289,6 +290,24 @@ def _made_by(rule: Rule, match: Match) -> bool:
         for template in match.bindings.names.values()
         for body in template.bodies
     )
+
+
+def _plain(new: Expr, old: Expr, ranges: Ranges) -> Expr:
+    """``new`` without the size that a rule takes of what is positive anyway."""
+    if not any(isinstance(n, Call) and n.op == "abs" for n in walk(new)):
+        return new
+    given = set(walk(old))
+
+    def visit(node: Expr) -> Expr:
+        match node:
+            case Call("abs", (inner,)) if node not in given and ranges.proves(
+                Call("gt", (inner, ZERO))
+            ):
+                return inner
+            case _:
+                return node
+
+    return transform(new, visit)
 
 
 def _is_relu(expr: Expr) -> bool:

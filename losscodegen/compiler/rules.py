@@ -20,8 +20,10 @@ from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
 from losscodegen.compiler.rules_distances import RULES as DISTANCES
 from losscodegen.compiler.rules_divergences import RULES as DIVERGENCES
+from losscodegen.compiler.rules_factors import RULES as FACTORS
 from losscodegen.compiler.rules_far import RULES as FAR
 from losscodegen.compiler.rules_fits import RULES as FITS
+from losscodegen.compiler.rules_levels import RULES as LEVELS
 from losscodegen.compiler.rules_likelihood import RULES as LIKELIHOOD
 from losscodegen.compiler.rules_logs import RULES as LOGS
 from losscodegen.compiler.rules_nearest import RULES as NEAREST
@@ -42,13 +44,15 @@ from losscodegen.compiler.rules_tails import RULES as TAILS
 from losscodegen.compiler.rules_thresholds import RULES as THRESHOLDS
 
 RULES: tuple[Rule, ...] = (
-    OVERFLOW
+    LEVELS
+    + OVERFLOW
     + FAR
     + COUNTS
     + BETA
     + STUDENT
     + SCALES
     + DIRICHLET
+    + FACTORS
     + RANGES
     + OVERLAPS
     + BOXES

@@ -14,6 +14,17 @@ _SQUARED = (
 
 RULES = (
     Rule(
+        name="square-of-roots",
+        pattern="x + y - 2*sqrt(x)*sqrt(y)",
+        condition="x >= 0 and y >= 0",
+        replacement="(sqrt(x) - sqrt(y))**2",
+        why="Where x and y are close, the terms cancel; the roots are subtracted before they are "
+        "squared.",
+        source="algebra",
+        witness=Witness(point={"x": 1.0001, "y": 1.0}),
+        domain={"x": "(0, 10)", "y": "(0, 10)"},
+    ),
+    Rule(
         name="distance-of-roots",
         pattern="norm(sqrt(x[i]) - sqrt(y[i]), i)",
         condition="x[i] >= 0 and y[i] >= 0",
@@ -102,7 +113,6 @@ RULES = (
     Rule(
         name="root-at-zero",
         pattern="sqrt(x)",
-        condition="x >= 0",
         varying=("x",),
         as_written=True,
         whole=True,

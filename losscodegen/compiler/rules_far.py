@@ -182,6 +182,17 @@ RULES = (
         unless="x >= -1",
     ),
     Rule(
+        name="log-cosh-beside-argument",
+        pattern="x - log(cosh(x - y))",
+        replacement="where(abs(x - y) > 1,"
+        " where(x > y, y, x - (y - x)) - (softplus(-2*abs(x - y)) - log(2)),"
+        " x - log(cosh(x - y)))",
+        first=True,
+        why="Far above y the logarithm is nearly `x - y`, and x cancels.",
+        source="algebra",
+        witness=Witness(point={"x": 1e9, "y": 0.75}),
+    ),
+    Rule(
         name="pseudo-huber-beside-argument",
         pattern="x + sqrt(1 + x**2) - 1",
         replacement="where(x < -1, 1/(sqrt(1 + x**2) - x) - 1, x + (sqrt(1 + x**2) - 1))",

@@ -273,19 +273,14 @@ RULES = (
         domain={"s": "(0, 10)"},
     ),
     Rule(
-        name="tail-of-ratio",
-        pattern="erf(c*d/s)",
+        name="ratio-times-scale",
+        pattern="s*(d/s + b)",
         condition="s > 0",
-        optional=("c",),
-        replacement="where(abs(c*d) < 30*s, erf(c*d/s), sign(c*d))",
-        why="In the tails erf is 1 in every format, and its derivative 0 times the overflowing "
-        "slope of the ratio is nan.",
-        source="measured",
-        witness=Witness(
-            point={"c": 1.0, "d": 1.0, "s": 1e-25}, fault=Fault.GRADIENT, wrt="s"
-        ),
-        domain={"s": "(0, 10)", "c": "(0, 10)"},
-        slopes=("s",),
+        replacement="d + s*b",
+        why="The ratio may overflow although the scale cancels from the product.",
+        source="algebra",
+        witness=Witness(point={"s": 1e-20, "d": 1e20, "b": 0.0}),
+        domain={"s": "(0, 10)"},
     ),
     Rule(
         name="digamma-shifted",

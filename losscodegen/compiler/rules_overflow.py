@@ -202,21 +202,27 @@ RULES = (
         outside=True,
         huge=("x",),
     ),
-    Rule(
-        name="log-far-out",
-        pattern="log(c + x)",
-        condition="c > 0 and x >= 0",
-        unless="x <= 1e9",
-        let=(f"size = {magnitude('x')}",),
-        replacement="where(x <= 1e9, log(c + x), size + log1p(c*exp(-size)))",
-        why=_FAR,
-        source="measured",
-        witness=Witness(point={"x": 1e20, "c": 2.0}),
-        domain={"x": "[0, oo)", "c": "(0, oo)"},
-        phase=Phase.OVERFLOW,
-        outside=True,
-        huge=("x",),
-        calm=("c",),
+    *(
+        Rule(
+            name="log-far-out",
+            pattern=f"{log}(c + x)",
+            condition="c > 0 and x >= 0",
+            unless="x <= 1e9",
+            let=(f"size = {magnitude('x')}",),
+            replacement=f"where(x <= 1e9, {log}(c + x), {far})",
+            why=_FAR,
+            source="measured",
+            witness=Witness(point={"x": 1e20, "c": 2.0}),
+            domain={"x": "[0, oo)", "c": "(0, oo)"},
+            phase=Phase.OVERFLOW,
+            outside=True,
+            huge=("x",),
+            calm=("c",),
+        )
+        for log, far in (
+            ("log", "size + log1p(c*exp(-size))"),
+            ("log10", "(size + log1p(c*exp(-size)))/log(10)"),
+        )
     ),
     Rule(
         name="log-far-out",

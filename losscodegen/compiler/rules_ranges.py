@@ -69,6 +69,20 @@ RULES = (
         )
         for log in ("log", "log10")
     ),
+    *(
+        Rule(
+            name="log-of-square-ratio",
+            pattern=f"{log}(y/x**2)",
+            condition="y >= 0",
+            varying=("x",),
+            replacement=f"-2*{log}(abs(x)/sqrt(y))",
+            why=_SQUARE_IN_LOG,
+            source="algebra",
+            witness=Witness(point={"x": 1e20, "y": 1e30}),
+            domain={"y": "(0, oo)"},
+        )
+        for log in ("log", "log10")
+    ),
     Rule(
         name="projection-residual",
         pattern="x[t] - Sum(x[i]*y[i], i)/(Sum(y[i]**2, i) + c)*y[t]",
@@ -134,6 +148,17 @@ RULES = (
     ),
     Rule(
         name="square-of-ratio",
+        pattern="(x**2 + y**2)/(x*y)**2",
+        condition="x > 0 and y > 0",
+        varying=("x",),
+        replacement="(1/y)**2 + (1/x)**2",
+        why="The squares leave the floating-point range although those of the ratios do not.",
+        source="algebra",
+        witness=Witness(point={"x": 1e20, "y": 1e19}),
+        domain={"x": "(0, oo)", "y": "(0, oo)"},
+    ),
+    Rule(
+        name="square-of-ratio",
         pattern="(x**2 + y**2)/z**2",
         varying=("z",),
         replacement="(x/z)**2 + (y/z)**2",
@@ -159,6 +184,17 @@ RULES = (
         condition="x > 0 and y > 0",
         let=_OFF_ONE,
         replacement="where(abs(x - y) < y/4, d*r - odd, x/y - log(x/y) - 1)",
+        why=_NEAR_ONE,
+        source="Loader, Fast and accurate computation of binomial probabilities",
+        witness=Witness(point={"x": 1.0001, "y": 1.0}),
+        domain={"x": "(0, 100)", "y": "(0, 100)"},
+    ),
+    Rule(
+        name="ratio-minus-log",
+        pattern="x/y + log(y/x) - 1",
+        condition="x > 0 and y > 0",
+        let=_OFF_ONE,
+        replacement="where(abs(x - y) < y/4, d*r - odd, x/y + log(y/x) - 1)",
         why=_NEAR_ONE,
         source="Loader, Fast and accurate computation of binomial probabilities",
         witness=Witness(point={"x": 1.0001, "y": 1.0}),

@@ -18,6 +18,7 @@ from losscodegen.compiler.repeated import as_powers
 from losscodegen.compiler.rewriter import Rewriter
 from losscodegen.compiler.rules import RULES, Phase, Rule
 from losscodegen.compiler.search.stage import Search, defaults
+from losscodegen.compiler.signs import signed
 from losscodegen.compiler.simplify import even
 from losscodegen.compiler.steps import Stabilized, Step
 from losscodegen.ir.loss import Accuracy, DomainKind, Loss
@@ -88,7 +89,7 @@ def stabilize(
             expr = ordering.ordered(expr, ranges)
         if bent:
             expr = _alike(rewriter.run(expr, Phase.BEND, ranges))
-        return protector.protect(_chosen(expr, whole), ranges)
+        return signed(protector.protect(_chosen(expr, whole), ranges))
 
     weight = None if loss.mean_weight is None else run(loss.mean_weight)
     loss = replace(loss, expression=run(loss.expression), mean_weight=weight)

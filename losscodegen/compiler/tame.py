@@ -158,9 +158,9 @@ class Tame:
                 condition, then, otherwise
             ):
                 if ranges.proves(condition):
-                    return self.analyse(then, ranges)
+                    return self._taken(expr, then, otherwise, ranges)
                 if ranges.refutes(condition):
-                    return self.analyse(otherwise, ranges)
+                    return self._taken(expr, otherwise, then, ranges)
                 yes = self.analyse(then, ranges.under(condition))
                 no = self.analyse(otherwise, ranges.under(opposite(condition)))
                 return joined(max(yes.size, no.size), (yes, no))
@@ -187,6 +187,19 @@ class Tame:
                 return self._call(expr, ranges)
             case _:
                 assert_never(expr)
+
+    def _taken(
+        self, expr: Select | Switch, side: Expr, dropped: Expr, ranges: Ranges
+    ) -> Finding:
+        """What is known of a select whose ``side`` is taken, whatever it drops.
+
+        What is dropped is computed as well, and was kept harmless only for where the select is
+        taken itself.
+        """
+        found = self.analyse(side, ranges)
+        if isinstance(expr, Switch):
+            return found
+        return joined(found.size, (found, self.analyse(dropped, ranges)))
 
     def _reduced(self, expr: Reduce, kind: Reduction, inner: Finding) -> Finding:
         match kind:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
 from losscodegen.judge.case import Case
 from losscodegen.judge.certificate import Culprit, Finding, Severity
 from losscodegen.judge.criterion import Fault
+from losscodegen.judge.rounding import Dtype
 from losscodegen.judge.tally import Tally
+from losscodegen.judge.wording import format_number
 
 
 def findings(tally: Tally) -> Iterator[Finding]:
@@ -28,7 +31,7 @@ def findings(tally: Tally) -> Iterator[Finding]:
                 code=fault.code if failed else "loose",
                 severity=severity,
                 message=(
-                    f"{_what(worst)} is {where.got}, should be {where.want} "
+                    f"{_what(worst)} is {where.got}, should be {_wanted(worst, tally.dtype)} "
                     f"({worst.ulp:.3g} ulp off) at {where.point}{_more(members)}"
                 ),
                 dtype=tally.dtype.value,
@@ -37,6 +40,16 @@ def findings(tally: Tally) -> Iterator[Finding]:
                 culprit=worst.culprit(tally.limits) if failed else Culprit.NOBODY,
             )
     yield from _decided(tally)
+
+
+def _wanted(case: Case, dtype: Dtype) -> str:
+    """The number that is right; at a kink the numbers between which all are."""
+    known = {end.rounded(dtype) for end in case.ends if end.known}
+    ends = sorted(e for e in known if not math.isnan(e))
+    if len(ends) < 2:
+        return format_number(case.want.rounded(dtype), dtype)
+    low, high = (format_number(e, dtype) for e in (ends[0], ends[-1]))
+    return f"a number from {low} to {high}"
 
 
 def _decided(tally: Tally) -> Iterator[Finding]:

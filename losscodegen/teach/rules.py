@@ -220,7 +220,8 @@ def _names(row: Row, formula: Expr) -> Iterator[tuple[str, Template]]:
         match node:
             case Reduce(where=Read(name)):
                 conditions.add(name)
-            case Reduce(where=Call("and", (Read(), Read(name)))):
+            case Reduce(where=Call("and", (Read(outer), Read(name)))):
+                conditions.add(outer)
                 narrower.add(name)
             case _:
                 pass

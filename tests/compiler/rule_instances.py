@@ -91,11 +91,14 @@ def _filled(expr: Expr, found: Ready, mask: bool) -> Expr:
 
 
 def _conditions(expr: Expr) -> set[str]:
-    return {
-        n.where.name
-        for n in walk(expr)
-        if isinstance(n, Reduce) and isinstance(n.where, Read)
-    }
+    found = set()
+    for node in walk(expr):
+        match node:
+            case Reduce(where=Read(name) | Call("and", (Read(name), _))):
+                found.add(name)
+            case _:
+                pass
+    return found
 
 
 def _narrower(expr: Expr) -> set[str]:

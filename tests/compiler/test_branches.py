@@ -247,6 +247,18 @@ def test_the_end_of_a_region_keeps_its_derivative(formula: str, slope: float) ->
     assert gradient(loss, NO_RULES, x=0.0) == {"x": slope}
 
 
+def test_what_a_dropped_select_drops_is_harmless_too() -> None:
+    # Where x is beyond 1 the inner select is dropped, and what it would not take overflows.
+    formula = "where(abs(x) > 1, y, where(abs(x) < 1, sinh(x), x))"
+    loss = loss_of(formula, x="real[...]", y="real[...]")
+    assert gradient(loss, NO_RULES, x=1e4, y=1.0) == {"x": 0.0, "y": 1.0}
+
+
+def test_a_root_has_no_slope_at_0_whatever_its_sign_is_elsewhere() -> None:
+    loss = loss_of("sqrt(x*y - x)", x="real[...]", y="real[...]")
+    assert gradient(loss, frozenset(), x=0.0, y=0.0) == {"x": 0.0, "y": 0.0}
+
+
 PAIRS = """
 [Tried]
 summary = "For a test."

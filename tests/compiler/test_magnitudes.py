@@ -271,3 +271,11 @@ def test_every_form_is_the_logarithm_of_its_function(pattern: str) -> None:
     spec = "\n".join(["[TestLoss]", *lines, f'loss = "{form}"'])
     got = computed(spec, **inputs)
     assert torch.allclose(got, FUNCTIONS[pattern](inputs["x"]).log(), rtol=1e-9)
+
+
+def test_at_a_tie_each_has_half_of_the_slope() -> None:
+    x = torch.tensor(-1e20, requires_grad=True)
+    y = torch.tensor(1.0, requires_grad=True)
+    computed(SPEC.format(argument="abs(Max(x*y, x))**3"), x=x, y=y).backward()
+    assert y.grad is not None
+    assert y.grad.item() == pytest.approx(1.5)
