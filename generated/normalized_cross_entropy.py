@@ -38,7 +38,7 @@ def normalized_cross_entropy_loss(
     # of the little that is missing: the quotient would hand on the difference of two
     # that agree. Near 0 it is the quotient, near 1 it is 1 less what the others have,
     # and between them it is measured from `1/(n - 1)`.
-    n = 1.0 * logits.shape[1]
+    n = logits.shape[1]
     difference = n - 1.0
     index = target.unsqueeze(1)
     logits_there = logits.gather(1, index).squeeze(1)
