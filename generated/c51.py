@@ -72,7 +72,7 @@ def c51_loss(
     )
     m = (
         next_probability.unsqueeze(1)
-        * (1.0 - (place.unsqueeze(1) + (-j).to(wide).unsqueeze(1)).abs()).relu()
+        * (1.0 - (place.unsqueeze(1) - j.to(wide).unsqueeze(1)).abs()).relu()
     ).sum(dim=2)
 
     # Guard [log-softmax-tail]: The logarithm of the largest probability is lost where

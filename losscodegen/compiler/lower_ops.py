@@ -102,7 +102,7 @@ def call(builder: Builder, expr: Call) -> Value:
         values = [replace(v, tensor=_whole(v.tensor)) for v in values]
     elif floating and expr.op != "delta":
         values = [
-            replace(v, tensor=Float(v.tensor), integer=False) if v.integer else v
+            replace(v, tensor=_floating(v.tensor), integer=False) if v.integer else v
             for v in values
         ]
     if row.tensors:
@@ -182,6 +182,15 @@ def _counts(expr: Call) -> bool:
         or (isinstance(node, Call) and node.op in ("add", "neg", "mul"))
         for node in walk(expr)
     )
+
+
+def _floating(tensor: Tensor) -> Tensor:
+    """Integers as floating-point numbers, the sign outside: it is that of a difference."""
+    match tensor:
+        case Apply("neg", (inner,)):
+            return Apply("neg", (Float(inner),))
+        case _:
+            return Float(tensor)
 
 
 def _whole(tensor: Tensor) -> Tensor:
