@@ -11,6 +11,9 @@
 .PHONY: help env demo test lint unit sweep generate check docs clean
 .DELETE_ON_ERROR:
 
+# Another environment that is active where make is called is none of ours: IPython warns of it.
+unexport VIRTUAL_ENV
+
 # The first interpreter that is new enough and able to make environments; PYTHON=... overrides.
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 python; do \
 	"$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \

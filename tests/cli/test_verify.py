@@ -125,12 +125,12 @@ def test_it_needs_neither_torch_nor_the_module(judged: Path) -> None:
     [
         ("", "certificate.json:1:1: error[bad-certificate]: is no JSON"),
         (
-            '[{"schema":\n 4,}]',
+            '[{"schema":\n 5,}]',
             "certificate.json:2:4: error[bad-certificate]: is no JSON",
         ),
         ("[]", "holds no certificate"),
         ("[1]", "entry 1 is no certificate: it is no JSON object"),
-        ('{"schema": 2}', "its schema is 2, this is for schema 4"),
+        ('{"schema": 2}', "its schema is 2, this is for schema 5"),
         ("[" * 100_000, "error[bad-certificate]"),
     ],
 )

@@ -30,7 +30,7 @@ NOISE = 2.0
 
 MOVES = frozenset(
     """arange argsort broadcast_shapes broadcast_tensors cat clone contiguous detach diagonal
-    empty_like expand expand_as eye flatten flip frexp full_like gather long movedim new_full
+    empty_like expand expand_as eye flatten flip frac frexp full_like gather long movedim new_full
     new_zeros numel ones_like permute reshape roll scatter searchsorted split squeeze
     take_along_dim tensor to transpose type unsqueeze view_as where zeros_like""".split()  # noqa: SIM905
 )
