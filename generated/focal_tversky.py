@@ -55,7 +55,7 @@ def focal_tversky_loss(
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
     loss = torch.where(
-        base_is_zero, 0.0**gamma, torch.where(base_is_zero, 1.0, base).pow(gamma)
+        base_is_zero, 0.0, torch.where(base_is_zero, 1.0, base).pow(gamma)
     )
 
     return _reduce(loss, reduction).to(dtype)

@@ -37,9 +37,7 @@ def lp_power_loss(
     # Guard [dead-branch]: A branch that is not taken still gets the gradient 0, and 0
     # times an infinite derivative is nan. There it is computed at a harmless point
     # instead.
-    loss = torch.where(
-        base_is_zero, 0.0**p, torch.where(base_is_zero, 1.0, base).pow(p)
-    )
+    loss = torch.where(base_is_zero, 0.0, torch.where(base_is_zero, 1.0, base).pow(p))
 
     return _reduce(loss, reduction).to(dtype)
 

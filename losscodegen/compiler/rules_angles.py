@@ -17,38 +17,44 @@ _ANGLE = "where(cosine == 0, pi/2, 2*atan2(apart, where(cosine == 0, 1, together
 
 _SOURCE = "Kahan 2006, How Futile are Mindless Assessments of Roundoff"
 
-_WITNESS = Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)})
+_SIZES = (
+    "abs(Sum(normalize(x[i], i)*normalize(y[i], i), i))",
+    "abs(Sum(x[i]*y[i], i))/(norm(x[i], i)*norm(y[i], i))",
+    "abs(Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i)))",
+)
+"""The cosine of the angle between two lines, as it is written."""
 
 RULES = (
-    Rule(
-        name="angle-of-lines",
-        pattern="acos(abs(Sum(normalize(x[i], i)*normalize(y[i], i), i)))",
-        let=_SIDES,
-        replacement=_ANGLE,
-        why=_LINES,
-        source=_SOURCE,
-        witness=_WITNESS,
-        safe=True,
+    *(
+        Rule(
+            name="angle-of-lines",
+            pattern=f"acos({size})",
+            let=_SIDES,
+            replacement=_ANGLE,
+            why=_LINES,
+            source=_SOURCE,
+            witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+            safe=True,
+        )
+        for size in _SIZES
     ),
-    Rule(
-        name="angle-of-lines",
-        pattern="acos(abs(Sum(x[i]*y[i], i))/(norm(x[i], i)*norm(y[i], i)))",
-        let=_SIDES,
-        replacement=_ANGLE,
-        why=_LINES,
-        source=_SOURCE,
-        witness=_WITNESS,
-        safe=True,
-    ),
-    Rule(
-        name="angle-of-lines",
-        pattern="acos(abs(Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i))))",
-        let=_SIDES,
-        replacement=_ANGLE,
-        why=_LINES,
-        source=_SOURCE,
-        witness=_WITNESS,
-        safe=True,
+    # No cosine is beyond 1 but by rounding, hence such a clip takes nothing else away.
+    *(
+        Rule(
+            name="angle-of-lines",
+            pattern=f"acos(clip({size}, low, high))",
+            condition="low <= 0 and high >= 1",
+            let=_SIDES,
+            replacement=_ANGLE,
+            why=_LINES,
+            source=_SOURCE,
+            witness=Witness(
+                point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "low": 0.0, "high": 1.0}
+            ),
+            domain={"low": "[-2, 0]", "high": "[1, 2]"},
+            safe=True,
+        )
+        for size in _SIZES
     ),
     Rule(
         name="acosh-near-one",

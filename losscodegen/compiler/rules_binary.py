@@ -22,6 +22,25 @@ RULES = (
         source="PyTensor, logsigm_to_softplus",
         witness=Witness(point={"x": 1.0, "y": -200.0}),
     ),
+    *(
+        Rule(
+            name="log-of-mixture",
+            pattern=f"log({mixture})",
+            condition="s >= 0 and s <= 1 and x >= 0",
+            let=("change = s*(x - 1)", "small = change <= -1/2"),
+            replacement="log(where(small, 1 - s + s*x, 1)) + log1p(where(small, 0, change))",
+            why="Beside 1, a small x or the small share of one keeps no digits. Far below 1 the "
+            "shares of both are added up; elsewhere it is what is missing to 1.",
+            source="measured",
+            witness=Witness(point={"s": share, "x": x}),
+            domain={"s": "[0, 1]", "x": "(0, 2)"},
+        )
+        for mixture, share, x in (
+            ("1 + s*(x - 1)", 1.0, 1e-9),
+            ("1 - s*(1 - x)", 1.0, 1e-9),
+            ("1 - s + s*x", 1e-9, 0.5),
+        )
+    ),
     Rule(
         name="cross-entropy-split",
         pattern="(1 - y)*softplus(x) + y*softplus(-x)",

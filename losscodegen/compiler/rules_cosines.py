@@ -16,6 +16,24 @@ _HALVES = (
     "together = norm(normalize(x[i], i) + normalize(y[i], i), i)",
 )
 
+_ANGLES = (
+    (
+        "Sum(normalize(x[i], i)*normalize(y[i], i), i)",
+        (*_HALVES, "directed = apart + together > 0"),
+        "where(directed, 2*atan2(apart, where(directed, together, 1)), pi/2)",
+        f"{_ANGLE} Without a direction the cosine is 0.",
+        True,
+    ),
+    (
+        "Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i))",
+        _HALVES,
+        "2*atan2(apart, together)",
+        _ANGLE,
+        False,
+    ),
+)
+"""Cosines as they are written, the angle and why, and whether it needs no further guard."""
+
 _LENGTHENED = f"{_OPPOSITE_SIDES} What is added to the squared lengths counts as one entry more of each vector, where \
 the other has 0."
 
@@ -28,24 +46,36 @@ _LACK = "where(cosine > 1/2, near/2, where(cosine < -1/2, 2 - far/2, 1 - cosine)
 _FROM_THE_NEARER_END = "where(abs(cosine) > 1/2, 1 - side + side*gap/2, 1 - cosine)"
 
 RULES = (
-    Rule(
-        name="angle-of-directions",
-        pattern="acos(Sum(normalize(x[i], i)*normalize(y[i], i), i))",
-        let=(*_HALVES, "directed = apart + together > 0"),
-        replacement="where(directed, 2*atan2(apart, where(directed, together, 1)), pi/2)",
-        why=f"{_ANGLE} Without a direction the cosine is 0.",
-        source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
-        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
-        safe=True,
+    *(
+        Rule(
+            name="angle-of-directions",
+            pattern=f"acos({cosine})",
+            let=lines,
+            replacement=angle,
+            why=why,
+            source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
+            witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+            safe=safe,
+        )
+        for cosine, lines, angle, why, safe in _ANGLES
     ),
-    Rule(
-        name="angle-of-directions",
-        pattern="acos(Sum(x[i]*y[i], i)/(norm(x[i], i)*norm(y[i], i)))",
-        let=_HALVES,
-        replacement="2*atan2(apart, together)",
-        why=_ANGLE,
-        source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
-        witness=Witness(point={"x": (1.0, 1e-5), "y": (1.0, 0.0)}),
+    # No cosine is beyond 1 but by rounding, hence such a clip takes nothing else away.
+    *(
+        Rule(
+            name="angle-of-directions",
+            pattern=f"acos(clip({cosine}, low, high))",
+            condition="low <= -1 and high >= 1",
+            let=lines,
+            replacement=angle,
+            why=why,
+            source="Kahan 2006, How Futile are Mindless Assessments of Roundoff",
+            witness=Witness(
+                point={"x": (1.0, 1e-5), "y": (1.0, 0.0), "low": -1.0, "high": 1.0}
+            ),
+            domain={"low": "[-2, -1]", "high": "[1, 2]"},
+            safe=safe,
+        )
+        for cosine, lines, angle, why, safe in _ANGLES
     ),
     Rule(
         name="cosine-of-large-vectors",

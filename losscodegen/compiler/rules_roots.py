@@ -388,26 +388,29 @@ RULES = (
         witness=Witness(point={"x": 20.0, "y": 1.0, "z": 0.0}),
         domain={"y": "[0, 1]"},
     ),
-    Rule(
-        name="power-at-zero",
-        pattern="x**p",
-        condition="x >= 0 and p >= 0",
-        varying=("x",),
-        unless="p >= 1 or p == 1/2 or x >= 1e-30",
-        let=("base = x",),
-        replacement="where(base == 0, 0**p, base**p)",
-        why="At 0 a power below 1 has infinite slope, which times 0 is nan; the subgradient "
-        "there is taken as 0.",
-        source="kornia#2125",
-        witness=Witness(
-            point={"z": 0.0, "p": 0.5},
-            instead={"x": "abs(z)"},
-            fault=Fault.GRADIENT,
-            wrt="z",
-        ),
-        domain={"x": "[0, oo)", "p": "[0, 3]"},
-        phase=Phase.EXPAND,
-        gradient_only=True,
-        cut="x",
+    *(
+        Rule(
+            name="power-at-zero",
+            pattern="x**p",
+            condition=f"x >= 0 and {condition}",
+            varying=("x",),
+            unless="p >= 1 or p == 1/2 or x >= 1e-30",
+            let=("base = x",),
+            replacement=f"where(base == 0, {value}, base**p)",
+            why="At 0 a power below 1 has infinite slope, which times 0 is nan; the subgradient "
+            "there is taken as 0.",
+            source="kornia#2125",
+            witness=Witness(
+                point={"z": 0.0, "p": 0.5},
+                instead={"x": "abs(z)"},
+                fault=Fault.GRADIENT,
+                wrt="z",
+            ),
+            domain={"x": "[0, oo)", "p": "(0, 3]" if value == "0" else "[0, 3]"},
+            phase=Phase.EXPAND,
+            gradient_only=True,
+            cut="x",
+        )
+        for condition, value in (("p > 0", "0"), ("p >= 0", "0**p"))
     ),
 )

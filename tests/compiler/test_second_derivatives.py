@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import cast
 
@@ -153,3 +154,13 @@ def test_one_graph_without_functions_of_its_own(
     called = str(torch.export.export(log_gamma, (x,)).graph)
     assert "aten.lgamma" in called
     assert "zeros_like" not in called
+
+
+def test_a_power_of_0_bends_by_its_exponent() -> None:
+    power = api.compile_loss(
+        "x**p", {"x": "nonnegative[...]", "p": "positive[...]"}, verify=False
+    )(reduction="sum")
+    x = torch.tensor([4.0, 0.0], dtype=torch.float64)
+    p = torch.tensor([0.5, 0.5], dtype=torch.float64)
+    bend = reverse_twice(lambda p: cast(Tensor, power(x, p)), p)
+    assert bend.tolist() == pytest.approx([2 * math.log(4) ** 2, 0.0])
