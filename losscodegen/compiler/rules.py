@@ -15,6 +15,7 @@ from losscodegen.compiler.rules_binary import RULES as BINARY
 from losscodegen.compiler.rules_boxes import RULES as BOXES
 from losscodegen.compiler.rules_circular import RULES as CIRCULAR
 from losscodegen.compiler.rules_classes import RULES as CLASSES
+from losscodegen.compiler.rules_clips import RULES as CLIPS
 from losscodegen.compiler.rules_cosines import RULES as COSINES
 from losscodegen.compiler.rules_counts import RULES as COUNTS
 from losscodegen.compiler.rules_dirichlet import RULES as DIRICHLET
@@ -69,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     + DISTANCES
     + POWERS
     + ROOTS
+    + CLIPS
     + SPREADS
     + LIKELIHOOD
     + COSINES

@@ -270,6 +270,7 @@ RULES = (
         why="The backward of torch's `softplus` multiplies by `exp(x)` before it divides by "
         "`1 + exp(x)`, and overflows where the weight is large.",
         source="torch Activation.cpp, softplus_backward",
+        purpose=Purpose.ENDS,
         witness=Witness(point={"k": 1e25, "x": 39.0}, fault=Fault.GRADIENT, wrt="x"),
         phase=Phase.OVERFLOW,
         gradient_only=True,

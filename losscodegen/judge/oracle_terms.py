@@ -44,14 +44,13 @@ def _terms(
             parts = [
                 (a, signs[min(k, 1)]) for k, a in enumerate(node.args) if a in moving
             ]
-            absent = sum(_nothing(tape, registers, a) for a, _ in parts)
-            if absent:
-                parts = [p for p in parts if not _nothing(tape, registers, p[0])]
+            absent = {a for a, _ in parts if _nothing(tape, registers, a)}
+            parts = [(a, sign) for a, sign in parts if a not in absent]
             found = [at(*part) for part in parts]
             if place in tape.sums:
                 split = zip(found, parts, strict=True)
                 return [t for own, part in split for t in own or [part]]
-            whole = len(parts) + absent == len(node.args) and all(found)
+            whole = absent.union(a for a, _ in parts) == {*node.args} and all(found)
             return [t for own in found for t in own] if whole else []
         case "neg":
             return at(node.args[0], negate(factor))

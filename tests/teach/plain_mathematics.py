@@ -155,7 +155,10 @@ class Numbers:
     def once(self, expr: Reduce | Keep, env: Mapping[Index, int]) -> Any:
         key = id(expr), tuple(env[i] for i in free_indices(expr))
         if key not in self.known:
-            found = (self.reduce if isinstance(expr, Reduce) else self.keep)(expr, env)  # type: ignore[operator]
+            if isinstance(expr, Reduce):
+                found = self.reduce(expr, env)
+            else:
+                found = self.keep(expr, env)
             # With the expression itself, lest another gets its identity.
             self.known[key] = expr, found
         return self.known[key][1]
