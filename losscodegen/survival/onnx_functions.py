@@ -14,7 +14,7 @@ Accuracy and Stability of Numerical Algorithms, section 1.14.1. A runtime that s
 
 ``lgamma`` is Stirling's series, moved to where it converges, and reflected for negative numbers
 (DLMF 5.11.1, 5.5.1 and 5.5.3). It is computed in float64: float32 results are right to a few ulp
-beside the roots at 1 and 2, too, those in float64 to a few ``eps`` beside 1.
+beside the roots at 1 and 2, too, those in float64 to 32 ``eps`` beside 1.
 """
 
 from __future__ import annotations

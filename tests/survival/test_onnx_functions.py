@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from mpmath import mp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -81,6 +82,21 @@ def test_functions_of_one_number(name: str) -> None:
     function, numbers = CASES[name]
     x = torch.tensor(numbers)
     compare(exported(function, x), function(x.double()), numbers)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_lgamma_in_double_precision() -> None:
+    """Numbers up to 16 are subtracted, each with a rounding or two of 8 eps."""
+    x = torch.tensor(
+        [1e-300, 0.3, 0.5, 1 + 1e-9, 1.7, 2 - 1e-9, 5.0, 7.999, 8.0, 50.0, 1e200, -2.5],
+        dtype=torch.float64,
+    )
+    got = exported(torch.lgamma, x)
+    for number, found in zip(x.tolist(), got.tolist(), strict=True):
+        with mp.workdps(30):
+            want = mp.re(mp.loggamma(number))
+            assert abs(found - want) <= 32 * 2.0**-52 * max(1, abs(want)), number
 
 
 @pytest.mark.slow
